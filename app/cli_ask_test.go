@@ -38,6 +38,10 @@ var askedLines = []string{
 	"connections list", "connections show ID", "connections add --name x --to https://x.example --events ring.ended --headers A=b",
 	"connections change ID --state paused", "connections attempts ID --failed", "connections replay ID --event " + someID,
 	"connections rotate ID", "connections test ID --event ring.ended", "connections remove ID",
+	"groups list", "groups show ID", "groups add --name x --member anna --member ben=ID", "groups change ID --step 20",
+	"groups now ID", "groups remove ID", "schedules list", "schedules show ID",
+	`schedules add --name x --hours {"monday":[{"from":"08:00","to":"16:00"}]}`, "schedules change ID --zone UTC", "schedules remove ID",
+	"consents list", "consents show ID", "consents add --person anna --evidence x", "consents withdraw ID",
 	"agents announce ID FILE", "agents remove ID", "analytics funnel --by hour", "analytics outcomes", "analytics callkit", "openapi",
 }
 

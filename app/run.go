@@ -36,6 +36,9 @@ type cli struct {
 	Pairings    pairingsCmd    `cmd:"" help:"Codes with which phones register."`
 	Credentials credentialsCmd `cmd:"" help:"Apple keys and certificates of a tenant."`
 	Agents      agentsCmd      `cmd:"" help:"Voice agents of a tenant."`
+	Groups      groupsCmd      `cmd:"" help:"Groups of persons who are rung together."`
+	Schedules   schedulesCmd   `cmd:"" help:"When the persons of groups are on duty."`
+	Consents    consentsCmd    `cmd:"" help:"Consents of persons to be called."`
 	Connections connectionsCmd `cmd:"" help:"A tenant's own systems, to which events are sent."`
 	Analytics   analyticsCmd   `cmd:"" help:"How many rings reach each step, and why not."`
 	OpenAPI     openapiCmd     `cmd:"" name:"openapi" help:"Print the description of the API."`

@@ -50,6 +50,7 @@ type Permission string
 const (
 	RingsRead        Permission = "rings:read"
 	RingsWrite       Permission = "rings:write"
+	RingsEmergency   Permission = "rings:emergency"
 	NotesRead        Permission = "notes:read"
 	NotesWrite       Permission = "notes:write"
 	AnalyticsRead    Permission = "analytics:read"
@@ -63,6 +64,8 @@ const (
 	CredentialsWrite Permission = "credentials:write"
 	ConnectionsRead  Permission = "connections:read"
 	ConnectionsWrite Permission = "connections:write"
+	GroupsRead       Permission = "groups:read"
+	GroupsWrite      Permission = "groups:write"
 	KeysRead         Permission = "keys:read"
 	KeysWrite        Permission = "keys:write"
 	PeopleRead       Permission = "people:read"
@@ -89,6 +92,7 @@ type Grant struct {
 var Grants = []Grant{
 	{RingsRead, "Read rings", true, []Role{Admin, Developer, Analyst, Viewer}},
 	{RingsWrite, "Ring phones and transfer calls", true, []Role{Admin, Developer}},
+	{RingsEmergency, "Ring phones in quiet hours", true, []Role{Admin, Developer}},
 	{NotesRead, "Read notes and hear recordings", true, []Role{Admin, Developer, Viewer}},
 	{NotesWrite, "Write and erase notes and recordings", true, []Role{Admin, Developer}},
 	{AnalyticsRead, "Read figures", true, []Role{Admin, Developer, Analyst, Viewer}},
@@ -101,6 +105,8 @@ var Grants = []Grant{
 	{CredentialsRead, "Read Apple credentials, never their secrets", false, []Role{Admin, Developer, Viewer}},
 	{CredentialsWrite, "Add and change Apple credentials", true, []Role{Admin, Developer}},
 	{ConnectionsRead, "Read connections and what they sent", true, []Role{Admin, Developer, Viewer}},
+	{GroupsRead, "Read groups, schedules and consents", true, []Role{Admin, Developer, Analyst, Viewer}},
+	{GroupsWrite, "Change groups and schedules, record consents", true, []Role{Admin, Developer}},
 	{ConnectionsWrite, "Add and change connections", true, []Role{Admin, Developer}},
 	{KeysRead, "Read the list of API keys, never their secrets", false, []Role{Admin, Developer, Viewer}},
 	{KeysWrite, "Create and revoke API keys", false, []Role{Admin, Developer}},

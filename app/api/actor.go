@@ -64,10 +64,11 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: web.IP(c),
 		RequestID: web.RequestID(c)}
 	return caller{
-		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who},
-		key:    key,
-		hash:   hash,
-		scope:  a.Store.For(t.ID).By(who),
+		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who,
+			Emergency: key.May(tenants.RingsEmergency)},
+		key:   key,
+		hash:  hash,
+		scope: a.Store.For(t.ID).By(who),
 		reader: web.Reader{
 			Holder:  web.Holder{Kind: web.KindKey, ID: string(key.ID), Tenant: string(t.ID)},
 			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },

@@ -209,6 +209,9 @@ type tenant struct {
 	agent      tenants.AgentID
 	credential tenants.CredentialID
 	connection tenants.ConnectionID
+	group      tenants.GroupID
+	schedule   tenants.ScheduleID
+	consent    tenants.ConsentID
 	word       string // part of all its texts
 }
 
@@ -231,6 +234,13 @@ func (h *fixture) tenant(slug, word string) *tenant {
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
 	must(h, s.Credentials().NoteRefusal(h.Context(), t.credential, word, false, now))
+	t.group, t.schedule = tenants.NewID[tenants.GroupID](now), tenants.NewID[tenants.ScheduleID](now)
+	t.consent = tenants.NewID[tenants.ConsentID](now)
+	must(h, s.Schedules().Add(h.Context(), tenants.Schedule{ID: t.schedule, Name: word + " hours", Zone: "UTC", CreatedAt: now}))
+	must(h, s.Groups().Add(h.Context(), tenants.Group{ID: t.group, Name: word + " line", Way: tenants.Simultaneous, StepSeconds: 30,
+		Members: []tenants.GroupMember{{Person: "nobody", Schedule: t.schedule}}, CreatedAt: now}))
+	must(h, s.Consents().Add(h.Context(), tenants.Agreement{ID: t.consent, Person: "nobody", Kind: tenants.AgreedCalls, GivenAt: now,
+		Evidence: word, CreatedAt: now}))
 	t.connection = tenants.NewID[tenants.ConnectionID](now)
 	_, err := s.Connections().Add(h.Context(), tenants.Connection{ID: t.connection, Name: word + " desk",
 		URL: "https://" + slug + ".example/hook", Events: []tenants.EventKind{tenants.EventCallEnded}, CreatedAt: now}.Clean())

@@ -45,6 +45,9 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 	agent := func(t *tenant) string { return string(t.agent) }
 	credential := func(t *tenant) string { return string(t.credential) }
 	connection := func(t *tenant) string { return string(t.connection) }
+	group := func(t *tenant) string { return string(t.group) }
+	schedule := func(t *tenant) string { return string(t.schedule) }
+	consent := func(t *tenant) string { return string(t.consent) }
 	offer, fragment := "application/sdp", "application/trickle-ice-sdpfrag"
 	return map[string]routeCase{
 		"GET /v1/openapi.yaml": {caller: everyone, path: fixed("/v1/openapi.yaml"), list: true},
@@ -94,6 +97,26 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 			body: fixed("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.ogg\"\r\n\r\nOggS\r\n--x--\r\n"),
 			kind: "multipart/form-data; boundary=x"},
 		"DELETE /v1/agents/{id}": {caller: byKey, needs: tenants.AgentsWrite, path: at("/v1/agents/%s", agent)},
+		"POST /v1/groups": {caller: byKey, needs: tenants.GroupsWrite, path: fixed("/v1/groups"), list: true,
+			body: fixed(`{"name":"x","members":[{"person":"x"}]}`)},
+		"GET /v1/groups":      {caller: byKey, needs: tenants.GroupsRead, path: fixed("/v1/groups"), list: true},
+		"GET /v1/groups/{id}": {caller: byKey, needs: tenants.GroupsRead, path: at("/v1/groups/%s", group)},
+		"PATCH /v1/groups/{id}": {caller: byKey, needs: tenants.GroupsWrite, path: at("/v1/groups/%s", group),
+			body: fixed(`{"name":"stolen"}`)},
+		"DELETE /v1/groups/{id}":  {caller: byKey, needs: tenants.GroupsWrite, path: at("/v1/groups/%s", group)},
+		"GET /v1/groups/{id}/now": {caller: byKey, needs: tenants.GroupsRead, path: at("/v1/groups/%s/now", group)},
+		"POST /v1/schedules": {caller: byKey, needs: tenants.GroupsWrite, path: fixed("/v1/schedules"), list: true,
+			body: fixed(`{"name":"x"}`)},
+		"GET /v1/schedules":      {caller: byKey, needs: tenants.GroupsRead, path: fixed("/v1/schedules"), list: true},
+		"GET /v1/schedules/{id}": {caller: byKey, needs: tenants.GroupsRead, path: at("/v1/schedules/%s", schedule)},
+		"PATCH /v1/schedules/{id}": {caller: byKey, needs: tenants.GroupsWrite, path: at("/v1/schedules/%s", schedule),
+			body: fixed(`{"name":"stolen"}`)},
+		"DELETE /v1/schedules/{id}": {caller: byKey, needs: tenants.GroupsWrite, path: at("/v1/schedules/%s", schedule)},
+		"POST /v1/consents": {caller: byKey, needs: tenants.GroupsWrite, path: fixed("/v1/consents"), list: true,
+			body: fixed(`{"person":"x","evidence":"x"}`)},
+		"GET /v1/consents":         {caller: byKey, needs: tenants.GroupsRead, path: fixed("/v1/consents"), list: true},
+		"GET /v1/consents/{id}":    {caller: byKey, needs: tenants.GroupsRead, path: at("/v1/consents/%s", consent)},
+		"DELETE /v1/consents/{id}": {caller: byKey, needs: tenants.GroupsWrite, path: at("/v1/consents/%s", consent)},
 		"POST /v1/connections": {caller: byKey, needs: tenants.ConnectionsWrite, path: fixed("/v1/connections"), list: true,
 			body: fixed(`{"name":"x","url":"https://example.com/x"}`)},
 		"GET /v1/connections":      {caller: byKey, needs: tenants.ConnectionsRead, path: fixed("/v1/connections"), list: true},

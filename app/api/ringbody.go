@@ -12,12 +12,14 @@ func (q *ringRequest) ReadPlain(body []byte) bool {
 	ok := p.object(func(name []byte) bool {
 		switch string(name) {
 		case "to":
-			return got.To.Device == nil && got.To.Person == nil && p.object(func(name []byte) bool {
+			return got.To == (ringRequest{}.To) && p.object(func(name []byte) bool {
 				switch string(name) {
 				case "device":
 					return p.text(&got.To.Device)
 				case "person":
 					return p.text(&got.To.Person)
+				case "group":
+					return p.text(&got.To.Group)
 				}
 				return false
 			})

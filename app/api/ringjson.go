@@ -18,7 +18,9 @@ func appendRing(b []byte, r *tenants.Ring, q *tenants.CallQuality) []byte {
 	b = append(b, r.ID...)
 	b = append(b, `","state":"`...)
 	b = append(b, r.State...)
-	if r.To.Person != "" {
+	if r.To.Group != "" {
+		b = appendText(append(b, `","to":{"group":`...), string(r.To.Group))
+	} else if r.To.Person != "" {
 		b = appendText(append(b, `","to":{"person":`...), r.To.Person)
 	} else {
 		b = appendText(append(b, `","to":{"device":`...), string(r.To.Device))
@@ -40,7 +42,23 @@ func appendRing(b []byte, r *tenants.Ring, q *tenants.CallQuality) []byte {
 		b = appendAttempt(b, &r.Attempts[i])
 	}
 	b = appendCall(append(b, `],"call":`...), r.Call, q)
+	if r.To.Group != "" {
+		b = appendSteps(b, r.Steps)
+	}
 	return append(b, '}')
+}
+
+// appendSteps appends the plan of a ring to a group.
+func appendSteps(b []byte, steps []tenants.Step) []byte {
+	shown := make([]step, len(steps))
+	for i := range steps {
+		shown[i] = stepOf(steps[i])
+	}
+	text, err := json.Marshal(shown)
+	if err != nil {
+		return b // texts and numbers always marshal
+	}
+	return append(append(b, `,"steps":`...), text...)
 }
 
 func appendAttempt(b []byte, a *tenants.Attempt) []byte {

@@ -20,6 +20,7 @@ type ringRequest struct {
 	To struct {
 		Device *string `json:"device"`
 		Person *string `json:"person"`
+		Group  *string `json:"group"`
 	} `json:"to"`
 	Agent     *string `json:"agent"`
 	Caller    string  `json:"caller"`
@@ -42,6 +43,12 @@ func (q ringRequest) request() (tenants.Request, error) {
 	if q.To.Person != nil {
 		if out.To.Person = *q.To.Person; out.To.Person == "" {
 			fault("to.person", "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'")
+		}
+	}
+	if q.To.Group != nil {
+		id, ok := tenants.ParseID[tenants.GroupID](*q.To.Group)
+		if out.To.Group = id; !ok {
+			fault("to.group", "a group id: a UUID")
 		}
 	}
 	if q.Agent != nil {
@@ -94,7 +101,7 @@ func checkIdempotencyKey(key string) error {
 // fingerprint is equal only for equal requests: every part is quoted.
 func fingerprint(q tenants.Request) [32]byte {
 	b := make([]byte, 0, 256)
-	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.Agent), q.Caller, q.Reference} {
+	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.To.Group), string(q.Agent), q.Caller, q.Reference} {
 		b = append(strconv.AppendQuote(b, s), ',')
 	}
 	return sha256.Sum256(strconv.AppendInt(b, int64(q.TTL), 10))

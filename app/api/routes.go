@@ -74,6 +74,7 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
 	}
 	list = append(list, connectionAPI{a}.connectionRoutes()...)
+	list = append(list, groupAPI{a}.groupRoutes()...)
 	return append(append(list, a.mediaRoutes()...), a.joinRoutes()...)
 }
 

@@ -19,18 +19,21 @@ type transferRequest struct {
 	} `json:"to"`
 }
 
-// transfer converts the body for the switchboard. A group is refused: there are none yet.
+// transfer converts the body for the switchboard.
 func (q transferRequest) transfer() (t switchboard.Transfer, err error) {
 	fault := func(name, message string) error {
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
 			Fields: []tenants.Field{{Name: name, Message: message}}}
 	}
 	switch to := q.To; {
-	case to.Group != nil && to.Agent == nil && to.Person == nil:
-		return t, tenants.Refuse(tenants.Unprocessable, "no_groups",
-			"Calls cannot be transferred to groups yet. Name an agent or a person.")
-	case to.Group != nil, (to.Agent == nil) == (to.Person == nil):
-		return t, fault("to", "give either an agent or a person")
+	case (to.Agent != nil) != (to.Person != nil) == (to.Group != nil), to.Agent != nil && to.Person != nil:
+		return t, fault("to", "give either an agent, a person or a group")
+	case to.Group != nil:
+		id, ok := tenants.ParseID[tenants.GroupID](*to.Group)
+		if !ok {
+			return t, fault("to.group", "a group id: a UUID")
+		}
+		return switchboard.Transfer{Group: id}, nil
 	case to.Agent != nil:
 		id, ok := tenants.ParseID[tenants.AgentID](*to.Agent)
 		if !ok {

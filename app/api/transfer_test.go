@@ -18,7 +18,8 @@ func TestTransfersAreRefusedForTheirReason(t *testing.T) {
 	}{
 		`{}`:                                        {400, `"field":"to"`},
 		`{"to":{}}`:                                 {400, `"field":"to"`},
-		`{"to":{"group":"sales"}}`:                  {422, "no_groups"},
+		`{"to":{"group":"sales"}}`:                  {400, `"field":"to.group"`},
+		`{"to":{"agent":"a","group":"b"}}`:          {400, `"field":"to"`},
 		`{"to":{"agent":"nobody"}}`:                 {400, `"field":"to.agent"`},
 		`{"to":{"person":"a b"}}`:                   {400, `"field":"to.person"`},
 		`{"to":{"person":""}}`:                      {400, `"field":"to.person"`},

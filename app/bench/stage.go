@@ -146,7 +146,7 @@ func (s *stage) furnish(ctx context.Context, devices int, prepare []func(context
 func (h *benchTenant) build(ctx context.Context, db *store.Store, devices int) error {
 	now := time.Now()
 	t := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](now), Slug: h.slug, Name: "Bench", Industry: tenants.Salon, State: tenants.TenantActive,
+		ID: tenants.NewID[tenants.TenantID](now), Slug: h.slug, Name: "Bench", Industry: tenants.RealEstate, State: tenants.TenantActive,
 		TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	}
 	who := store.Who{Actor: tenants.System}

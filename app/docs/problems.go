@@ -128,7 +128,6 @@ var problems = []problemGroup{
 			"Offer a public address: give your ICE agent a STUN or TURN server."},
 		{"unsupported_change", "422", "A call cannot change in this way.", "Hang up this leg and answer again."},
 		{"same_person", "422", "The person to whom the call should go is on it already.", "Name another person."},
-		{"no_groups", "422", "Calls cannot be transferred to groups yet.", "Name an agent or a person."},
 		{"too_many_answers", "429 or 503", "A device answers too often.", "Answer once, and again only after the network has changed."},
 		{"too_many_restarts", "429 or 503", "A device or agent restarts ICE too often.", "Wait a moment and try again."},
 		{"too_many_fragments", "429 or 503", "A device or agent sends ICE candidates too often.",

@@ -15,7 +15,7 @@ import (
 
 func TestACallIsAnsweredHeardAndHungUp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	a, b := w.device("ada"), w.device("ada")
 	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
@@ -53,7 +53,7 @@ func TestACallIsAnsweredHeardAndHungUp(t *testing.T) {
 
 func TestCancelHangsUp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
@@ -84,7 +84,7 @@ func TestCancelHangsUp(t *testing.T) {
 // TestACallWithoutASound: nobody talked, and the ring does not say that they did.
 func TestACallWithoutASound(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
@@ -110,7 +110,7 @@ func TestACallWithoutASound(t *testing.T) {
 // agent, as the API promises.
 func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	agent := tenants.Agent{ID: tenants.NewID[tenants.AgentID](w.clock.Now()), Name: "Reception", Kind: "far", CreatedAt: w.clock.Now()}
 	must(t, w.scope.Agents().Add(t.Context(), agent))
@@ -141,7 +141,7 @@ func TestAnAgentThatCannotBeOpenedEndsTheCall(t *testing.T) {
 // again with another offer.
 func TestAnOfferWithoutTheAgentsCodecIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
@@ -190,7 +190,7 @@ func offer(t *testing.T) string {
 // TestWaitingForALostPhoneIsNoTalk: a phone talks for 30 s, is lost, and does not come back.
 func TestWaitingForALostPhoneIsNoTalk(t *testing.T) {
 	t.Parallel()
-	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
+	w, m := newWorld(t, tenants.RealEstate), &mediaCounter{}
 	w.config.Media = m
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil

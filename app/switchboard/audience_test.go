@@ -11,7 +11,7 @@ import (
 
 func TestWatchTellsAllInOrderAndEnds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	told := make(chan tenants.Fact, 32)

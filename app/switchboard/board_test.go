@@ -202,7 +202,7 @@ func must(t *testing.T, err error) {
 
 // scripted is a world whose Apple is a script.
 func scripted(t *testing.T, change func(*switchboard.Config)) (*world, *pushtest.Script) {
-	w, s := newWorld(t, tenants.Salon), &pushtest.Script{}
+	w, s := newWorld(t, tenants.RealEstate), &pushtest.Script{}
 	w.config.Push = s
 	if change != nil {
 		change(&w.config)

@@ -20,7 +20,7 @@ import (
 // sets refuse.
 func silent(t *testing.T, audiences ...switchboard.Audience) (*world, *refusingMedia) {
 	t.Helper()
-	w, m := newWorld(t, tenants.Salon), &refusingMedia{}
+	w, m := newWorld(t, tenants.RealEstate), &refusingMedia{}
 	m.during = func() {}
 	w.config.Media, w.config.Audiences = m, audiences
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
@@ -53,7 +53,7 @@ func TestEveryEndOfACall(t *testing.T) {
 		gateway.ConnectTimeout: broken, gateway.NoMedia: broken, gateway.Silence: hungUp, gateway.MaxDuration: hungUp,
 		gateway.MediaFailed: broken, gateway.Draining: hungUp, gateway.ShutDown: hungUp,
 	}
-	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
+	w, m := newWorld(t, tenants.RealEstate), &mediaCounter{}
 	w.config.Media = m
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
@@ -254,7 +254,7 @@ func TestDrainWaitsForNoCall(t *testing.T) {
 
 func TestMediaRefusalsSayWhoIsTooFast(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	d, id := tenants.Device{ID: "d", Tenant: "a"}, tenants.NewID[tenants.RingID](w.clock.Now())
 	until := func(next func(n int) (tenants.Device, tenants.RingID)) string {

@@ -10,7 +10,7 @@ import (
 // the ring ends with the last of them.
 func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	a, b, c := w.device("ada"), w.device("ada"), w.device("bob")
 	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})

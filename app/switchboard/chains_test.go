@@ -39,7 +39,7 @@ func (a *attendant) Close() { a.closed.Add(1) }
 // staffed is a world whose agents are attendants, by name.
 func staffed(t *testing.T, staff map[string]*attendant) *world {
 	t.Helper()
-	w, m := newWorld(t, tenants.Salon), &refusingMedia{}
+	w, m := newWorld(t, tenants.RealEstate), &refusingMedia{}
 	m.during = func() {}
 	w.config.Media = m
 	w.config.Agents = func(_ context.Context, a tenants.Agent, _ agents.Call) (agents.Agent, error) {
@@ -100,7 +100,7 @@ func TestAnAgentIsAttachedWhileThePhoneRings(t *testing.T) {
 func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 	t.Parallel()
 	a := &attendant{}
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) { return a, nil }
 	w.open()
@@ -134,7 +134,7 @@ func TestAnEndedRingSendsAgentsAway(t *testing.T) {
 		Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { must(t, g.Close()) })
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	joins := agents.NewJoins(g, w.clock.Now)
 	t.Cleanup(joins.Close)
 	streams := agents.NewStreams(outbound.New(nil), joins, w.clock.Now, w.config.Log)
@@ -182,7 +182,7 @@ func TestTheTimelineNamesEachAgent(t *testing.T) {
 	t.Parallel()
 	second, third := &attendant{lost: &agents.Failure{Cause: "it broke off"}}, &attendant{}
 	staff := map[string]*attendant{"Second": second, "Third": third}
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	w.config.Agents = func(_ context.Context, a tenants.Agent, _ agents.Call) (agents.Agent, error) {
 		if staff[a.Name] == nil {

@@ -13,7 +13,7 @@ import (
 // answers the repeat of a request with the ring that it made.
 func TestDrainRefusesWhatBegins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	d := w.device("")
 	q := tenants.Request{To: tenants.To{Device: d.ID}}

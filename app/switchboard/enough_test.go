@@ -26,7 +26,7 @@ func TestNothingIsPushedForARingThatIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, tenants.Salon)
+			w := newWorld(t, tenants.RealEstate)
 			d := [2]tenants.Device{w.device("ada"), w.device("ada")}
 			w.apple.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: time.Now().Add(time.Hour)})
 			r := w.place(tenants.Request{To: tenants.To{Person: "ada"}, TTL: tenants.MaxTTL})
@@ -45,7 +45,7 @@ func TestNothingIsPushedForARingThatIsOver(t *testing.T) {
 // TestADeviceRemovedWhileItsRingIsPlaced is not rung, and its ring does not wait for its time.
 func TestADeviceRemovedWhileItsRingIsPlaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	r, err := w.board.PlaceAround(t.Context(), w.caller, tenants.Request{To: tenants.To{Device: d.ID}}, func() {
 		must(t, w.board.RemoveDevice(t.Context(), w.caller, d.ID))
@@ -68,7 +68,7 @@ func TestADeviceRemovedWhileItsRingIsPlaced(t *testing.T) {
 // TestAnAnswerIsEnough: a phone that answers without a word before is not pushed to again.
 func TestAnAnswerIsEnough(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	d := w.device("")
 	w.apple.SetStorm(apnstest.Storm{Answer: apnstest.Refusal("ServiceUnavailable"), Until: time.Now().Add(time.Hour)})

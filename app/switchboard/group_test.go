@@ -32,7 +32,7 @@ func (w *world) rung(id tenants.RingID, n int) *tenants.Ring {
 
 func TestGroupOneAfterTheOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	ana, cem := w.device("ana"), w.device("cem")
 	r := w.place(w.group(tenants.Sequential, "ana", "ben", "cem"))
@@ -69,7 +69,7 @@ func TestGroupOneAfterTheOther(t *testing.T) {
 
 func TestGroupGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	w.device("ana")
 	ben := w.device("ben")
@@ -108,7 +108,7 @@ func TestGroupGoesOnAfterACrash(t *testing.T) {
 // pushed none.
 func TestGroupStepThatWasNotPushed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	w.device("ana")
 	q := w.group(tenants.Simultaneous, "ana")
@@ -147,7 +147,7 @@ func TestGroupStepThatWasNotPushed(t *testing.T) {
 
 func TestGroupAllAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	w.voice()
 	ana, ben := w.device("ana"), w.device("ben")
@@ -176,7 +176,7 @@ func TestGroupAllAtOnce(t *testing.T) {
 
 func TestGroupThatCannotBeRung(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	for name, c := range map[string]struct {
 		q    tenants.Request
 		code string
@@ -196,5 +196,29 @@ func TestGroupThatCannotBeRung(t *testing.T) {
 	must(t, err)
 	if g.Name != "Night line" || len(steps) != 1 || steps[0].State != tenants.StepLeftOut {
 		t.Errorf("who would ring: %+v", steps)
+	}
+}
+
+// A salon rings nobody at night, unless it is an emergency.
+func TestQuietHours(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.Salon)
+	w.clock.Stop()
+	now := w.clock.Now().UTC()
+	w.clock.Pass(time.Date(now.Year(), now.Month(), now.Day()+1, 22, 0, 0, 0, time.UTC).Sub(now))
+	d := w.device("ana")
+	for _, q := range []tenants.Request{{To: tenants.To{Device: d.ID}}, {To: tenants.To{Person: "ana"}}} {
+		_, _, err := w.board.Place(t.Context(), w.caller, q, store.Idempotency{})
+		var refusal *tenants.Error
+		if !errors.As(err, &refusal) || refusal.Code != "quiet_hours" || !strings.Contains(refusal.Msg, "08:00") {
+			t.Errorf("at night: %v", err)
+		}
+	}
+	w.caller.Emergency = true
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	audits, _, err := w.scope.Audits().List(t.Context(), store.AuditQuery{Action: "ring.place"})
+	must(t, err)
+	if len(audits) != 1 || audits[0].Target != string(r.ID) || audits[0].Detail != "emergency in quiet hours" {
+		t.Errorf("audited: %+v", audits)
 	}
 }

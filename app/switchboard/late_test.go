@@ -58,7 +58,7 @@ func TestCancelOnAFullDiskEndsTheCallFirst(t *testing.T) {
 // cancelOnAFullDisk reports whether the disk was full.
 func cancelOnAFullDisk(t *testing.T) bool {
 	t.Helper()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	g := w.config.Media.(*gateway.Gateway)
 	m := &hangUpTap{Media: g}
@@ -158,7 +158,7 @@ func TestWhatEndsWhileItIsAnsweredIsHungUp(t *testing.T) {
 			return w.board.RemoveDevice(w.t.Context(), w.caller, d.ID)
 		},
 	} {
-		w, m := newWorld(t, tenants.Salon), &hangUpCounter{}
+		w, m := newWorld(t, tenants.RealEstate), &hangUpCounter{}
 		w.config.Media = m
 		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 			return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
@@ -204,7 +204,7 @@ func TestWhatEndsACallHangsItUp(t *testing.T) {
 			return w.board.HangUp(w.t.Context(), d, r.ID)
 		}, gateway.PhoneHungUp},
 	} {
-		w, m := newWorld(t, tenants.Salon), &hangUpCounter{during: func() {}}
+		w, m := newWorld(t, tenants.RealEstate), &hangUpCounter{during: func() {}}
 		w.config.Media = m
 		w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 			return agents.Ready{Agent: pagetest.SilentAgent{}}, nil

@@ -24,7 +24,7 @@ func (a *asked) Ask(context.Context, tenants.Tenant, tenants.Request) tenants.Lo
 
 func TestLookUpBeforeARing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	look := &asked{}
 	w.config.Lookup = look
 	w.reopen()

@@ -43,7 +43,7 @@ func (m *mediaCounter) HangUp(string, gateway.EndReason) {}
 // given.
 func TestMediaOfOneRingIsLimited(t *testing.T) {
 	t.Parallel()
-	w, m := newWorld(t, tenants.Salon), &mediaCounter{}
+	w, m := newWorld(t, tenants.RealEstate), &mediaCounter{}
 	w.config.Media = m
 	w.config.Agents = func(context.Context, tenants.Agent, agents.Call) (agents.Agent, error) {
 		return agents.Ready{Agent: pagetest.SilentAgent{}}, nil
@@ -84,7 +84,7 @@ func TestMediaOfOneRingIsLimited(t *testing.T) {
 // their tenant, and tenants for the server; the refusal says which.
 func TestMediaIsLimitedByDeviceAndTenant(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	ring := func() tenants.RingID { return tenants.NewID[tenants.RingID](w.clock.Now()) }
 	devices := func(tenant tenants.TenantID) (n int, err error) {

@@ -17,7 +17,7 @@ func TestARingEndsAtItsMoment(t *testing.T) {
 	}{"before": {-time.Millisecond, false}, "at": {0, true}, "after": {time.Millisecond, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, tenants.Salon)
+			w := newWorld(t, tenants.RealEstate)
 			w.clock.Stop()
 			w.voice()
 			d := w.device("")

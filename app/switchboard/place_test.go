@@ -20,7 +20,7 @@ import (
 
 func TestABoardNamesThePartsItLacks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	for name, drop := range map[string]func(*switchboard.Config){
 		"Store": func(c *switchboard.Config) { c.Store = nil }, "Push": func(c *switchboard.Config) { c.Push = nil },
 		"Keys": func(c *switchboard.Config) { c.Keys = nil }, "Health": func(c *switchboard.Config) { c.Health = nil },

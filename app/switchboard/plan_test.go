@@ -11,7 +11,7 @@ import (
 
 func TestAPlanSaysWhetherAPhoneRings(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	ask := tenants.Request{To: tenants.To{Device: d.ID}}
 	refused := func(code string, kind tenants.Kind) {
@@ -45,7 +45,7 @@ func TestAPlanSaysWhetherAPhoneRings(t *testing.T) {
 
 func TestAPlanCarriesSoManyCalls(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	d := w.device("")
 	must(t, w.scope.Subscription().Set(t.Context(), w.store.Plans().Assigned("", "starter", w.clock.Now(), time.Time{})))

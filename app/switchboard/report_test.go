@@ -19,7 +19,7 @@ func TestFactsOfAPhoneStayInItsOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, tenants.Salon)
+			w := newWorld(t, tenants.RealEstate)
 			w.clock.Stop()
 			d := w.device("")
 			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})

@@ -15,7 +15,7 @@ import (
 
 func TestARingReachesAppleAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Caller: "Copper Shears", TTL: 20 * time.Second})
 	if r.State != tenants.Placed || r.Attempts[0].Facts[0].Kind != tenants.FactPlaced {
@@ -108,7 +108,7 @@ func TestEndings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, tenants.Salon)
+			w := newWorld(t, tenants.RealEstate)
 			d := w.device("")
 			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 			w.state(r.ID, tenants.Pushed)
@@ -130,7 +130,7 @@ func TestEndings(t *testing.T) {
 
 func TestAppleRefuses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	w.apple.Script(d.Token, apnstest.Answer{Status: 410, Reason: "Unregistered", Timestamp: d.RegisteredAt.Add(-time.Hour)})
 	r := w.state(w.place(tenants.Request{To: tenants.To{Device: d.ID}}).ID, tenants.Failed)
@@ -153,7 +153,7 @@ func TestAppleRefuses(t *testing.T) {
 
 func TestAPersonIsRungOnAllDevices(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	a, b, foreign := w.device("ada"), w.device("ada"), w.device("bob")
 	r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
 	if len(r.Attempts) != 2 {
@@ -180,7 +180,7 @@ func TestAPersonIsRungOnAllDevices(t *testing.T) {
 
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	d := w.device("")
 	q, key := tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{Key: "k1", Body: [32]byte{1}}
 	first, repeated, err := w.board.Place(t.Context(), w.caller, q, key)

@@ -18,7 +18,7 @@ import (
 // time.
 func TestARingWhoseProcessDied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop() // leases run out with time
 	d := w.device("")
 	r := w.orphans(1, d)[0]
@@ -50,7 +50,7 @@ func TestARingWhoseProcessDied(t *testing.T) {
 
 func TestACallWhoseServerDied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.clock.Stop()
 	w.voice()
 	d := w.device("")

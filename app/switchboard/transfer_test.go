@@ -16,7 +16,7 @@ import (
 // speaking is a world with voice whose agents are attendants, by name.
 func speaking(t *testing.T, staff map[string]*attendant) *world {
 	t.Helper()
-	w := newWorld(t, tenants.Salon)
+	w := newWorld(t, tenants.RealEstate)
 	w.voice()
 	w.config.Agents = func(_ context.Context, a tenants.Agent, _ agents.Call) (agents.Agent, error) {
 		if staff[a.Name] == nil {

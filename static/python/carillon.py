@@ -512,6 +512,24 @@ class ConnectionRequest(TypedDict):
 ConnectionRole = Literal["webhook", "crm", "mls", "calendar", "sms", "audit", "transcript"]
 
 
+class Consent(TypedDict):
+    by: Optional[str]
+    created_at: Moment
+    evidence: str
+    given_at: Moment
+    id: UUID
+    kind: Literal["calls"]
+    person: Person
+    withdrawn_at: OptMoment
+
+
+class ConsentRequest(TypedDict):
+    evidence: str
+    given_at: NotRequired[str]
+    kind: NotRequired[Literal["calls"]]
+    person: Person
+
+
 class Credential(TypedDict):
     bundle_id: str
     created_at: Moment
@@ -633,6 +651,37 @@ Funnel = TypedDict(
         "to": "Moment",
     },
 )
+
+
+class Group(TypedDict):
+    created_at: Moment
+    escalate: Optional[str]
+    id: UUID
+    members: List[GroupMember]
+    name: str
+    step_s: int
+    way: Literal["simultaneous", "sequential", "round_robin"]
+
+
+class GroupChange(TypedDict):
+    escalate: NotRequired[Optional[str]]
+    members: NotRequired[List[GroupMember]]
+    name: NotRequired[str]
+    step_s: NotRequired[int]
+    way: NotRequired[Literal["simultaneous", "sequential", "round_robin"]]
+
+
+class GroupMember(TypedDict):
+    person: Person
+    schedule: NotRequired[Optional[str]]
+
+
+class GroupRequest(TypedDict):
+    escalate: NotRequired[Optional[str]]
+    members: List[GroupMember]
+    name: str
+    step_s: NotRequired[int]
+    way: NotRequired[Literal["simultaneous", "sequential", "round_robin"]]
 
 
 class JoinedTwilio(TypedDict):
@@ -841,6 +890,7 @@ class Ring(TypedDict):
     id: UUID
     reference: OptString
     state: RingState
+    steps: NotRequired[List[Step]]
     test: bool
     to: To
 
@@ -880,6 +930,50 @@ SMSSettings = TypedDict(
 )
 
 
+class Schedule(TypedDict):
+    calendar: Optional[str]
+    created_at: Moment
+    exceptions: List[ScheduleException]
+    id: UUID
+    name: str
+    time_zone: str
+    weekly: Week
+
+
+class ScheduleChange(TypedDict):
+    calendar: NotRequired[Optional[str]]
+    exceptions: NotRequired[List[ScheduleException]]
+    name: NotRequired[str]
+    time_zone: NotRequired[str]
+    weekly: NotRequired[Week]
+
+
+class ScheduleException(TypedDict):
+    date: str
+    note: NotRequired[str]
+    spans: NotRequired[List[TimeSpan]]
+
+
+class ScheduleRequest(TypedDict):
+    calendar: NotRequired[Optional[str]]
+    exceptions: NotRequired[List[ScheduleException]]
+    name: str
+    time_zone: NotRequired[str]
+    weekly: NotRequired[Week]
+
+
+class Step(TypedDict):
+    """A person's part in a ring to a group."""
+    after_s: int
+    begun_at: OptMoment
+    for_s: int
+    group: UUID
+    person: str
+    reason: str
+    state: Literal["planned", "rung", "left_out", "dropped"]
+    wave: int
+
+
 class StreamRequest(TypedDict):
     auth_token: NotRequired[str]
     dialect: NotRequired[Dialect]
@@ -888,9 +982,19 @@ class StreamRequest(TypedDict):
     url: NotRequired[str]
 
 
+TimeSpan = TypedDict(
+    "TimeSpan",
+    {
+        "from": "str",
+        "to": "str",
+    },
+)
+
+
 class To(TypedDict):
-    """One device, or a person with all their devices."""
+    """One device, a person with all their devices, or a group."""
     device: NotRequired[str]
+    group: NotRequired[str]
     person: NotRequired[Person]
 
 
@@ -928,6 +1032,19 @@ class TwilioFault(TypedDict):
 
 UUID = str
 Verdict = Literal["fine", "untested", "blocked", "not_reporting"]
+
+
+class Week(TypedDict):
+    """The hours of each day. A day that is missing has none."""
+    friday: NotRequired[List[TimeSpan]]
+    monday: NotRequired[List[TimeSpan]]
+    saturday: NotRequired[List[TimeSpan]]
+    sunday: NotRequired[List[TimeSpan]]
+    thursday: NotRequired[List[TimeSpan]]
+    tuesday: NotRequired[List[TimeSpan]]
+    wednesday: NotRequired[List[TimeSpan]]
+
+
 ReplayBody = TypedDict(
     "ReplayBody",
     {
@@ -955,6 +1072,12 @@ class TestConnectionBody(TypedDict):
 class ChangeCredentialBody(TypedDict):
     hedging: NotRequired[bool]
     payload_profile: NotRequired[PayloadProfile]
+
+
+class WhoRingsAnswer(TypedDict):
+    at: Moment
+    group: UUID
+    steps: List[Step]
 
 
 class AddPairingBody(TypedDict):
@@ -1206,6 +1329,49 @@ class Connections(_Resource):
         return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/test", body=json.dumps(body).encode(), content_type="application/json")
 
 
+class Consents(_Resource):
+    """The requests of /v1/consents."""
+
+    def add(self, consent: ConsentRequest) -> Consent:
+        """Record a consent.
+
+        Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+        changed or removed, only withdrawn.
+        """
+        return self._sender.read_json("POST", "/v1/consents", body=json.dumps(consent).encode(), content_type="application/json")
+
+    def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Consent]:
+        """Consents, newest first.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", "/v1/consents", query={"q": q, "limit": limit, "after": after})
+
+    def all(self, *, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Consent]:
+        """The entries of every page."""
+        after: Optional[str] = None
+        while True:
+            page = self.list(q=q, limit=limit, after=after)
+            yield from page["data"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def get(self, id: str) -> Consent:
+        """A consent.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", f"/v1/consents/{_quote(id)}")
+
+    def withdraw(self, id: str) -> None:
+        """Withdraw a consent.
+
+        Needs `groups:write`. It stays on record as withdrawn.
+        """
+        self._sender.send("DELETE", f"/v1/consents/{_quote(id)}").close()
+
+
 class Credentials(_Resource):
     """Apple keys and certificates for pushes to your app."""
 
@@ -1328,6 +1494,64 @@ class Devices(_Resource):
         Needs `devices:write`. It no longer rings, and its credential stops working.
         """
         self._sender.send("DELETE", f"/v1/devices/{_quote(id)}").close()
+
+
+class Groups(_Resource):
+    """Persons who are rung together, by schedules, and the consents of persons."""
+
+    def add(self, group: GroupRequest) -> Group:
+        """Create a group.
+
+        Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+        the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+        at most three can follow. All steps together last at most 300 seconds.
+        """
+        return self._sender.read_json("POST", "/v1/groups", body=json.dumps(group).encode(), content_type="application/json")
+
+    def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Group]:
+        """Groups, newest first.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", "/v1/groups", query={"q": q, "limit": limit, "after": after})
+
+    def all(self, *, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Group]:
+        """The entries of every page."""
+        after: Optional[str] = None
+        while True:
+            page = self.list(q=q, limit=limit, after=after)
+            yield from page["data"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def get(self, id: str) -> Group:
+        """A group.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", f"/v1/groups/{_quote(id)}")
+
+    def change(self, id: str, body: GroupChange) -> Group:
+        """Change a group.
+
+        Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+        """
+        return self._sender.read_json("PATCH", f"/v1/groups/{_quote(id)}", body=json.dumps(body).encode(), content_type="application/json")
+
+    def remove(self, id: str) -> None:
+        """Remove a group.
+
+        Needs `groups:write`. Groups that escalated to it escalate to none. Rings to it that are under way go on as planned.
+        """
+        self._sender.send("DELETE", f"/v1/groups/{_quote(id)}").close()
+
+    def who_rings(self, id: str, *, at: Optional[str] = None) -> WhoRingsAnswer:
+        """Who would ring now, and why.
+
+        Needs `groups:read`. It rings nobody. Quiet hours do not count for a key that has `rings:emergency`.
+        """
+        return self._sender.read_json("GET", f"/v1/groups/{_quote(id)}/now", query={"at": at})
 
 
 class Pairings(_Resource):
@@ -1556,6 +1780,57 @@ class Rings(_Resource):
         return self._sender.read_json("POST", f"/v1/rings/{_quote(id)}/transfer", body=json.dumps(transfer).encode(), content_type="application/json")
 
 
+class Schedules(_Resource):
+    """The requests of /v1/schedules."""
+
+    def add(self, schedule: ScheduleRequest) -> Schedule:
+        """Create a schedule.
+
+        Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+        wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+        read for 24 hours leaves nobody out.
+        """
+        return self._sender.read_json("POST", "/v1/schedules", body=json.dumps(schedule).encode(), content_type="application/json")
+
+    def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Schedule]:
+        """Schedules, newest first.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", "/v1/schedules", query={"q": q, "limit": limit, "after": after})
+
+    def all(self, *, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Schedule]:
+        """The entries of every page."""
+        after: Optional[str] = None
+        while True:
+            page = self.list(q=q, limit=limit, after=after)
+            yield from page["data"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def get(self, id: str) -> Schedule:
+        """A schedule.
+
+        Needs `groups:read`.
+        """
+        return self._sender.read_json("GET", f"/v1/schedules/{_quote(id)}")
+
+    def change(self, id: str, body: ScheduleChange) -> Schedule:
+        """Change a schedule.
+
+        Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+        """
+        return self._sender.read_json("PATCH", f"/v1/schedules/{_quote(id)}", body=json.dumps(body).encode(), content_type="application/json")
+
+    def remove(self, id: str) -> None:
+        """Remove a schedule.
+
+        Needs `groups:write`. A schedule that a group uses is refused with 409.
+        """
+        self._sender.send("DELETE", f"/v1/schedules/{_quote(id)}").close()
+
+
 class Carillon:
     """A client of one server with one API key.
 
@@ -1568,7 +1843,10 @@ class Carillon:
         self.agents = Agents(sender)
         self.analytics = Analytics(sender)
         self.connections = Connections(sender)
+        self.consents = Consents(sender)
         self.credentials = Credentials(sender)
         self.devices = Devices(sender)
+        self.groups = Groups(sender)
         self.pairings = Pairings(sender)
         self.rings = Rings(sender)
+        self.schedules = Schedules(sender)

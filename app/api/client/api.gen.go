@@ -250,6 +250,36 @@ func (e ConnectionRole) Valid() bool {
 	}
 }
 
+// Defines values for ConsentKind.
+const (
+	ConsentKindCalls ConsentKind = "calls"
+)
+
+// Valid indicates whether the value is a known member of the ConsentKind enum.
+func (e ConsentKind) Valid() bool {
+	switch e {
+	case ConsentKindCalls:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConsentRequestKind.
+const (
+	ConsentRequestKindCalls ConsentRequestKind = "calls"
+)
+
+// Valid indicates whether the value is a known member of the ConsentRequestKind enum.
+func (e ConsentRequestKind) Valid() bool {
+	switch e {
+	case ConsentRequestKindCalls:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CredentialKind.
 const (
 	CredentialKindP12 CredentialKind = "p12"
@@ -538,6 +568,69 @@ func (e FunnelGroupsHopsHop) Valid() bool {
 	}
 }
 
+// Defines values for GroupWay.
+const (
+	GroupWayRoundRobin   GroupWay = "round_robin"
+	GroupWaySequential   GroupWay = "sequential"
+	GroupWaySimultaneous GroupWay = "simultaneous"
+)
+
+// Valid indicates whether the value is a known member of the GroupWay enum.
+func (e GroupWay) Valid() bool {
+	switch e {
+	case GroupWayRoundRobin:
+		return true
+	case GroupWaySequential:
+		return true
+	case GroupWaySimultaneous:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GroupChangeWay.
+const (
+	GroupChangeWayRoundRobin   GroupChangeWay = "round_robin"
+	GroupChangeWaySequential   GroupChangeWay = "sequential"
+	GroupChangeWaySimultaneous GroupChangeWay = "simultaneous"
+)
+
+// Valid indicates whether the value is a known member of the GroupChangeWay enum.
+func (e GroupChangeWay) Valid() bool {
+	switch e {
+	case GroupChangeWayRoundRobin:
+		return true
+	case GroupChangeWaySequential:
+		return true
+	case GroupChangeWaySimultaneous:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GroupRequestWay.
+const (
+	GroupRequestWayRoundRobin   GroupRequestWay = "round_robin"
+	GroupRequestWaySequential   GroupRequestWay = "sequential"
+	GroupRequestWaySimultaneous GroupRequestWay = "simultaneous"
+)
+
+// Valid indicates whether the value is a known member of the GroupRequestWay enum.
+func (e GroupRequestWay) Valid() bool {
+	switch e {
+	case GroupRequestWayRoundRobin:
+		return true
+	case GroupRequestWaySequential:
+		return true
+	case GroupRequestWaySimultaneous:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LostWhat.
 const (
 	LostWhatHangUp  LostWhat = "hang_up"
@@ -781,6 +874,30 @@ func (e RingState) Valid() bool {
 	case RingStatePushed:
 		return true
 	case RingStateRinging:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StepState.
+const (
+	StepStateDropped StepState = "dropped"
+	StepStateLeftOut StepState = "left_out"
+	StepStatePlanned StepState = "planned"
+	StepStateRung    StepState = "rung"
+)
+
+// Valid indicates whether the value is a known member of the StepState enum.
+func (e StepState) Valid() bool {
+	switch e {
+	case StepStateDropped:
+		return true
+	case StepStateLeftOut:
+		return true
+	case StepStatePlanned:
+		return true
+	case StepStateRung:
 		return true
 	default:
 		return false
@@ -1321,6 +1438,44 @@ type ConnectionRequest struct {
 // ConnectionRole What the connection does. webhook takes events.
 type ConnectionRole string
 
+// Consent defines model for Consent.
+type Consent struct {
+	// By The name of the key or person that recorded it.
+	By        *string `json:"by"`
+	CreatedAt Moment  `json:"created_at"`
+	Evidence  string  `json:"evidence"`
+	GivenAt   Moment  `json:"given_at"`
+	ID        UUID    `json:"id"`
+
+	// Kind What the person agreed to. Default: calls.
+	Kind ConsentKind `json:"kind"`
+
+	// Person Your own ID of a user.
+	Person      Person     `json:"person"`
+	WithdrawnAt *OptMoment `json:"withdrawn_at"`
+}
+
+// ConsentKind What the person agreed to. Default: calls.
+type ConsentKind string
+
+// ConsentRequest defines model for ConsentRequest.
+type ConsentRequest struct {
+	// Evidence Where the consent can be found.
+	Evidence string `json:"evidence"`
+
+	// GivenAt Default: now.
+	GivenAt *time.Time `json:"given_at,omitempty"`
+
+	// Kind What the person agreed to. Default: calls.
+	Kind *ConsentRequestKind `json:"kind,omitempty"`
+
+	// Person Your own ID of a user.
+	Person Person `json:"person"`
+}
+
+// ConsentRequestKind What the person agreed to. Default: calls.
+type ConsentRequestKind string
+
 // Credential defines model for Credential.
 type Credential struct {
 	BundleID  string `json:"bundle_id"`
@@ -1527,6 +1682,69 @@ type Funnel_Groups struct {
 	Group string               `json:"group"`
 	Hops  []Funnel_Groups_Hops `json:"hops"`
 }
+
+// Group defines model for Group.
+type Group struct {
+	CreatedAt Moment `json:"created_at"`
+
+	// Escalate The group that is rung next.
+	Escalate *string       `json:"escalate"`
+	ID       UUID          `json:"id"`
+	Members  []GroupMember `json:"members"`
+	Name     string        `json:"name"`
+
+	// StepS How long each step rings. Default: 30.
+	StepS int `json:"step_s"`
+
+	// Way Default: simultaneous.
+	Way GroupWay `json:"way"`
+}
+
+// GroupWay Default: simultaneous.
+type GroupWay string
+
+// GroupChange defines model for GroupChange.
+type GroupChange struct {
+	// Escalate The group that is rung next. Empty = none.
+	Escalate *string       `json:"escalate,omitempty"`
+	Members  []GroupMember `json:"members,omitempty"`
+	Name     *string       `json:"name,omitempty"`
+
+	// StepS How long each step rings. Default: 30.
+	StepS *int `json:"step_s,omitempty"`
+
+	// Way Default: simultaneous.
+	Way *GroupChangeWay `json:"way,omitempty"`
+}
+
+// GroupChangeWay Default: simultaneous.
+type GroupChangeWay string
+
+// GroupMember defines model for GroupMember.
+type GroupMember struct {
+	// Person Your own ID of a user.
+	Person Person `json:"person"`
+
+	// Schedule When the person is on duty. null = always.
+	Schedule *string `json:"schedule,omitempty"`
+}
+
+// GroupRequest defines model for GroupRequest.
+type GroupRequest struct {
+	// Escalate The group that is rung next. Empty = none.
+	Escalate *string       `json:"escalate,omitempty"`
+	Members  []GroupMember `json:"members"`
+	Name     string        `json:"name"`
+
+	// StepS How long each step rings. Default: 30.
+	StepS *int `json:"step_s,omitempty"`
+
+	// Way Default: simultaneous.
+	Way *GroupRequestWay `json:"way,omitempty"`
+}
+
+// GroupRequestWay Default: simultaneous.
+type GroupRequestWay string
 
 // Joined defines model for Joined.
 type Joined struct {
@@ -1862,10 +2080,13 @@ type Ring struct {
 	Reference *OptString `json:"reference"`
 	State     RingState  `json:"state"`
 
+	// Steps Of a ring to a group only.
+	Steps []Step `json:"steps,omitempty"`
+
 	// Test true = placed with a test key or as a test ring in the console.
 	Test bool `json:"test"`
 
-	// To One device, or a person with all their devices.
+	// To One device, a person with all their devices, or a group.
 	To To `json:"to"`
 }
 
@@ -1901,10 +2122,10 @@ type RingRequest struct {
 	// Reference Your own ID, such as a lead or case number. The app can read it.
 	Reference *string `json:"reference,omitempty"`
 
-	// To One device, or a person with all their devices.
+	// To One device, a person with all their devices, or a group.
 	To To `json:"to"`
 
-	// TTLS Seconds to ring. Default: your setting.
+	// TTLS Seconds to ring. Default: your setting. Not with a group, whose steps say how long it rings.
 	TTLS *int `json:"ttl_s,omitempty"`
 }
 
@@ -1929,6 +2150,81 @@ type SMSSettings struct {
 	QuietTo   *string `json:"quiet_to,omitempty"`
 	Template  *string `json:"template,omitempty"`
 }
+
+// Schedule defines model for Schedule.
+type Schedule struct {
+	// Calendar A connection of the role calendar, which then decides alone. Empty = none.
+	Calendar   *string             `json:"calendar"`
+	CreatedAt  Moment              `json:"created_at"`
+	Exceptions []ScheduleException `json:"exceptions"`
+	ID         UUID                `json:"id"`
+	Name       string              `json:"name"`
+
+	// TimeZone An IANA name. Default: that of the account.
+	TimeZone string `json:"time_zone"`
+
+	// Weekly The hours of each day. A day that is missing has none.
+	Weekly Week `json:"weekly"`
+}
+
+// ScheduleChange defines model for ScheduleChange.
+type ScheduleChange struct {
+	// Calendar A connection of the role calendar, which then decides alone. Empty = none.
+	Calendar   *string             `json:"calendar,omitempty"`
+	Exceptions []ScheduleException `json:"exceptions,omitempty"`
+	Name       *string             `json:"name,omitempty"`
+
+	// TimeZone An IANA name. Default: that of the account.
+	TimeZone *string `json:"time_zone,omitempty"`
+
+	// Weekly The hours of each day. A day that is missing has none.
+	Weekly *Week `json:"weekly,omitempty"`
+}
+
+// ScheduleException defines model for ScheduleException.
+type ScheduleException struct {
+	Date string  `json:"date"`
+	Note *string `json:"note,omitempty"`
+
+	// Spans Empty = off all day.
+	Spans []TimeSpan `json:"spans,omitempty"`
+}
+
+// ScheduleRequest defines model for ScheduleRequest.
+type ScheduleRequest struct {
+	// Calendar A connection of the role calendar, which then decides alone. Empty = none.
+	Calendar   *string             `json:"calendar,omitempty"`
+	Exceptions []ScheduleException `json:"exceptions,omitempty"`
+	Name       string              `json:"name"`
+
+	// TimeZone An IANA name. Default: that of the account.
+	TimeZone *string `json:"time_zone,omitempty"`
+
+	// Weekly The hours of each day. A day that is missing has none.
+	Weekly *Week `json:"weekly,omitempty"`
+}
+
+// Step A person's part in a ring to a group.
+type Step struct {
+	// AfterS Seconds from the beginning, as planned. A step begins sooner when nobody of the one before rings any more.
+	AfterS  int        `json:"after_s"`
+	BegunAt *OptMoment `json:"begun_at"`
+	ForS    int        `json:"for_s"`
+	Group   UUID       `json:"group"`
+	Person  string     `json:"person"`
+
+	// Reason Why this person, or why not, in words.
+	Reason string `json:"reason"`
+
+	// State dropped = the ring ended before.
+	State StepState `json:"state"`
+
+	// Wave Steps with the same number ring at the same time. 0 = left out.
+	Wave int `json:"wave"`
+}
+
+// StepState dropped = the ring ended before.
+type StepState string
 
 // StreamRequest defines model for StreamRequest.
 type StreamRequest struct {
@@ -1959,9 +2255,18 @@ type StreamRequest struct {
 // StreamRequestDirection `dial`: Carillon connects to your program. `attach`: your program connects to `/v1/rings/{id}/stream`.
 type StreamRequestDirection string
 
-// To One device, or a person with all their devices.
+// TimeSpan defines model for TimeSpan.
+type TimeSpan struct {
+	From string `json:"from"`
+
+	// To Earlier than from = on the next day. 24:00 = the end of the day.
+	To string `json:"to"`
+}
+
+// To One device, a person with all their devices, or a group.
 type To struct {
 	Device *string `json:"device,omitempty"`
+	Group  *string `json:"group,omitempty"`
 
 	// Person Your own ID of a user.
 	Person *Person `json:"person,omitempty"`
@@ -1984,8 +2289,6 @@ type TransferRequest struct {
 // TransferRequest_To defines model for TransferRequest.To.
 type TransferRequest_To struct {
 	Agent *string `json:"agent,omitempty"`
-
-	// Group Reserved. Answered with 422.
 	Group *string `json:"group,omitempty"`
 
 	// Person Your own ID of a user.
@@ -2016,6 +2319,17 @@ type UUID = string
 
 // Verdict untested = not rung yet, or too few failed rings for a verdict. cause says which.
 type Verdict string
+
+// Week The hours of each day. A day that is missing has none.
+type Week struct {
+	Friday    []TimeSpan `json:"friday,omitempty"`
+	Monday    []TimeSpan `json:"monday,omitempty"`
+	Saturday  []TimeSpan `json:"saturday,omitempty"`
+	Sunday    []TimeSpan `json:"sunday,omitempty"`
+	Thursday  []TimeSpan `json:"thursday,omitempty"`
+	Tuesday   []TimeSpan `json:"tuesday,omitempty"`
+	Wednesday []TimeSpan `json:"wednesday,omitempty"`
+}
 
 // After defines model for After.
 type After = string
@@ -2209,6 +2523,26 @@ type TestConnectionJSONBody struct {
 	Event *EventKind `json:"event,omitempty"`
 }
 
+// ListConsentsParams defines parameters for ListConsents.
+type ListConsentsParams struct {
+	// Q Text to search for.
+	Q *Search `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit The greatest number of entries.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The value of next from the page before.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListConsents200JSONResponseBody defines parameters for ListConsents.
+type ListConsents200JSONResponseBody struct {
+	Data []Consent `json:"data"`
+
+	// Next Send it as after to get the next page. null on the last page.
+	Next *Next `json:"next"`
+}
+
 // ListCredentialsParams defines parameters for ListCredentials.
 type ListCredentialsParams struct {
 	// Q Text to search for.
@@ -2289,6 +2623,39 @@ type ListDevices200JSONResponseBody struct {
 
 	// Next Send it as after to get the next page. null on the last page.
 	Next *Next `json:"next"`
+}
+
+// ListGroupsParams defines parameters for ListGroups.
+type ListGroupsParams struct {
+	// Q Text to search for.
+	Q *Search `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit The greatest number of entries.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The value of next from the page before.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListGroups200JSONResponseBody defines parameters for ListGroups.
+type ListGroups200JSONResponseBody struct {
+	Data []Group `json:"data"`
+
+	// Next Send it as after to get the next page. null on the last page.
+	Next *Next `json:"next"`
+}
+
+// WhoRingsParams defines parameters for WhoRings.
+type WhoRingsParams struct {
+	// At Another moment. Default is now.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// WhoRings200JSONResponseBody defines parameters for WhoRings.
+type WhoRings200JSONResponseBody struct {
+	At    Moment `json:"at"`
+	Group UUID   `json:"group"`
+	Steps []Step `json:"steps"`
 }
 
 // AddPairingJSONBody defines parameters for AddPairing.
@@ -2406,6 +2773,26 @@ type AddNotes200JSONResponseBody struct {
 	Ring  string `json:"ring"`
 }
 
+// ListSchedulesParams defines parameters for ListSchedules.
+type ListSchedulesParams struct {
+	// Q Text to search for.
+	Q *Search `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit The greatest number of entries.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The value of next from the page before.
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListSchedules200JSONResponseBody defines parameters for ListSchedules.
+type ListSchedules200JSONResponseBody struct {
+	Data []Schedule `json:"data"`
+
+	// Next Send it as after to get the next page. null on the last page.
+	Next *Next `json:"next"`
+}
+
 // TakeTextFormdataBody defines parameters for TakeText.
 type TakeTextFormdataBody struct {
 	Body *string `form:"Body,omitempty" json:"Body,omitempty"`
@@ -2439,6 +2826,9 @@ type ReplayJSONRequestBody ReplayJSONBody
 // TestConnectionJSONRequestBody defines body for TestConnection for application/json ContentType.
 type TestConnectionJSONRequestBody TestConnectionJSONBody
 
+// AddConsentJSONRequestBody defines body for AddConsent for application/json ContentType.
+type AddConsentJSONRequestBody = ConsentRequest
+
 // AddCredentialMultipartRequestBody defines body for AddCredential for multipart/form-data ContentType.
 type AddCredentialMultipartRequestBody AddCredentialMultipartBody
 
@@ -2450,6 +2840,12 @@ type AddDeviceJSONRequestBody = DeviceRequest
 
 // ChangeDeviceJSONRequestBody defines body for ChangeDevice for application/json ContentType.
 type ChangeDeviceJSONRequestBody = DeviceChange
+
+// AddGroupJSONRequestBody defines body for AddGroup for application/json ContentType.
+type AddGroupJSONRequestBody = GroupRequest
+
+// ChangeGroupJSONRequestBody defines body for ChangeGroup for application/json ContentType.
+type ChangeGroupJSONRequestBody = GroupChange
 
 // AddPairingJSONRequestBody defines body for AddPairing for application/json ContentType.
 type AddPairingJSONRequestBody AddPairingJSONBody
@@ -2471,6 +2867,12 @@ type AddNotesJSONRequestBody = NewNotes
 
 // TransferRingJSONRequestBody defines body for TransferRing for application/json ContentType.
 type TransferRingJSONRequestBody = TransferRequest
+
+// AddScheduleJSONRequestBody defines body for AddSchedule for application/json ContentType.
+type AddScheduleJSONRequestBody = ScheduleRequest
+
+// ChangeScheduleJSONRequestBody defines body for ChangeSchedule for application/json ContentType.
+type ChangeScheduleJSONRequestBody = ScheduleChange
 
 // TakeTextFormdataRequestBody defines body for TakeText for application/x-www-form-urlencoded ContentType.
 type TakeTextFormdataRequestBody TakeTextFormdataBody
@@ -2849,6 +3251,47 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/connections/{id}/test (the `TestConnection` operationId).
 	TestConnection(ctx context.Context, id ID, body TestConnectionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListConsents Consents, newest first
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/consents (the `ListConsents` operationId).
+	ListConsents(ctx context.Context, params *ListConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConsentWithBody Record a consent
+	//
+	// Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+	// changed or removed, only withdrawn.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/consents (the `AddConsent` operationId).
+	AddConsentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddConsent Record a consent
+	//
+	// Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+	// changed or removed, only withdrawn.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/consents (the `AddConsent` operationId).
+	AddConsent(ctx context.Context, body AddConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WithdrawConsent Withdraw a consent
+	//
+	// Needs `groups:write`. It stays on record as withdrawn.
+	//
+	// Corresponds with DELETE /v1/consents/{id} (the `WithdrawConsent` operationId).
+	WithdrawConsent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowConsent A consent
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/consents/{id} (the `ShowConsent` operationId).
+	ShowConsent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListCredentials Credentials, newest first
 	//
 	// Needs `credentials:write`.
@@ -2980,6 +3423,74 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/devices/{id} (the `ChangeDevice` operationId).
 	ChangeDevice(ctx context.Context, id ID, body ChangeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListGroups Groups, newest first
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+	ListGroups(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddGroupWithBody Create a group
+	//
+	// Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+	// the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+	// at most three can follow. All steps together last at most 300 seconds.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/groups (the `AddGroup` operationId).
+	AddGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddGroup Create a group
+	//
+	// Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+	// the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+	// at most three can follow. All steps together last at most 300 seconds.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/groups (the `AddGroup` operationId).
+	AddGroup(ctx context.Context, body AddGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveGroup Remove a group
+	//
+	// Needs `groups:write`. Groups that escalated to it escalate to none. Rings to it that are under way go on as planned.
+	//
+	// Corresponds with DELETE /v1/groups/{id} (the `RemoveGroup` operationId).
+	RemoveGroup(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowGroup A group
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/groups/{id} (the `ShowGroup` operationId).
+	ShowGroup(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeGroupWithBody Change a group
+	//
+	// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/groups/{id} (the `ChangeGroup` operationId).
+	ChangeGroupWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeGroup Change a group
+	//
+	// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/groups/{id} (the `ChangeGroup` operationId).
+	ChangeGroup(ctx context.Context, id ID, body ChangeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhoRings Who would ring now, and why
+	//
+	// Needs `groups:read`. It rings nobody. Quiet hours do not count for a key that has `rings:emergency`.
+	//
+	// Corresponds with GET /v1/groups/{id}/now (the `WhoRings` operationId).
+	WhoRings(ctx context.Context, id ID, params *WhoRingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Describe This document
 	//
@@ -3319,6 +3830,67 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/rings/{id}/transfer (the `TransferRing` operationId).
 	TransferRing(ctx context.Context, id ID, body TransferRingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSchedules Schedules, newest first
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/schedules (the `ListSchedules` operationId).
+	ListSchedules(ctx context.Context, params *ListSchedulesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddScheduleWithBody Create a schedule
+	//
+	// Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+	// wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+	// read for 24 hours leaves nobody out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/schedules (the `AddSchedule` operationId).
+	AddScheduleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddSchedule Create a schedule
+	//
+	// Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+	// wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+	// read for 24 hours leaves nobody out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/schedules (the `AddSchedule` operationId).
+	AddSchedule(ctx context.Context, body AddScheduleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveSchedule Remove a schedule
+	//
+	// Needs `groups:write`. A schedule that a group uses is refused with 409.
+	//
+	// Corresponds with DELETE /v1/schedules/{id} (the `RemoveSchedule` operationId).
+	RemoveSchedule(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowSchedule A schedule
+	//
+	// Needs `groups:read`.
+	//
+	// Corresponds with GET /v1/schedules/{id} (the `ShowSchedule` operationId).
+	ShowSchedule(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeScheduleWithBody Change a schedule
+	//
+	// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/schedules/{id} (the `ChangeSchedule` operationId).
+	ChangeScheduleWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeSchedule Change a schedule
+	//
+	// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/schedules/{id} (the `ChangeSchedule` operationId).
+	ChangeSchedule(ctx context.Context, id ID, body ChangeScheduleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TakeTextWithBody Take a text from a person
 	//
@@ -3923,6 +4495,97 @@ func (c *Calls) TestConnection(ctx context.Context, id ID, body TestConnectionJS
 	return c.Client.Do(req)
 }
 
+// ListConsents Consents, newest first
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/consents (the `ListConsents` operationId).
+func (c *Calls) ListConsents(ctx context.Context, params *ListConsentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConsentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConsentWithBody Record a consent
+//
+// Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+// changed or removed, only withdrawn.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/consents (the `AddConsent` operationId).
+func (c *Calls) AddConsentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConsentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddConsent Record a consent
+//
+// Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+// changed or removed, only withdrawn.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/consents (the `AddConsent` operationId).
+func (c *Calls) AddConsent(ctx context.Context, body AddConsentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddConsentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawConsent Withdraw a consent
+//
+// Needs `groups:write`. It stays on record as withdrawn.
+//
+// Corresponds with DELETE /v1/consents/{id} (the `WithdrawConsent` operationId).
+func (c *Calls) WithdrawConsent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawConsentRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowConsent A consent
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/consents/{id} (the `ShowConsent` operationId).
+func (c *Calls) ShowConsent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowConsentRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListCredentials Credentials, newest first
 //
 // Needs `credentials:write`.
@@ -4195,6 +4858,154 @@ func (c *Calls) ChangeDeviceWithBody(ctx context.Context, id ID, contentType str
 // Corresponds with PATCH /v1/devices/{id} (the `ChangeDevice` operationId).
 func (c *Calls) ChangeDevice(ctx context.Context, id ID, body ChangeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangeDeviceRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListGroups Groups, newest first
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/groups (the `ListGroups` operationId).
+func (c *Calls) ListGroups(ctx context.Context, params *ListGroupsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListGroupsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddGroupWithBody Create a group
+//
+// Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+// the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+// at most three can follow. All steps together last at most 300 seconds.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/groups (the `AddGroup` operationId).
+func (c *Calls) AddGroupWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddGroupRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddGroup Create a group
+//
+// Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+// the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+// at most three can follow. All steps together last at most 300 seconds.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/groups (the `AddGroup` operationId).
+func (c *Calls) AddGroup(ctx context.Context, body AddGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddGroupRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveGroup Remove a group
+//
+// Needs `groups:write`. Groups that escalated to it escalate to none. Rings to it that are under way go on as planned.
+//
+// Corresponds with DELETE /v1/groups/{id} (the `RemoveGroup` operationId).
+func (c *Calls) RemoveGroup(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveGroupRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowGroup A group
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/groups/{id} (the `ShowGroup` operationId).
+func (c *Calls) ShowGroup(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowGroupRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeGroupWithBody Change a group
+//
+// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/groups/{id} (the `ChangeGroup` operationId).
+func (c *Calls) ChangeGroupWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeGroupRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeGroup Change a group
+//
+// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/groups/{id} (the `ChangeGroup` operationId).
+func (c *Calls) ChangeGroup(ctx context.Context, id ID, body ChangeGroupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeGroupRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhoRings Who would ring now, and why
+//
+// Needs `groups:read`. It rings nobody. Quiet hours do not count for a key that has `rings:emergency`.
+//
+// Corresponds with GET /v1/groups/{id}/now (the `WhoRings` operationId).
+func (c *Calls) WhoRings(ctx context.Context, id ID, params *WhoRingsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhoRingsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4854,6 +5665,137 @@ func (c *Calls) TransferRingWithBody(ctx context.Context, id ID, contentType str
 // Corresponds with POST /v1/rings/{id}/transfer (the `TransferRing` operationId).
 func (c *Calls) TransferRing(ctx context.Context, id ID, body TransferRingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTransferRingRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSchedules Schedules, newest first
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/schedules (the `ListSchedules` operationId).
+func (c *Calls) ListSchedules(ctx context.Context, params *ListSchedulesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSchedulesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddScheduleWithBody Create a schedule
+//
+// Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+// wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+// read for 24 hours leaves nobody out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/schedules (the `AddSchedule` operationId).
+func (c *Calls) AddScheduleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddScheduleRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddSchedule Create a schedule
+//
+// Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+// wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+// read for 24 hours leaves nobody out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/schedules (the `AddSchedule` operationId).
+func (c *Calls) AddSchedule(ctx context.Context, body AddScheduleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddScheduleRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveSchedule Remove a schedule
+//
+// Needs `groups:write`. A schedule that a group uses is refused with 409.
+//
+// Corresponds with DELETE /v1/schedules/{id} (the `RemoveSchedule` operationId).
+func (c *Calls) RemoveSchedule(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveScheduleRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowSchedule A schedule
+//
+// Needs `groups:read`.
+//
+// Corresponds with GET /v1/schedules/{id} (the `ShowSchedule` operationId).
+func (c *Calls) ShowSchedule(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowScheduleRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeScheduleWithBody Change a schedule
+//
+// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/schedules/{id} (the `ChangeSchedule` operationId).
+func (c *Calls) ChangeScheduleWithBody(ctx context.Context, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeScheduleRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeSchedule Change a schedule
+//
+// Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/schedules/{id} (the `ChangeSchedule` operationId).
+func (c *Calls) ChangeSchedule(ctx context.Context, id ID, body ChangeScheduleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeScheduleRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5913,6 +6855,192 @@ func NewTestConnectionRequestWithBody(server string, id ID, contentType string, 
 	return req, nil
 }
 
+// NewListConsentsRequest constructs an http.Request for the ListConsents method
+func NewListConsentsRequest(server string, params *ListConsentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/consents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddConsentRequest calls the generic AddConsent builder with application/json body
+func NewAddConsentRequest(server string, body AddConsentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddConsentRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddConsentRequestWithBody constructs an http.Request for the AddConsent method, with any body, and a specified content type
+func NewAddConsentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/consents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewWithdrawConsentRequest constructs an http.Request for the WithdrawConsent method
+func NewWithdrawConsentRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/consents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewShowConsentRequest constructs an http.Request for the ShowConsent method
+func NewShowConsentRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/consents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListCredentialsRequest constructs an http.Request for the ListCredentials method
 func NewListCredentialsRequest(server string, params *ListCredentialsParams) (*http.Request, error) {
 	var err error
@@ -6468,6 +7596,300 @@ func NewChangeDeviceRequestWithBody(server string, id ID, contentType string, bo
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListGroupsRequest constructs an http.Request for the ListGroups method
+func NewListGroupsRequest(server string, params *ListGroupsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddGroupRequest calls the generic AddGroup builder with application/json body
+func NewAddGroupRequest(server string, body AddGroupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddGroupRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddGroupRequestWithBody constructs an http.Request for the AddGroup method, with any body, and a specified content type
+func NewAddGroupRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRemoveGroupRequest constructs an http.Request for the RemoveGroup method
+func NewRemoveGroupRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewShowGroupRequest constructs an http.Request for the ShowGroup method
+func NewShowGroupRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeGroupRequest calls the generic ChangeGroup builder with application/json body
+func NewChangeGroupRequest(server string, id ID, body ChangeGroupJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeGroupRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewChangeGroupRequestWithBody constructs an http.Request for the ChangeGroup method, with any body, and a specified content type
+func NewChangeGroupRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewWhoRingsRequest constructs an http.Request for the WhoRings method
+func NewWhoRingsRequest(server string, id ID, params *WhoRingsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/groups/%s/now", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -7575,6 +8997,239 @@ func NewTransferRingRequestWithBody(server string, id ID, contentType string, bo
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSchedulesRequest constructs an http.Request for the ListSchedules method
+func NewListSchedulesRequest(server string, params *ListSchedulesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/schedules")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddScheduleRequest calls the generic AddSchedule builder with application/json body
+func NewAddScheduleRequest(server string, body AddScheduleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddScheduleRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddScheduleRequestWithBody constructs an http.Request for the AddSchedule method, with any body, and a specified content type
+func NewAddScheduleRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/schedules")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRemoveScheduleRequest constructs an http.Request for the RemoveSchedule method
+func NewRemoveScheduleRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/schedules/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewShowScheduleRequest constructs an http.Request for the ShowSchedule method
+func NewShowScheduleRequest(server string, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/schedules/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeScheduleRequest calls the generic ChangeSchedule builder with application/json body
+func NewChangeScheduleRequest(server string, id ID, body ChangeScheduleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeScheduleRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewChangeScheduleRequestWithBody constructs an http.Request for the ChangeSchedule method, with any body, and a specified content type
+func NewChangeScheduleRequestWithBody(server string, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/schedules/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}

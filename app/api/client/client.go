@@ -24,6 +24,9 @@ type Client struct {
 	Credentials *Credentials
 	Agents      *Agents
 	Connections *Connections
+	Groups      *Groups
+	Schedules   *Schedules
+	Consents    *Consents
 	Analytics   *Analytics
 
 	Calls *Calls // every operation as in openapi.yaml, with the same retries
@@ -61,7 +64,8 @@ func New(address, key string, options ...Option) (*Client, error) {
 	}
 	return &Client{
 		Rings: &Rings{calls, s}, Devices: &Devices{calls}, Pairings: &Pairings{calls}, Credentials: &Credentials{calls},
-		Agents: &Agents{calls}, Connections: &Connections{calls}, Analytics: &Analytics{calls}, Calls: calls,
+		Agents: &Agents{calls}, Connections: &Connections{calls}, Groups: &Groups{calls},
+		Schedules: &Schedules{calls}, Consents: &Consents{calls}, Analytics: &Analytics{calls}, Calls: calls,
 	}, nil
 }
 

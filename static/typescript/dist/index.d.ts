@@ -64,6 +64,9 @@ export declare class Carillon {
     readonly credentials: Credentials;
     readonly agents: Agents;
     readonly connections: Connections;
+    readonly groups: Groups;
+    readonly schedules: Schedules;
+    readonly consents: Consents;
     readonly analytics: Analytics;
     /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
     constructor(options: Options & {
@@ -178,6 +181,45 @@ export declare class Connections {
     /** Makes a new signing secret. The old one signs too for 24 hours. */
     rotateSecret(id: string, options?: CallOptions): Promise<Answer<"rotateSecret">>;
     remove(id: string, options?: CallOptions): Promise<void>;
+}
+/** Keeps groups of persons who are rung together. */
+export declare class Groups {
+    #private;
+    constructor(sender: Sender);
+    add(group: Schemas["GroupRequest"], options?: CallOptions): Promise<Schemas["Group"]>;
+    get(id: string, options?: CallOptions): Promise<Schemas["Group"]>;
+    list(query?: Query<"listGroups">, options?: CallOptions): Promise<Page<Schemas["Group"]>>;
+    /** The groups of every page. */
+    all(query?: Query<"listGroups">, options?: CallOptions): AsyncGenerator<Schemas["Group"], void>;
+    /** Sets the fields that are given. */
+    change(id: string, change: Schemas["GroupChange"], options?: CallOptions): Promise<Schemas["Group"]>;
+    /** Who a ring to the group would ring now, or at another moment, and why. It rings nobody. */
+    now(id: string, query?: Query<"whoRings">, options?: CallOptions): Promise<Answer<"whoRings">>;
+    remove(id: string, options?: CallOptions): Promise<void>;
+}
+/** Keeps when persons of groups are on duty. */
+export declare class Schedules {
+    #private;
+    constructor(sender: Sender);
+    add(schedule: Schemas["ScheduleRequest"], options?: CallOptions): Promise<Schemas["Schedule"]>;
+    get(id: string, options?: CallOptions): Promise<Schemas["Schedule"]>;
+    list(query?: Query<"listSchedules">, options?: CallOptions): Promise<Page<Schemas["Schedule"]>>;
+    /** The schedules of every page. */
+    all(query?: Query<"listSchedules">, options?: CallOptions): AsyncGenerator<Schemas["Schedule"], void>;
+    /** Sets the fields that are given. */
+    change(id: string, change: Schemas["ScheduleChange"], options?: CallOptions): Promise<Schemas["Schedule"]>;
+    remove(id: string, options?: CallOptions): Promise<void>;
+}
+/** Records consents of persons to be called. */
+export declare class Consents {
+    #private;
+    constructor(sender: Sender);
+    add(consent: Schemas["ConsentRequest"], options?: CallOptions): Promise<Schemas["Consent"]>;
+    get(id: string, options?: CallOptions): Promise<Schemas["Consent"]>;
+    list(query?: Query<"listConsents">, options?: CallOptions): Promise<Page<Schemas["Consent"]>>;
+    /** The consents of every page. */
+    all(query?: Query<"listConsents">, options?: CallOptions): AsyncGenerator<Schemas["Consent"], void>;
+    withdraw(id: string, options?: CallOptions): Promise<void>;
 }
 /** Counts rings. */
 export declare class Analytics {

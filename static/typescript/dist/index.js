@@ -13,6 +13,9 @@ export class Carillon {
     credentials;
     agents;
     connections;
+    groups;
+    schedules;
+    consents;
     analytics;
     #sender;
     /** Sends nothing. Throws a TypeError if the address or the key cannot be right. */
@@ -25,6 +28,9 @@ export class Carillon {
         this.credentials = new Credentials(sender);
         this.agents = new Agents(sender);
         this.connections = new Connections(sender);
+        this.groups = new Groups(sender);
+        this.schedules = new Schedules(sender);
+        this.consents = new Consents(sender);
         this.analytics = new Analytics(sender);
     }
     /** Sends any request of the API, with the same retries, and gives the answer if it is a success. */
@@ -279,6 +285,81 @@ export class Connections {
     }
     #post(id, what, json, options) {
         return this.#sender.json({ method: "POST", path: `/v1/connections/${encodeURIComponent(id)}/${what}`, json, ...signal(options) });
+    }
+}
+/** Keeps groups of persons who are rung together. */
+export class Groups {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    add(group, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/groups", json: group, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/groups/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/groups", query, ...signal(options) });
+    }
+    /** The groups of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Sets the fields that are given. */
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/groups/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    /** Who a ring to the group would ring now, or at another moment, and why. It rings nobody. */
+    now(id, query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/groups/${encodeURIComponent(id)}/now`, query, ...signal(options) });
+    }
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/groups/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Keeps when persons of groups are on duty. */
+export class Schedules {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    add(schedule, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/schedules", json: schedule, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/schedules/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/schedules", query, ...signal(options) });
+    }
+    /** The schedules of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    /** Sets the fields that are given. */
+    change(id, change, options = {}) {
+        return this.#sender.json({ method: "PATCH", path: `/v1/schedules/${encodeURIComponent(id)}`, json: change, ...signal(options) });
+    }
+    async remove(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/schedules/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+}
+/** Records consents of persons to be called. */
+export class Consents {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    add(consent, options = {}) {
+        return this.#sender.json({ method: "POST", path: "/v1/consents", json: consent, ...signal(options) });
+    }
+    get(id, options = {}) {
+        return this.#sender.json({ method: "GET", path: `/v1/consents/${encodeURIComponent(id)}`, ...signal(options) });
+    }
+    list(query = {}, options = {}) {
+        return this.#sender.json({ method: "GET", path: "/v1/consents", query, ...signal(options) });
+    }
+    /** The consents of every page. */
+    all(query = {}, options = {}) {
+        return all((after) => this.list({ ...query, ...after }, options));
+    }
+    async withdraw(id, options = {}) {
+        await this.#sender.send({ method: "DELETE", path: `/v1/consents/${encodeURIComponent(id)}`, ...signal(options) });
     }
 }
 /** Counts rings. */

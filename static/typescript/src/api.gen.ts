@@ -773,6 +773,195 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups, newest first
+         * @description Needs `groups:read`.
+         */
+        get: operations["listGroups"];
+        put?: never;
+        /**
+         * Create a group
+         * @description Needs `groups:write`. A group is 1 to 50 persons who are rung together: all at once, one after the other, or in turn, where
+         *     the person whose turn was longest ago is first. `escalate` names a group that is rung when nobody of this one answered;
+         *     at most three can follow. All steps together last at most 300 seconds.
+         */
+        post: operations["addGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A group
+         * @description Needs `groups:read`.
+         */
+        get: operations["showGroup"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a group
+         * @description Needs `groups:write`. Groups that escalated to it escalate to none. Rings to it that are under way go on as planned.
+         */
+        delete: operations["removeGroup"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a group
+         * @description Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+         */
+        patch: operations["changeGroup"];
+        trace?: never;
+    };
+    "/v1/groups/{id}/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Who would ring now, and why
+         * @description Needs `groups:read`. It rings nobody. Quiet hours do not count for a key that has `rings:emergency`.
+         */
+        get: operations["whoRings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schedules, newest first
+         * @description Needs `groups:read`.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Create a schedule
+         * @description Needs `groups:write`. A schedule says when members of groups are on duty: by weekly hours with exceptions, by the clock on the
+         *     wall of its time zone, or by a connection of the role `calendar`, which then decides alone. A calendar that could not be
+         *     read for 24 hours leaves nobody out.
+         */
+        post: operations["addSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A schedule
+         * @description Needs `groups:read`.
+         */
+        get: operations["showSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule
+         * @description Needs `groups:write`. A schedule that a group uses is refused with 409.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description Needs `groups:write`. Fields that you leave out do not change; lists are replaced.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/v1/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Consents, newest first
+         * @description Needs `groups:read`.
+         */
+        get: operations["listConsents"];
+        put?: never;
+        /**
+         * Record a consent
+         * @description Needs `groups:write`. Where your rules ask for a recorded consent, only persons who have one are rung. A consent is never
+         *     changed or removed, only withdrawn.
+         */
+        post: operations["addConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/consents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A consent
+         * @description Needs `groups:read`.
+         */
+        get: operations["showConsent"];
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw a consent
+         * @description Needs `groups:write`. It stays on record as withdrawn.
+         */
+        delete: operations["withdrawConsent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/analytics/funnel": {
         parameters: {
             query?: never;
@@ -1303,7 +1492,7 @@ export interface components {
             agent?: string | null;
             /** @description The caller that the phone shows. Not blank; spaces at both ends are removed. Default: the caller of the agent. */
             caller?: string | null;
-            /** @description Seconds to ring. Default: your setting. */
+            /** @description Seconds to ring. Default: your setting. Not with a group, whose steps say how long it rings. */
             ttl_s?: number | null;
             /** @description Your own ID, such as a lead or case number. The app can read it. */
             reference?: string | null;
@@ -1313,15 +1502,161 @@ export interface components {
                 /** Format: uuid */
                 agent?: string;
                 person?: components["schemas"]["Person"];
-                /** @description Reserved. Answered with 422. */
+                /** Format: uuid */
                 group?: string;
             };
         };
-        /** @description One device, or a person with all their devices. */
+        /** @description One device, a person with all their devices, or a group. */
         To: {
             /** Format: uuid */
             device?: string;
             person?: components["schemas"]["Person"];
+            /** Format: uuid */
+            group?: string;
+        };
+        GroupMember: {
+            person: components["schemas"]["Person"];
+            /** @description When the person is on duty. null = always. */
+            schedule?: string | null;
+        };
+        GroupRequest: {
+            name: string;
+            /**
+             * @description Default: simultaneous.
+             * @enum {string}
+             */
+            way?: "simultaneous" | "sequential" | "round_robin";
+            /** @description How long each step rings. Default: 30. */
+            step_s?: number;
+            members: components["schemas"]["GroupMember"][];
+            /** @description The group that is rung next. Empty = none. */
+            escalate?: string | null;
+        };
+        GroupChange: {
+            name?: string;
+            /**
+             * @description Default: simultaneous.
+             * @enum {string}
+             */
+            way?: "simultaneous" | "sequential" | "round_robin";
+            /** @description How long each step rings. Default: 30. */
+            step_s?: number;
+            members?: components["schemas"]["GroupMember"][];
+            /** @description The group that is rung next. Empty = none. */
+            escalate?: string | null;
+        };
+        Group: {
+            id: components["schemas"]["UUID"];
+            name: string;
+            /**
+             * @description Default: simultaneous.
+             * @enum {string}
+             */
+            way: "simultaneous" | "sequential" | "round_robin";
+            /** @description How long each step rings. Default: 30. */
+            step_s: number;
+            members: components["schemas"]["GroupMember"][];
+            /** @description The group that is rung next. */
+            escalate: string | null;
+            created_at: components["schemas"]["Moment"];
+        };
+        /** @description A person's part in a ring to a group. */
+        Step: {
+            /** @description Steps with the same number ring at the same time. 0 = left out. */
+            wave: number;
+            group: components["schemas"]["UUID"];
+            person: string;
+            /**
+             * @description dropped = the ring ended before.
+             * @enum {string}
+             */
+            state: "planned" | "rung" | "left_out" | "dropped";
+            /** @description Why this person, or why not, in words. */
+            reason: string;
+            /** @description Seconds from the beginning, as planned. A step begins sooner when nobody of the one before rings any more. */
+            after_s: number;
+            for_s: number;
+            begun_at: components["schemas"]["OptMoment"];
+        };
+        TimeSpan: {
+            from: string;
+            /** @description Earlier than from = on the next day. 24:00 = the end of the day. */
+            to: string;
+        };
+        /** @description The hours of each day. A day that is missing has none. */
+        Week: {
+            monday?: components["schemas"]["TimeSpan"][];
+            tuesday?: components["schemas"]["TimeSpan"][];
+            wednesday?: components["schemas"]["TimeSpan"][];
+            thursday?: components["schemas"]["TimeSpan"][];
+            friday?: components["schemas"]["TimeSpan"][];
+            saturday?: components["schemas"]["TimeSpan"][];
+            sunday?: components["schemas"]["TimeSpan"][];
+        };
+        ScheduleException: {
+            date: string;
+            /** @description Empty = off all day. */
+            spans?: components["schemas"]["TimeSpan"][];
+            note?: string;
+        };
+        ScheduleRequest: {
+            name: string;
+            /** @description An IANA name. Default: that of the account. */
+            time_zone?: string;
+            weekly?: components["schemas"]["Week"];
+            exceptions?: components["schemas"]["ScheduleException"][];
+            /** @description A connection of the role calendar, which then decides alone. Empty = none. */
+            calendar?: string | null;
+        };
+        ScheduleChange: {
+            name?: string;
+            /** @description An IANA name. Default: that of the account. */
+            time_zone?: string;
+            weekly?: components["schemas"]["Week"];
+            exceptions?: components["schemas"]["ScheduleException"][];
+            /** @description A connection of the role calendar, which then decides alone. Empty = none. */
+            calendar?: string | null;
+        };
+        Schedule: {
+            id: components["schemas"]["UUID"];
+            name: string;
+            /** @description An IANA name. Default: that of the account. */
+            time_zone: string;
+            weekly: components["schemas"]["Week"];
+            exceptions: components["schemas"]["ScheduleException"][];
+            /** @description A connection of the role calendar, which then decides alone. Empty = none. */
+            calendar: string | null;
+            created_at: components["schemas"]["Moment"];
+        };
+        ConsentRequest: {
+            person: components["schemas"]["Person"];
+            /**
+             * @description What the person agreed to. Default: calls.
+             * @enum {string}
+             */
+            kind?: "calls";
+            /**
+             * Format: date-time
+             * @description Default: now.
+             */
+            given_at?: string;
+            /** @description Where the consent can be found. */
+            evidence: string;
+        };
+        Consent: {
+            id: components["schemas"]["UUID"];
+            person: components["schemas"]["Person"];
+            /**
+             * @description What the person agreed to. Default: calls.
+             * @enum {string}
+             */
+            kind: "calls";
+            given_at: components["schemas"]["Moment"];
+            /** @description The name of the key or person that recorded it. */
+            by: string | null;
+            evidence: string;
+            withdrawn_at: components["schemas"]["OptMoment"];
+            created_at: components["schemas"]["Moment"];
         };
         Ring: {
             /** @description Also the CallKit UUID. */
@@ -1343,6 +1678,8 @@ export interface components {
             end_detail: string | null;
             attempts: components["schemas"]["Attempt"][];
             call: components["schemas"]["Call"] | null;
+            /** @description Of a ring to a group only. */
+            steps?: components["schemas"]["Step"][];
         };
         Attempt: {
             device: components["schemas"]["UUID"];
@@ -2145,7 +2482,8 @@ export interface operations {
             402: components["responses"]["Unpaid"];
             /**
              * @description Not allowed: `missing_scope`, `tenant_suspended`, `test_key`, `device_disabled`, `credential_missing`,
-             *     `credential_disabled`, `credential_expired`. Nothing was written or pushed.
+             *     `credential_disabled`, `credential_expired`, `quiet_hours`, `consent_missing`, `nobody_on_duty`. Nothing was written or
+             *     pushed.
              */
             403: {
                 headers: {
@@ -3707,6 +4045,516 @@ export interface operations {
             404: components["responses"]["NotFound"];
             422: components["responses"]["Unprocessable"];
             429: components["responses"]["TooMany"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listGroups: {
+        parameters: {
+            query?: {
+                /** @description Text to search for. */
+                q?: components["parameters"]["Search"];
+                /** @description The greatest number of entries. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The value of next from the page before. */
+                after?: components["parameters"]["After"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Group"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Night line",
+                 *       "way": "sequential",
+                 *       "step_s": 20,
+                 *       "members": [
+                 *         {
+                 *           "person": "dr-okafor"
+                 *         },
+                 *         {
+                 *           "person": "dr-lind"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["GroupRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    /** @description Its address. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    showGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "step_s": 30
+                 *     }
+                 */
+                "application/json": components["schemas"]["GroupChange"];
+            };
+        };
+        responses: {
+            /** @description After the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    whoRings: {
+        parameters: {
+            query?: {
+                /** @description Another moment. Default is now. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps that a ring to the group would have, and who is left out. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        group: components["schemas"]["UUID"];
+                        at: components["schemas"]["Moment"];
+                        steps: components["schemas"]["Step"][];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description Text to search for. */
+                q?: components["parameters"]["Search"];
+                /** @description The greatest number of entries. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The value of next from the page before. */
+                after?: components["parameters"]["After"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Schedule"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Office",
+                 *       "time_zone": "Europe/Berlin",
+                 *       "weekly": {
+                 *         "monday": [
+                 *           {
+                 *             "from": "08:00",
+                 *             "to": "16:00"
+                 *           }
+                 *         ]
+                 *       },
+                 *       "exceptions": [
+                 *         {
+                 *           "date": "2026-12-24",
+                 *           "spans": [],
+                 *           "note": "Christmas Eve"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ScheduleRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    /** @description Its address. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    showSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "time_zone": "America/New_York"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description After the change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listConsents: {
+        parameters: {
+            query?: {
+                /** @description Text to search for. */
+                q?: components["parameters"]["Search"];
+                /** @description The greatest number of entries. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The value of next from the page before. */
+                after?: components["parameters"]["After"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Consent"][];
+                        next: components["schemas"]["Next"];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    addConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "person": "user-42",
+                 *       "evidence": "Form 7, signed on paper"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ConsentRequest"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    /** @description Its address. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Unprocessable"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    showConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90 */
+                id: components["parameters"]["ID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Withdrawn. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             default: components["responses"]["Problem"];
         };
     };

@@ -60,6 +60,9 @@ export class Carillon {
 	readonly credentials: Credentials;
 	readonly agents: Agents;
 	readonly connections: Connections;
+	readonly groups: Groups;
+	readonly schedules: Schedules;
+	readonly consents: Consents;
 	readonly analytics: Analytics;
 	readonly #sender: Sender;
 
@@ -73,6 +76,9 @@ export class Carillon {
 		this.credentials = new Credentials(sender);
 		this.agents = new Agents(sender);
 		this.connections = new Connections(sender);
+		this.groups = new Groups(sender);
+		this.schedules = new Schedules(sender);
+		this.consents = new Consents(sender);
 		this.analytics = new Analytics(sender);
 	}
 
@@ -370,6 +376,102 @@ export class Connections {
 
 	#post<T>(id: string, what: string, json: unknown, options: CallOptions): Promise<T> {
 		return this.#sender.json({method: "POST", path: `/v1/connections/${encodeURIComponent(id)}/${what}`, json, ...signal(options)});
+	}
+}
+
+/** Keeps groups of persons who are rung together. */
+export class Groups {
+	readonly #sender: Sender;
+	constructor(sender: Sender) { this.#sender = sender; }
+
+	add(group: Schemas["GroupRequest"], options: CallOptions = {}): Promise<Schemas["Group"]> {
+		return this.#sender.json({method: "POST", path: "/v1/groups", json: group, ...signal(options)});
+	}
+
+	get(id: string, options: CallOptions = {}): Promise<Schemas["Group"]> {
+		return this.#sender.json({method: "GET", path: `/v1/groups/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+
+	list(query: Query<"listGroups"> = {}, options: CallOptions = {}): Promise<Page<Schemas["Group"]>> {
+		return this.#sender.json({method: "GET", path: "/v1/groups", query, ...signal(options)});
+	}
+
+	/** The groups of every page. */
+	all(query: Query<"listGroups"> = {}, options: CallOptions = {}): AsyncGenerator<Schemas["Group"], void> {
+		return all((after) => this.list({...query, ...after}, options));
+	}
+
+	/** Sets the fields that are given. */
+	change(id: string, change: Schemas["GroupChange"], options: CallOptions = {}): Promise<Schemas["Group"]> {
+		return this.#sender.json({method: "PATCH", path: `/v1/groups/${encodeURIComponent(id)}`, json: change, ...signal(options)});
+	}
+
+	/** Who a ring to the group would ring now, or at another moment, and why. It rings nobody. */
+	now(id: string, query: Query<"whoRings"> = {}, options: CallOptions = {}): Promise<Answer<"whoRings">> {
+		return this.#sender.json({method: "GET", path: `/v1/groups/${encodeURIComponent(id)}/now`, query, ...signal(options)});
+	}
+
+	async remove(id: string, options: CallOptions = {}): Promise<void> {
+		await this.#sender.send({method: "DELETE", path: `/v1/groups/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+}
+
+/** Keeps when persons of groups are on duty. */
+export class Schedules {
+	readonly #sender: Sender;
+	constructor(sender: Sender) { this.#sender = sender; }
+
+	add(schedule: Schemas["ScheduleRequest"], options: CallOptions = {}): Promise<Schemas["Schedule"]> {
+		return this.#sender.json({method: "POST", path: "/v1/schedules", json: schedule, ...signal(options)});
+	}
+
+	get(id: string, options: CallOptions = {}): Promise<Schemas["Schedule"]> {
+		return this.#sender.json({method: "GET", path: `/v1/schedules/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+
+	list(query: Query<"listSchedules"> = {}, options: CallOptions = {}): Promise<Page<Schemas["Schedule"]>> {
+		return this.#sender.json({method: "GET", path: "/v1/schedules", query, ...signal(options)});
+	}
+
+	/** The schedules of every page. */
+	all(query: Query<"listSchedules"> = {}, options: CallOptions = {}): AsyncGenerator<Schemas["Schedule"], void> {
+		return all((after) => this.list({...query, ...after}, options));
+	}
+
+	/** Sets the fields that are given. */
+	change(id: string, change: Schemas["ScheduleChange"], options: CallOptions = {}): Promise<Schemas["Schedule"]> {
+		return this.#sender.json({method: "PATCH", path: `/v1/schedules/${encodeURIComponent(id)}`, json: change, ...signal(options)});
+	}
+
+	async remove(id: string, options: CallOptions = {}): Promise<void> {
+		await this.#sender.send({method: "DELETE", path: `/v1/schedules/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+}
+
+/** Records consents of persons to be called. */
+export class Consents {
+	readonly #sender: Sender;
+	constructor(sender: Sender) { this.#sender = sender; }
+
+	add(consent: Schemas["ConsentRequest"], options: CallOptions = {}): Promise<Schemas["Consent"]> {
+		return this.#sender.json({method: "POST", path: "/v1/consents", json: consent, ...signal(options)});
+	}
+
+	get(id: string, options: CallOptions = {}): Promise<Schemas["Consent"]> {
+		return this.#sender.json({method: "GET", path: `/v1/consents/${encodeURIComponent(id)}`, ...signal(options)});
+	}
+
+	list(query: Query<"listConsents"> = {}, options: CallOptions = {}): Promise<Page<Schemas["Consent"]>> {
+		return this.#sender.json({method: "GET", path: "/v1/consents", query, ...signal(options)});
+	}
+
+	/** The consents of every page. */
+	all(query: Query<"listConsents"> = {}, options: CallOptions = {}): AsyncGenerator<Schemas["Consent"], void> {
+		return all((after) => this.list({...query, ...after}, options));
+	}
+
+	async withdraw(id: string, options: CallOptions = {}): Promise<void> {
+		await this.#sender.send({method: "DELETE", path: `/v1/consents/${encodeURIComponent(id)}`, ...signal(options)});
 	}
 }
 
