@@ -24,8 +24,8 @@ const (
 var PhoneStates = []PhoneState{PhoneRemoved, PhoneBlocked, PhoneUnshown, PhoneSilenced, PhoneNoReply, PhoneNotSeen, PhoneUntested,
 	PhoneReady}
 
-// phoneNotSeen is after how long without a report a phone may be gone.
-const phoneNotSeen = 7 * 24 * time.Hour
+// PhoneSilentAfter is after how long without a report a phone may be gone.
+const PhoneSilentAfter = 7 * 24 * time.Hour
 
 // PhoneStatus is the verdict about a phone.
 type PhoneStatus struct {
@@ -60,7 +60,7 @@ func StatusOfPhone(d Device, h WakeHistory, now time.Time) PhoneStatus {
 			" quiet: Focus is on, or the caller is blocked.", "Ask the person to allow calls from your app in the phone’s Focus settings."}
 	case h.Silent+h.Unshown > 0:
 		return PhoneStatus{PhoneNoReply, "No response to the last ring", cause, cure}
-	case now.Sub(d.SeenAt) >= phoneNotSeen:
+	case now.Sub(d.SeenAt) >= PhoneSilentAfter:
 		return PhoneStatus{PhoneNotSeen, "Not seen for " + strconv.Itoa(days) + " days", "The app was not opened, and no ring reached it.",
 			"Open the app on the phone once. If it was replaced, remove it here."}
 	case verdict != Fine:

@@ -126,6 +126,15 @@ func RingErasePath(id string) string { return PathRings + "/" + id + "/erase" }
 // DevicePath shows a device (GET) and changes its name, person and environment (POST).
 func DevicePath(id string) string { return PathDevices + "/" + id }
 
+// Addresses of what is done to several things at once. GET asks, POST does it: do says what, and
+// each id to which thing.
+const (
+	PathDevicesBulk = "/devices/bulk" // do=tag|untag|ring|remove, tag, id…
+	PathRingsBulk   = "/rings/bulk"   // do=cancel, id…
+	PathKeysBulk    = "/keys/bulk"    // do=revoke, id…
+	PathAlertsBulk  = "/alerts/bulk"  // do=close, id…
+)
+
 // DeviceRemovePath asks before removing (GET) and removes (POST confirm).
 func DeviceRemovePath(id string) string { return PathDevices + "/" + id + "/remove" }
 

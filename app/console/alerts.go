@@ -82,7 +82,8 @@ func (k alertPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Alert
 	ask.Open, ask.Closed = state == "", state == "closed"
 	alerts := v.Scope.Alerts()
 	return page.List[tenants.Alert]{
-		Words: alertListWords, Keeper: v.Keeper(),
+		Words: alertListWords, Keeper: v.Keeper(), Bulk: bulkOne(v, mayAlerts, views.PathAlertsBulk, "close", "Close", views.IconCheck),
+
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Alert, string, error) {
 			ask, err := searched(ctx, v, ask.At(p), p.Search)
 			if err != nil {

@@ -3,6 +3,8 @@ package console
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -24,8 +26,10 @@ type badge struct {
 
 // list is the devices that the search and filters of q leave; bundle is the app among them.
 func (k devicePages) list(v *page.Visitor, q *page.Query) (l page.List[tenants.Device], bundle string) {
-	ask := store.DeviceQuery{Person: q.Text("person"), Bundle: q.Text("app")}
-	switch q.OneOf("health", "ready", "gone") {
+	ask := store.DeviceQuery{Person: q.Text("person"), Bundle: q.Text("app"), Tag: q.Text("tag")}
+	switch q.OneOf("health", "ready", "silent", "gone") {
+	case "silent":
+		ask.Silent = k.Now().Add(-tenants.PhoneSilentAfter)
 	case "ready":
 		ask.State = tenants.DeviceActive
 	case "gone":
@@ -33,18 +37,24 @@ func (k devicePages) list(v *page.Visitor, q *page.Query) (l page.List[tenants.D
 	}
 	devices := v.Scope.Devices()
 	return page.List[tenants.Device]{
-		Words: deviceWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayDevices),
+		Words: deviceWords, Keeper: v.Keeper(), Bulk: deviceBulk(v),
+		MayAdd: v.Role.May(mayDevices),
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Device, string, error) {
 			return devices.List(ctx, ask.At(p))
 		},
 		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return devices.Total(ctx, ask.At(p)) },
 		Head: []string{"id", "name", "person", "bundle_id", "model", "os_version", "app_version", "environment", "state",
-			"health", "seen_at", "registered_at", "created_at"},
+			"health", "tags", "seen_at", "registered_at", "created_at"},
 		Cells: func(ctx context.Context, rows []tenants.Device) ([][]string, error) {
 			judged, err := k.judged.of(ctx, v.Tenant.ID, v.Scope)
+			if err != nil {
+				return nil, err
+			}
+			tags, err := devices.Tags(ctx, mapped(rows, func(d tenants.Device) tenants.DeviceID { return d.ID }))
 			return mapped(rows, func(d tenants.Device) []string {
 				return []string{string(d.ID), d.Name, d.Person, d.Bundle, d.Model, d.OSVersion, d.AppVersion, string(d.Host()),
-					string(d.State), judged.status(d, k.Now()).Title, page.Stamp(d.SeenAt), page.Stamp(d.RegisteredAt),
+					string(d.State), judged.status(d, k.Now()).Title, strings.Join(tags[d.ID], ", "), page.Stamp(d.SeenAt),
+					page.Stamp(d.RegisteredAt),
 					page.Stamp(d.CreatedAt)}
 			}), err
 		},
@@ -58,10 +68,15 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if err != nil {
 		return err
 	}
+	tags, err := tagChoices(ctx, v, q)
+	if err != nil {
+		return err
+	}
 	devices, table, err := list.Page(ctx, q,
 		views.Filter{Name: "health", Label: "Health", Choices: q.Chosen("health", page.Choice("", "Any health"),
-			page.Choice("ready", "Active"), page.Choice("gone", "App was removed"))},
-		views.Filter{Name: "app", Label: "App", Choices: q.Chosen("app", apps...)})
+			page.Choice("ready", "Active"), page.Choice("silent", "Silent for 7 days"), page.Choice("gone", "App was removed"))},
+		views.Filter{Name: "app", Label: "App", Choices: q.Chosen("app", apps...)},
+		views.Filter{Name: "tag", Label: "Tag", Choices: q.Chosen("tag", tags...)})
 	if err != nil {
 		return err
 	}
@@ -74,10 +89,29 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		return err
 	}
 	p := views.DevicesPage{Shell: s, Table: table}
+	tagged, err := v.Scope.Devices().Tags(ctx, mapped(devices, func(d tenants.Device) tenants.DeviceID { return d.ID }))
+	if err != nil {
+		return err
+	}
 	for _, d := range devices {
-		p.Devices = append(p.Devices, deviceRow(d, judged.status(d, k.Now()), v))
+		row := deviceRow(d, judged.status(d, k.Now()), v)
+		row.Tags = tagged[d.ID]
+		p.Devices = append(p.Devices, row)
 	}
 	return web.Page(c, views.Devices(p), fiber.StatusOK)
+}
+
+// tagChoices are the tags of the tenant's devices, and the one that is asked for.
+func tagChoices(ctx context.Context, v *page.Visitor, q *page.Query) ([]views.Choice, error) {
+	all, err := v.Scope.Devices().AllTags(ctx)
+	out := []views.Choice{page.Choice("", "Any tag")}
+	if asked := q.Raw("tag"); asked != "" && !slices.Contains(all, asked) {
+		all = append(all, page.Shown(asked, 40))
+	}
+	for _, tag := range all {
+		out = append(out, page.Choice(tag, tag))
+	}
+	return out, err
 }
 
 // appChoices are the apps that the credentials are for, and the one that is asked for.
@@ -159,6 +193,11 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	if p.Wakes, err = wakesOf(ctx, v, d.ID, status); err != nil {
 		return err
 	}
+	tags, err := v.Scope.Devices().Tags(ctx, []tenants.DeviceID{d.ID})
+	if err != nil {
+		return err
+	}
+	p.Form.Tags = tagsField(strings.Join(tags[d.ID], ", "), p.Form.Tags.Error)
 	if p.CanEdit {
 		if p.Remove, err = removalOfDevice(ctx, v, d); err != nil {
 			return err
@@ -204,6 +243,9 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err = d.Check(); err == nil {
 		err = v.Scope.Devices().Set(ctx, d)
 	}
+	if err == nil && f.Has("tags") {
+		err = v.Scope.Devices().SetTags(ctx, d.ID, tagsTyped(f.Raw("tags")))
+	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.Status})
 	}
@@ -211,6 +253,16 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		return err
 	}
 	return k.Done(c, page.FlashSaved, views.DevicePath(string(d.ID)))
+}
+
+// tagsTyped are tags as a person types them: separated by commas.
+func tagsTyped(s string) (tags []string) {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ';' }) {
+		if tag := strings.TrimSpace(part); tag != "" {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
 }
 
 // removalOfDevice says what happens when the device goes.

@@ -50,8 +50,14 @@ func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 			Help: "With the country code. Only for a text after a missed ring, if text messages are connected."},
 		Environment: page.Choose(string(d.Environment), page.Choice("auto", "Detected automatically"),
 			page.Choice("production", "Production"), page.Choice("sandbox", "Sandbox")),
-		Error: w.Unseen("name", "person", "phone_number"),
+		Tags:  views.Field{Error: w.Fields["tags"]},
+		Error: w.Unseen("name", "person", "phone_number", "tags"),
 	}
+}
+
+func tagsField(value, wrong string) views.Field {
+	return views.Field{Name: "tags", Label: "Tags", Value: value, Optional: true, Error: wrong, Placeholder: "reception, north",
+		Help: "Separate them with commas. They sort your list of devices."}
 }
 
 func personField(value string, w page.Wrong) views.Field {

@@ -81,6 +81,16 @@ func plus(f func(*tenant) string, s string) func(*tenant) string {
 	return func(t *tenant) string { return f(t) + s }
 }
 
+// bulkOf is the address of what is done to several rows, of which it names one.
+func bulkOf(list, do string, id func(*tenant) string) func(*tenant) string {
+	return func(t *tenant) string { return "/" + list + "/bulk?do=" + do + "&id=" + url.QueryEscape(id(t)) }
+}
+
+func theRing(t *tenant) string   { return string(t.ring) }
+func theDevice(t *tenant) string { return string(t.device) }
+func theKey(t *tenant) string    { return string(t.key) }
+func theAlert(t *tenant) string  { return string(tenants.AlertCredential) + " " + string(t.credential) }
+
 // visits knows every address of the console. One that it does not know fails the test.
 var visits = map[string]visit{
 	"GET /":                        {},
@@ -141,6 +151,15 @@ var visits = map[string]visit{
 	"GET /overview":   {access: members},
 	"POST /checklist": {access: editors, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
+
+	"GET /rings/bulk":    {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},
+	"POST /rings/bulk":   {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing), form: fields()},
+	"GET /devices/bulk":  {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice)},
+	"POST /devices/bulk": {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice), form: fields()},
+	"GET /keys/bulk":     {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey)},
+	"POST /keys/bulk":    {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey), form: fields()},
+	"GET /alerts/bulk":   {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert)},
+	"POST /alerts/bulk":  {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert), form: fields()},
 
 	"POST /lists/columns":          {access: members, form: fields("list", "none")},
 	"POST /lists/views":            {access: members, form: fields("list", "none", "name", "x")},
@@ -476,7 +495,7 @@ func TestEditorsMayPost(t *testing.T) {
 		if res := v.goes(w, method, pattern, b); res.StatusCode != 303 && res.StatusCode != 200 {
 			t.Errorf("%s: %d\n%s", address, res.StatusCode, page.Clip(res.Body, 800))
 		}
-		if same := []string{"POST /checklist", "POST /rings/:id/cancel", "POST /connections/:id/resume"}; h.Dump(b.Id) == before &&
+		if same := []string{"POST /checklist", "POST /rings/bulk", "POST /rings/:id/cancel", "POST /connections/:id/resume"}; h.Dump(b.Id) == before &&
 			!slices.Contains(same, address) {
 			t.Errorf("%s changed nothing for an administrator", address)
 		}

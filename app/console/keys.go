@@ -21,7 +21,8 @@ type keyPages struct{ *Console }
 func (k keyPages) list(v *page.Visitor) page.List[tenants.Key] {
 	keys := v.Scope.Keys()
 	return page.List[tenants.Key]{
-		Words: keyWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayKeys), Find: keys.List, Total: keys.Total,
+		Words: keyWords, Keeper: v.Keeper(), Bulk: bulkOne(v, mayKeys, views.PathKeysBulk, "revoke", "Revoke", views.IconBan),
+		MayAdd: v.Role.May(mayKeys), Find: keys.List, Total: keys.Total,
 		Head: []string{"id", "name", "shown", "scopes", "rings_per_second", "created_at", "last_used_at", "revoked_at"},
 		Cells: page.Each(func(x tenants.Key) []string {
 			return []string{string(x.ID), x.Name, keyShown(x), strings.Join(scopesOf(x), " "), strconv.Itoa(x.PerSecond),

@@ -117,3 +117,23 @@ func (k listPages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 		do: func(ctx context.Context) error { return v.Scope.Lists().RemoveView(ctx, view) },
 	}, nil
 }
+
+// listRoutes are what people keep of lists, and what is done to several rows. They come before the
+// pages of single things: "/devices/bulk" is no device.
+func (k *Console) listRoutes() []route {
+	lists, rings, devices, keys, alerts := listPages{k}, ringPages{k}, devicePages{k}, keyPages{k}, alertPages{k}
+	return []route{
+		{method: post, path: views.PathColumns, member: lists.setColumns},
+		{method: post, path: views.PathViews, member: lists.addView},
+		{method: get, path: views.ViewRemovePath(":id"), sample: "view-remove", member: k.confirmed(lists.removal)},
+		{method: post, path: views.ViewRemovePath(":id"), member: k.confirmed(lists.removal)},
+		{method: get, path: views.PathRingsBulk, part: true, needs: mayRing, member: k.confirmed(rings.bulk)},
+		{method: post, path: views.PathRingsBulk, needs: mayRing, member: k.confirmed(rings.bulk)},
+		{method: get, path: views.PathDevicesBulk, part: true, needs: mayDevices, member: k.confirmed(devices.bulk)},
+		{method: post, path: views.PathDevicesBulk, needs: mayDevices, member: k.confirmed(devices.bulk)},
+		{method: get, path: views.PathKeysBulk, part: true, needs: mayKeys, stepUp: true, member: k.confirmed(keys.bulk)},
+		{method: post, path: views.PathKeysBulk, needs: mayKeys, stepUp: true, member: k.confirmed(keys.bulk)},
+		{method: get, path: views.PathAlertsBulk, part: true, needs: mayAlerts, member: k.confirmed(alerts.bulk)},
+		{method: post, path: views.PathAlertsBulk, needs: mayAlerts, member: k.confirmed(alerts.bulk)},
+	}
+}

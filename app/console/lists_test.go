@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/app/page/pagetest"
 )
@@ -84,4 +85,47 @@ func TestListsNarrowToDays(t *testing.T) {
 	w.Get("/rings?from=2026-02-30").Want(400)
 	w.Get("/rings?from=2026-02-03&to=2026-02-01").Want(400)
 	w.Get("/audit?from=" + today).Want(200)
+}
+
+func TestSeveralRowsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b, other := h.full("beta", "Beta"), h.full("alpha", "Alpha")
+	w := b.Quick(b.Owner)
+	two := "&id=" + string(b.device) + "&id=" + string(b.dead) + "&id=" + string(other.device)
+	w.Get("/devices").Want(200).Has(`action="/devices/bulk"`, `name="id" value="`+string(b.device)+`" form="bulk"`)
+	b.Quick(b.viewer()).Get("/devices").Want(200).Lacks("/devices/bulk")
+	w.Get("/devices/bulk?do=remove").Want(422).Has("No row is selected")
+	w.Get("/devices/bulk?do=tag&tag=+&id=" + string(b.device)).Want(422).Has("Type a tag")
+	w.Get("/devices/bulk?do=melt" + two).Want(404)
+
+	w.Get("/devices/bulk?do=tag&tag=north+wing" + two).Want(200).Has("Give 2 devices the tag “north wing”?")
+	w.Post("/devices/bulk?do=tag&tag=north+wing"+two, url.Values{}).Leads("/devices")
+	w.Get("/devices?tag=north+wing").Want(200).Has(string(b.device), string(b.dead), "north wing")
+	w.Get("/devices?tag=south").Want(200).Lacks(string(b.device))
+	w.Get("/devices.csv").Want(200).Has("north wing")
+	w.Post("/devices/bulk?do=untag&tag=north+wing&id="+string(b.dead), url.Values{}).Leads("/devices")
+	w.Get("/devices?tag=north+wing").Want(200).Has(string(b.device)).Lacks(string(b.dead))
+	w.Post("/devices/"+string(b.device), url.Values{"name": {"x"}, "tags": {" south, east ,south"}, "environment": {"auto"}}).Want(303)
+	w.Get("/devices/" + string(b.device)).Want(200).Has(`value="east, south"`)
+	w.Post("/devices/"+string(b.device), url.Values{"name": {"x"}, "tags": {strings.Repeat("y", 41)}, "environment": {"auto"}}).
+		Want(400).Has("1 to 40 characters")
+
+	w.Get("/devices?health=silent").Want(200).Lacks(string(b.device))
+	h.Clock.Pass(8 * 24 * time.Hour)
+	w = b.Quick(b.Owner)
+	w.Get("/devices?health=silent").Want(200).Has(string(b.device)).Lacks(string(b.dead))
+
+	w.Get("/devices/bulk?do=remove"+two).Want(200).Has("Remove 2 devices?", "Past rings stay")
+	w.Post("/devices/bulk?do=remove"+two, url.Values{}).Leads("/devices")
+	w.Get("/devices").Want(200).Lacks(string(b.device), string(b.dead))
+	other.Quick(other.Owner).Get("/devices").Want(200).Has(string(other.device))
+
+	w.Get("/keys/bulk?do=revoke&id=" + string(b.key)).Want(200).Has("Revoke 1 key?")
+	w.Post("/keys/bulk?do=revoke&id="+string(b.key), url.Values{}).Leads("/keys")
+	w.Get("/keys").Want(200).Has("Revoked")
+	alert := "/alerts/bulk?do=close&id=" + url.QueryEscape(theAlert(b))
+	w.Post(alert, url.Values{}).Leads("/alerts")
+	w.Post(alert, url.Values{}).Want(404)
+	w.Get("/rings/bulk?do=cancel&id=" + string(b.ring)).Want(200).Has("1 ring is over already")
 }

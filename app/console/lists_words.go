@@ -1,5 +1,11 @@
 package console
 
+import (
+	"carillon/app/page"
+	"carillon/tenants"
+	"carillon/views"
+)
+
 // What pages and refusals say.
 const (
 	sharedViewKept   = "This view is shared. Only who saved it, or somebody who may share views, removes it."
@@ -7,3 +13,41 @@ const (
 	sharedViewGoes   = "It disappears from everybody’s menu."
 	viewsHoldNothing = "What it shows stays as it is."
 )
+
+// What can be done to several rows, and what is said of it.
+const (
+	nothingTicked   = "No row is selected. Go back and select one or more."
+	tooManyTicked   = "Select at most 50 rows at once."
+	phonesStop      = "These phones stop ringing immediately. To use one again, pair it again."
+	ringsNow        = "Each of these phones rings now, as a test ring from you."
+	noTag           = "Type a tag of 1 to 40 characters, without commas and semicolons. Go back and try again."
+	tagsOnly        = "Tags only sort your list. They do not change how phones ring."
+	keysStayRevoked = "A revoked key cannot be restored."
+	alertsReopen    = "If the cause of one remains, it opens again."
+)
+
+// deviceBulk is what may be done to several devices.
+func deviceBulk(v *page.Visitor) *views.Bulk {
+	if !v.Role.May(mayDevices) {
+		return nil
+	}
+	b := &views.Bulk{Action: views.PathDevicesBulk, Field: &views.Field{Name: "tag", Label: "Tag", Placeholder: "Tag", Max: 40},
+		Acts: []views.Act{{Do: "tag", Text: "Add tag"}, {Do: "untag", Text: "Remove tag"}}}
+	if v.Role.May(mayRing) {
+		b.Acts = append(b.Acts, views.Act{Do: "ring", Text: "Test ring", Icon: views.IconRing})
+	}
+	b.Acts = append(b.Acts, views.Act{Do: "remove", Text: "Remove", Icon: views.IconTrash, Danger: true})
+	return b
+}
+
+// bulkOne is the one thing that may be done to several rows, by those who have the permission.
+func bulkOne(v *page.Visitor, needs tenants.Permission, action, do, text string, icon views.Icon) *views.Bulk {
+	if !v.Role.May(needs) {
+		return nil
+	}
+	return &views.Bulk{Action: action, Acts: []views.Act{{Do: do, Text: text, Icon: icon, Danger: true}}}
+}
+
+func usedKeys(n int) string {
+	return views.Plural(n, "key was used before: its program will be refused.", "keys were used before: their programs will be refused.")
+}

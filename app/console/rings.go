@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -119,7 +120,8 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 	ask.From, ask.To = q.Span(v, k.Now())
 	rings := v.Scope.Rings()
 	return page.List[*tenants.Ring]{
-		Words: ringWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayRing),
+		Words: ringWords, Keeper: v.Keeper(), Bulk: bulkOne(v, mayRing, views.PathRingsBulk, "cancel", "Stop", views.IconBan),
+		MayAdd: v.Role.May(mayRing),
 		Find: func(ctx context.Context, p store.Page) ([]*tenants.Ring, string, error) {
 			return rings.List(ctx, ask.At(p))
 		},
@@ -143,6 +145,9 @@ func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	rings, table, err := list.Page(ctx, q, filters...)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(rings, func(r *tenants.Ring) bool { return !r.State.Terminal() }) {
+		table.Bulk = nil // nothing rings
 	}
 	n, err := namesOf(ctx, v.Scope, rings...)
 	if err != nil {

@@ -65,7 +65,7 @@ const (
 // routes lists every address. Where two patterns match, the first one wins.
 func (k *Console) routes() []route {
 	devices, people, signIn, overview := devicePages{k}, peoplePages{k}, signInPages{k}, overviewPages{k}
-	forgot, lists := forgotPages{k}, listPages{k}
+	forgot := forgotPages{k}
 	all := []route{
 		{method: get, path: "/static/*", public: k.asset},
 		{method: get, path: views.PathSignIn, sample: "signin", public: signIn.signInPage},
@@ -84,13 +84,9 @@ func (k *Console) routes() []route {
 		{method: get, path: views.PathOverview, sample: "overview", samples: []string{"?period=week", "?period=month"},
 			member: overview.overview},
 		{method: post, path: views.PathChecklist, needs: mayRing, member: signIn.hideChecklist},
-		{method: post, path: views.PathColumns, member: lists.setColumns},
-		{method: post, path: views.PathViews, member: lists.addView},
-		{method: get, path: views.ViewRemovePath(":id"), sample: "view-remove", member: k.confirmed(lists.removal)},
-		{method: post, path: views.ViewRemovePath(":id"), member: k.confirmed(lists.removal)},
 		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
 	}
-	for _, some := range [][]route{k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
+	for _, some := range [][]route{k.listRoutes(), k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
 		k.billingRoutes(),
 		k.devRoutes()} {
 		all = append(all, some...)

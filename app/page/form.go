@@ -18,6 +18,9 @@ func FormOf(c *fiber.Ctx) Form { return Form{c} }
 // Raw is a copy of a field as it was sent.
 func (f Form) Raw(name string) string { return string(f.c.Request().PostArgs().Peek(name)) }
 
+// Has reports whether the form has the field at all.
+func (f Form) Has(name string) bool { return f.c.Request().PostArgs().Has(name) }
+
 // Text is raw without blanks around it.
 func (f Form) Text(name string) string { return strings.TrimSpace(f.Raw(name)) }
 

@@ -79,8 +79,10 @@ type DeviceQuery struct {
 	Person string
 	Bundle string
 	State  tenants.DeviceState
-	Search string // name, person, model, or the beginning of the id or the token
-	Sort   Sort   // "created", "name", "seen"
+	Tag    string
+	Silent time.Time // only those that were last seen before; zero = all
+	Search string    // name, person, model, or the beginning of the id or the token
+	Sort   Sort      // "created", "name", "seen"
 	After  string
 	Upto   string
 	Limit  int
@@ -104,6 +106,12 @@ func (s Devices) found(ctx context.Context, q DeviceQuery) *gorm.DB {
 		if want != "" {
 			db = db.Where(column+" = ?", want)
 		}
+	}
+	if q.Tag != "" {
+		db = db.Where("id IN (SELECT device_id FROM device_tags WHERE tenant_id = ? AND tag = ?)", uuid(s.id), q.Tag)
+	}
+	if !q.Silent.IsZero() {
+		db = db.Where("seen_at < ? AND state = ?", micros(q.Silent), string(tenants.DeviceActive))
 	}
 	if q.Search != "" {
 		named, args := s.s.db.dialect.contains(q.Search).inAny("name", "person", "model")
