@@ -24,6 +24,7 @@ import (
 	"carillon/app/deploy"
 	"carillon/app/docs"
 	"carillon/app/health"
+	"carillon/app/oidc"
 	"carillon/app/outbound"
 	"carillon/app/page"
 	"carillon/app/push"
@@ -206,6 +207,9 @@ func (c checked) outbound(x extras) *outbound.Dialer {
 	return outbound.New(prefixes(c.AllowPrivateTargets))
 }
 
+// providerTime bounds each request to a tenant's own OpenID provider: a person waits for it.
+const providerTime = 8 * time.Second
+
 // checkAgent refuses an agent whose address tenants may not reach.
 func (n *node) checkAgent(a tenants.Agent) error { return agents.CheckAddress(n.targets, a) }
 
@@ -361,7 +365,12 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err != nil {
 		return p, err
 	}
+	own, err := oidc.New(oidc.Config{HTTP: n.targets.Client(providerTime), CheckURL: n.targets.CheckURL, Now: c.now})
+	if err != nil {
+		return p, err
+	}
 	p.console, err = console.New(console.Config{
+		OIDC:   own,
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection,

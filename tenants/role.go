@@ -77,6 +77,7 @@ const (
 	SettingsRead     Permission = "settings:read"
 	SettingsWrite    Permission = "settings:write"
 	RecordingWrite   Permission = "recording:write"
+	ProviderWrite    Permission = "provider:write"
 )
 
 // Grant is one row of the table of roles: a permission, what it allows in words, and who has it.
@@ -119,6 +120,7 @@ var Grants = []Grant{
 	{SettingsRead, "Read the settings", false, []Role{Admin, Developer, Viewer}},
 	{SettingsWrite, "Change the settings", false, []Role{Admin}},
 	{RecordingWrite, "Decide whether calls are recorded", false, nil},
+	{ProviderWrite, "Set up signing in through a provider", false, []Role{Admin}},
 }
 
 // May reports whether the role has the permission. A role or permission that does not exist may

@@ -66,6 +66,18 @@ func (s sampler) peoplePages() []Sample {
 				"Their past actions stay in the audit log."}}
 	}
 	return []Sample{
+		{"provider", Provider(ProviderPage{Shell: s.shell("Sign-in", NavSettings, Link{Text: "Settings", Href: PathSettings}), Set: true,
+			Callback: "https://carillon.example" + PathOIDCBack, Start: "https://carillon.example" + OIDCPath("lindenhof"),
+			Issuer:  Field{Name: "issuer", Label: "Issuer", Value: "https://login.lindenhof.example"},
+			Client:  Field{Name: "client_id", Label: "Client ID", Value: "carillon"},
+			Secret:  Field{Name: "secret", Label: "Client secret", Type: "password", Help: "Leave empty to keep the secret that is stored."},
+			Domains: Field{Name: "domains", Label: "Email domains", Value: "lindenhof.example"},
+			Role:    Pick{Name: "role", Label: "Role at the first sign-in", Choices: []Choice{{"viewer", "Viewer", true}}},
+			Only:    Tick{Name: "only", Value: "1", Label: "Only through this provider"}})},
+		{"provider-remove", ConfirmPage(s.shell("Remove the provider", NavSettings), Confirm{ID: "remove-provider",
+			Title: "Remove the provider?", Button: "Remove provider", Action: PathProviderOff, Back: PathProvider,
+			Consequence: []string{"Everybody who signed in through it is signed out immediately."}})},
+		{"signin-organisation", Organisation(OrganisationPage{Email: Field{Name: "email", Label: "Email", Type: "email"}})},
 		{"roles", Roles(RolesPage{Shell: s.shell("What each role may do", NavPeople, Link{Text: "People", Href: PathPeople}),
 			Roles:  []RoleColumn{{"owner", "Owner", "Full access, manages owners", true, false}, {"viewer", "Viewer", "Read only", false, true}},
 			Grants: []GrantRow{{"Read rings", []bool{true, true}}, {"Ring phones and transfer calls", []bool{true, false}}}})},

@@ -75,6 +75,8 @@ var auditWords = map[string]string{
 	"subscription.set":    "changed the subscription to",
 	"subscription.remove": "ended the subscription of",
 	"user.sign_in":        "signed in",
+	"provider.set":        "set up signing in through",
+	"provider.remove":     "removed the provider of",
 	"role.preview":        "looked at the console in another role:",
 	"role.preview_end":    "returned to their own role:",
 	"user.sign_in_failed": "recorded failed sign-ins of",

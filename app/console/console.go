@@ -11,6 +11,7 @@
 package console
 
 import (
+	"carillon/app/oidc"
 	"carillon/app/page"
 	"carillon/app/web"
 
@@ -94,6 +95,7 @@ type Config struct {
 	CheckAgent  func(tenants.Agent) error // refuses an address that we do not connect to
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
+	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
 
 	Mail      Mailer           // nil = no mail: invitations show their link, and nobody resets a password
 	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent

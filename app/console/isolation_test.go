@@ -270,6 +270,17 @@ var visits = map[string]visit{
 	"GET /keys/:id/revoke": {access: editors, owned: true, path: plus(ofKey, "/revoke")},
 	"POST /keys/:id/revoke": {access: editors, owned: true, path: plus(ofKey, "/revoke"),
 		form: confirming(func(t *tenant) string { return t.Word + " key" })},
+
+	"GET /signin/organisation":  {},
+	"POST /signin/organisation": {form: fields("email", "x@y.example")},
+	"GET /signin/oidc/callback": {},
+	"GET /signin/oidc/:slug":    {path: func(*tenant) string { return "/signin/oidc/none" }},
+	"GET /settings/sign-in":     {access: editors},
+	"POST /settings/sign-in": {access: editors, refused: 422,
+		form: fields("issuer", "http://127.0.0.1:1", "client_id", "x", "domains", "x.example", "role", "admin")},
+	"GET /settings/sign-in/remove":  {access: editors},
+	"POST /settings/sign-in/remove": {access: editors, form: fields()},
+
 	"GET /people":                {access: members},
 	"GET /people.csv":            {access: members},
 	"GET /people/roles":          {access: members},

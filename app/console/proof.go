@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -63,4 +64,21 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		return err
 	}
 	return c.Redirect(p.Next, fiber.StatusSeeOther)
+}
+
+// askProvider leads somebody whom a provider vouches for to it: they may have no password. It must
+// ask them again.
+func askProvider(c *fiber.Ctx, v *page.Visitor, r route) error {
+	next := ownPath(c.OriginalURL())
+	if r.method != get {
+		next = back(c)
+	}
+	q := url.Values{"fresh": {"1"}, "next": {next}}
+	return c.Redirect(views.OIDCPath(v.Tenant.Slug)+"?"+q.Encode(), fiber.StatusSeeOther)
+}
+
+// ofAccount reports whether the address changes the person's account, which is theirs in every
+// organisation: one organisation's provider must not be able to.
+func ofAccount(path string) bool {
+	return strings.HasPrefix(path, "/account") || path == views.PathPassword || path == views.PathSignInEnd
 }

@@ -241,11 +241,25 @@ func (k *Console) accountRoutes() []route {
 
 // roleRoutes: what each role may do, and the console as another role has it.
 func (k *Console) roleRoutes() []route {
-	roles := rolePages{k}
-	return []route{
+	roles, own := rolePages{k}, oidcPages{k}
+	all := []route{
 		{method: get, path: views.PathRoles, sample: "roles", member: roles.roles},
 		{method: post, path: views.PathPreview, member: roles.preview},
 	}
+	if k.OIDC == nil {
+		return all
+	}
+	return append(all,
+		route{method: get, path: views.PathSignInOrg, sample: "signin-organisation", public: own.find},
+		route{method: post, path: views.PathSignInOrg, public: own.lead},
+		route{method: get, path: views.PathOIDCBack, part: true, public: own.arrive},
+		route{method: get, path: views.OIDCPath(":slug"), part: true, public: own.start},
+		route{method: get, path: views.PathProvider, needs: tenants.ProviderWrite, stepUp: true, sample: "provider", member: own.provider},
+		route{method: post, path: views.PathProvider, needs: tenants.ProviderWrite, stepUp: true, member: own.setProvider},
+		route{method: get, path: views.PathProviderOff, needs: tenants.ProviderWrite, stepUp: true, sample: "provider-remove",
+			member: k.confirmed(own.removal)},
+		route{method: post, path: views.PathProviderOff, needs: tenants.ProviderWrite, stepUp: true, member: k.confirmed(own.removal)},
+	)
 }
 
 // billingRoutes: the page is always there; what leads to Stripe is absent without Stripe.
@@ -314,7 +328,13 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			v.Missing = r.needs
 			return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), r.needs.Does())
 		}
+		if v.In.Provider && r.method != get && ofAccount(r.path) {
+			return tenants.Refuse(tenants.Forbidden, "through_provider", throughProvider)
+		}
 		if r.stepUp && !v.Proved(k.Now()) {
+			if v.In.Provider {
+				return askProvider(c, v, r)
+			}
 			return askProof(c, r)
 		}
 		if r.method != get && r.path != views.PathSignOut {

@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ import (
 	"carillon/app/connections"
 	"carillon/app/docs"
 	"carillon/app/health"
+	"carillon/app/oidc"
 	"carillon/app/outbound"
 	"carillon/app/push"
 	"carillon/app/record"
@@ -130,6 +132,9 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Connections: receiver{h}, Dev: h.waker,
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
+	near := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
+	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
+	pagetest.Must(t, err)
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)
@@ -185,6 +190,8 @@ func (h *server) full(slug, word string) *tenant {
 		Caller:    word,
 		CreatedAt: now}))
 	t.connects()
+	pagetest.Must(h, t.Scope().Providers().Set(ctx, tenants.Provider{Issuer: "http://127.0.0.1:1", ClientID: word, Secret: "a long secret",
+		Domains: []string{slug + ".example"}, Role: tenants.Viewer}))
 	t.credential = tenants.NewID[tenants.CredentialID](now)
 	pagetest.Must(h, t.Scope().Credentials().Add(ctx, tenants.Credential{
 		ID: t.credential, Tenant: t.Id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",

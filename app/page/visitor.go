@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	v := &Visitor{User: user, In: in}
 	if v.Tenants, err = m.Store.Users().Memberships(ctx, user.ID); err != nil {
 		return nil, err
+	}
+	if in.Provider { // who one tenant's provider vouches for may not reach another
+		v.Tenants = slices.DeleteFunc(v.Tenants, func(m store.Membership) bool { return m.Tenant.ID != in.Tenant })
 	}
 	for _, one := range v.Tenants {
 		if one.Tenant.ID == in.Tenant {
@@ -141,12 +145,44 @@ func (m *Common) SetCookie(c *fiber.Ctx, name, value string, age time.Duration, 
 
 // Enter starts a sign-in under a new token and ends the one that the browser had: the old token is
 // worth nothing then. proved is when the person last proved who they are.
+//
+// A tenant whose provider is the only way in is entered with a password by its owners alone.
 func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved, until time.Time) error {
+	only, err := m.Store.For(t).Providers().OnlyWay(ctx)
+	if err != nil {
+		return err
+	}
+	if only {
+		one, err := m.Store.For(t).Members().Get(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if one.Role != tenants.Owner {
+			return tenants.Refuse(tenants.Forbidden, "provider_only", providerOnly)
+		}
+	}
+	return m.enter(ctx, c, u, t, proved, until, false)
+}
+
+// providerOnly is said when a password is right and the organisation takes none.
+const providerOnly = "Your organisation signs in through its own provider. Choose “Sign in with your organisation”."
+
+// AdmitThrough starts a sign-in that the tenant's provider vouches for. It opens this tenant only.
+// proved is when the person proved themselves to the provider.
+func (m *Common) AdmitThrough(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved time.Time) error {
+	if err := m.enter(ctx, c, u, t, proved, m.Now().Add(SignInTime), true); err != nil {
+		return err
+	}
+	return m.Store.For(t).By(whoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "provider")
+}
+
+func (m *Common) enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved, until time.Time,
+	provider bool) error {
 	now := m.Now()
 	token := NewToken()
 	err := m.Store.SignIns().Add(ctx, store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t, CreatedAt: now, IdleAt: now.Add(IdleTime), ExpiresAt: until,
-		ProvedAt: proved, Origin: tenants.NewRandomID(),
+		ProvedAt: proved, Origin: tenants.NewRandomID(), Provider: provider,
 		IP: web.IP(c), UserAgent: Clip(web.Header(c, fiber.HeaderUserAgent), 200),
 	})
 	if err != nil {

@@ -168,6 +168,7 @@ func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 		}{
 			{"DELETE FROM idempotency WHERE created_at <= ?", []any{micros(now.Add(-idempotencyFor))}},
 			{"DELETE FROM pairings WHERE expires_at <= ?", []any{at}},
+			{"DELETE FROM oidc_starts WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM invitations WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM signups WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM password_resets WHERE expires_at <= ?", []any{at}},

@@ -209,7 +209,7 @@ func (s Members) Preview(ctx context.Context, signIn tenants.Hash, r tenants.Rol
 			return err
 		}
 		if n == 0 {
-			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+			return tenants.NoSuch("sign-in")
 		}
 		action := "role.preview"
 		if r == "" {

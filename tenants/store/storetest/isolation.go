@@ -21,6 +21,7 @@ type property struct {
 	once       store.Idempotency
 	pairing    tenants.Pairing
 	member     tenants.User
+	signIn     store.SignIn
 	removed    tenants.Agent // one that is there no more
 	connection tenants.Connection
 	delivery   store.NewDelivery // to the connection
@@ -53,7 +54,9 @@ func (b *bench) property(s *store.Scope) property {
 	p.ring, p.once = b.newRing(p.device), store.Idempotency{Key: "canary", Body: hashOf("canary")}
 	_, err = s.Rings().Add(ctx, p.ring, p.once, p.ring.ExpiresAt)
 	b.must(err)
-	b.signIn(p.member, s)
+	p.signIn = b.signIn(p.member, s)
+	b.must(s.Providers().Set(ctx, tenants.Provider{Issuer: "https://canary.example", ClientID: "canary", Secret: "canary canary",
+		Domains: []string{string(p.key.ID) + ".example"}, Role: tenants.Viewer, OnlyWay: true}))
 	b.must(s.Agents().Add(ctx, p.agent))
 	b.must(s.Keys().Add(ctx, p.key, hashOf(p.key.ID)))
 	now := b.clock.Now()
@@ -116,6 +119,8 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 			tenants.Hash{}, now)),
 		"Members.Get": pick(s.Members().Get(ctx, p.member.ID)), "Members.SetRole": s.Members().SetRole(ctx, p.member.ID,
 			tenants.Viewer), "Members.Remove": s.Members().Remove(ctx, p.member.ID),
+		"Members.Preview": s.Members().Preview(ctx, p.signIn.Hash, tenants.Viewer),
+		"Providers.Get":   pick(s.Providers().Get(ctx)), "Providers.Remove": s.Providers().Remove(ctx),
 		"Invitations.Revoke": s.Invitations().Revoke(ctx, store.Invitation{Hash: hashOf("invitation", p.key.ID)}),
 		"Subscription.Get":   pick(s.Subscription().Get(ctx)), "Subscription.Remove": s.Subscription().Remove(ctx),
 		"Subscription.Change": s.Subscription().Change(ctx, func(*tenants.Subscription) error { return nil }),
@@ -298,6 +303,7 @@ var apart = map[string]string{
 	"Deliveries.Trim": "testReplay",
 	"Texts.Addressee": "testTexts looks at two tenants", "Texts.Claim": "likewise", "Texts.Settle": "likewise", "Texts.Stop": "likewise",
 	"Texts.Stopped": "likewise", "Rosters.Claim": "testRosters looks at two tenants", "Rosters.Keep": "changes what Claim made",
+	"Providers.Set": "sets the scope's own", "Providers.Welcome": "TestSigningInThroughAProvider looks at two tenants",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds", "Audits.Refused": "adds", "Audits.Heads": "testAuditChain",
 	"Audits.Verify": "testAuditChain", "Audits.Period": "testAuditChain", "Audits.Export": "testAuditChain",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
@@ -353,6 +359,15 @@ func testIsolation(b *bench) {
 		e, err := scope.Subscription().Entitlement(ctx)
 		b.must(err)
 		equal(b, e.Usage.Rings, want, "rings that count")
+	}
+	for scope, want := range map[*store.Scope]bool{owner: true, stranger: false} {
+		only, err := scope.Providers().OnlyWay(ctx)
+		b.must(err)
+		domains, err := scope.Providers().OwnersDomains(ctx)
+		b.must(err)
+		if checked["Providers.OnlyWay"], checked["Providers.OwnersDomains"] = true, true; only != want || len(domains) > 0 != want {
+			b.Errorf("the only way in: %t, domains of owners: %v", only, domains)
+		}
 	}
 	rule, err := stranger.Recordings().Rule(ctx)
 	b.must(err)

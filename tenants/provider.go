@@ -1,0 +1,63 @@
+package tenants
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Provider is a tenant's own OpenID provider, through which its people sign in.
+type Provider struct {
+	Issuer    string // its address, as it names itself in every token
+	ClientID  string
+	Secret    Secret   // of the client
+	Domains   []string // of the addresses that it may vouch for, in lower case
+	Role      Role     // at the first sign-in of somebody without an invitation
+	OnlyWay   bool     // nobody but owners signs in with a password
+	UpdatedAt time.Time
+}
+
+// Identity is what a provider says about a person, after the answer was checked.
+type Identity struct {
+	Issuer  string
+	Subject string // the provider's name of the person, which never changes
+	Email   string // in its stored form; the provider says that it is verified
+	Name    string
+	At      time.Time // when the person last proved who they are to the provider; zero = it did not say
+}
+
+// publicMail are domains whose addresses anybody can have: they say nothing about an organisation.
+var publicMail = []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com",
+	"icloud.com", "me.com", "mac.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "mail.com", "mail.ru", "yandex.com",
+	"yandex.ru", "proton.me", "protonmail.com", "pm.me", "tutanota.com", "zoho.com", "fastmail.com", "hey.com", "qq.com", "163.com",
+	"126.com", "t-online.de", "orange.fr", "free.fr", "libero.it"}
+
+var domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
+
+// DomainOf is what follows the @ of an address in its stored form.
+func DomainOf(email string) string { return email[strings.LastIndexByte(email, '@')+1:] }
+
+// Takes reports whether the provider may vouch for the address.
+func (p Provider) Takes(email string) bool {
+	return strings.Contains(email, "@") && slices.Contains(p.Domains, DomainOf(email))
+}
+
+// Check refuses a provider whose fields break a rule. Whether its address may be reached is the
+// dialer's to say.
+func (p Provider) Check() error {
+	var f faults
+	u, err := url.Parse(p.Issuer)
+	f.add(err == nil && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil && len(p.Issuer) <= 300, "issuer",
+		"the address of your provider, such as https://login.example.com, without a query")
+	f.add(ValidText(p.ClientID, 1, 300), "client_id", "1 to 300 characters")
+	f.add(len(p.Secret) >= 8 && len(p.Secret) <= 1000, "secret", "8 to 1,000 characters")
+	f.add(len(p.Domains) > 0 && len(p.Domains) <= 20, "domains", "1 to 20 domains, such as example.com")
+	for _, d := range p.Domains {
+		f.add(len(d) <= 253 && domainForm.MatchString(d), "domains", "“"+d+"” is not a domain, such as example.com")
+		f.add(!slices.Contains(publicMail, d), "domains", "anybody can have an address at "+d+"; name a domain of your organisation")
+	}
+	f.add(p.Role.Known() && p.Role != Owner, "role", "a role of the list, but not owner")
+	return f.err()
+}
