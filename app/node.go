@@ -46,6 +46,7 @@ type node struct {
 	store     *store.Store
 	voice     *gateway.Gateway
 	board     *switchboard.Board
+	console   *console.Console
 	events    *connections.Engine
 	lookups   *connections.Lookups
 	calendars *connections.Calendars
@@ -375,6 +376,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection,
 	})
+	n.console = p.console
 	return p, err
 }
 
@@ -403,6 +405,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
 	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
 	n.every(loops, &wg, time.Minute, "close repeated audit entries", n.closeRepeats)
+	n.every(loops, &wg, time.Second, "verify audit chains", n.console.VerifyAudits)
 	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)

@@ -72,6 +72,7 @@ const (
 	PeopleWrite      Permission = "people:write"
 	OwnersWrite      Permission = "owners:write"
 	AuditRead        Permission = "audit:read"
+	AuditReview      Permission = "audit:review"
 	BillingRead      Permission = "billing:read"
 	BillingWrite     Permission = "billing:write"
 	SettingsRead     Permission = "settings:read"
@@ -115,6 +116,7 @@ var Grants = []Grant{
 	{PeopleWrite, "Invite and remove people, change their roles", false, []Role{Admin}},
 	{OwnersWrite, "Make and remove owners", false, nil},
 	{AuditRead, "Read the audit log", false, []Role{Admin, Analyst, Viewer}},
+	{AuditReview, "Sign off reviews of the audit log", false, []Role{Admin}},
 	{BillingRead, "Read the plan, the usage and the invoices", false, []Role{Admin, Billing, Viewer}},
 	{BillingWrite, "Change the plan and the payment", false, []Role{Admin, Billing}},
 	{SettingsRead, "Read the settings", false, []Role{Admin, Developer, Viewer}},

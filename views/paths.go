@@ -2,50 +2,54 @@ package views
 
 // Addresses of the console. Handlers mount these very names, so a link cannot miss its page.
 const (
-	PathSignIn      = "/signin"          // GET form, POST email, password, next
-	PathForgot      = "/forgot-password" // GET form, POST email
-	PathSignOut     = "/signout"         // POST
-	PathPalette     = "/palette"         // GET: the entries of the Ctrl-K palette
-	PathTheme       = "/theme"           // POST theme=light|dark|auto, back
-	PathTenant      = "/tenant"          // POST tenant: switch to another tenant
-	PathOverview    = "/overview"        // GET
-	PathRings       = "/rings"           // GET q, state, device, agent, period, after
-	PathRingsCSV    = "/rings.csv"       // GET, the same filters
-	PathLive        = "/rings/live"      // GET session, events: the ids of rings with something new
-	PathTestRing    = "/rings/test"      // GET ?device=, POST device, agent
-	PathDevices     = "/devices"         // GET q, environment, health, after
-	PathDevicesCSV  = "/devices.csv"     // GET, the same filters
-	PathPairHere    = "/pair"            // GET, public: what a pairing code leads to in a browser
-	PathPair        = "/devices/pair"    // GET form, POST person
-	PathCredentials = "/credentials"     // GET
-	PathCredAdd     = "/credentials/add"
-	PathAgents      = "/agents" // GET
-	PathAgentAdd    = "/agents/add"
-	PathKeys        = "/keys" // GET q
-	PathKeyAdd      = "/keys/add"
-	PathPeople      = "/people" // GET
-	PathPersonAdd   = "/people/add"
-	PathAudit       = "/audit"                // GET q, actor, action, period, after
-	PathAuditCSV    = "/audit.csv"            // GET, the same filters
-	PathBilling     = "/billing"              // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
-	PathUsageCSV    = "/billing/usage.csv"    // GET rings by day
-	PathInvoicesCSV = "/billing/invoices.csv" // GET
-	PathSettings    = "/settings"             // GET, POST
-	PathAccount     = "/account"              // GET, POST name
-	PathEmail       = "/account/email"        // POST email: mails a link to it
-	PathPassword    = "/account/password"     // POST current, password
-	PathSignInEnd   = "/account/sessions/end" // POST id=hash, or id=others
-	PathConfirmMe   = "/account/confirm"      // GET ?next=, POST password, next
-	PathRecording   = "/settings/recording"   // POST multipart: policy, reason, file
-	PathCredCSV     = "/credentials.csv"      // GET q
-	PathAgentsCSV   = "/agents.csv"           // GET q
-	PathKeysCSV     = "/keys.csv"             // GET q
-	PathPeopleCSV   = "/people.csv"           // GET q
-	PathChecklist   = "/checklist"            // POST dismiss=1
-	PathDevelopers  = "/developers"           // GET
-	PathStorybook   = "/storybook"            // GET, dev mode
-	PathPhone       = "/phone"                // GET, dev mode
-	PathPhonePushes = "/phones/pushes"        // GET, dev mode, events: "push" with the phone's slug, a space and the payload
+	PathSignIn        = "/signin"          // GET form, POST email, password, next
+	PathForgot        = "/forgot-password" // GET form, POST email
+	PathSignOut       = "/signout"         // POST
+	PathPalette       = "/palette"         // GET: the entries of the Ctrl-K palette
+	PathTheme         = "/theme"           // POST theme=light|dark|auto, back
+	PathTenant        = "/tenant"          // POST tenant: switch to another tenant
+	PathOverview      = "/overview"        // GET
+	PathRings         = "/rings"           // GET q, state, device, agent, period, after
+	PathRingsCSV      = "/rings.csv"       // GET, the same filters
+	PathLive          = "/rings/live"      // GET session, events: the ids of rings with something new
+	PathTestRing      = "/rings/test"      // GET ?device=, POST device, agent
+	PathDevices       = "/devices"         // GET q, environment, health, after
+	PathDevicesCSV    = "/devices.csv"     // GET, the same filters
+	PathPairHere      = "/pair"            // GET, public: what a pairing code leads to in a browser
+	PathPair          = "/devices/pair"    // GET form, POST person
+	PathCredentials   = "/credentials"     // GET
+	PathCredAdd       = "/credentials/add"
+	PathAgents        = "/agents" // GET
+	PathAgentAdd      = "/agents/add"
+	PathKeys          = "/keys" // GET q
+	PathKeyAdd        = "/keys/add"
+	PathPeople        = "/people" // GET
+	PathPersonAdd     = "/people/add"
+	PathAudit         = "/audit"                // GET q, actor, action, period, after
+	PathAuditLines    = "/audit.jsonl"          // GET, period
+	PathAuditReview   = "/audit/review"         // GET; POST note, upto
+	PathAuditVerify   = "/audit/verify"         // POST
+	PathAuditEvidence = "/audit/evidence.zip"   // POST from, to
+	PathAuditCSV      = "/audit.csv"            // GET, the same filters
+	PathBilling       = "/billing"              // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
+	PathUsageCSV      = "/billing/usage.csv"    // GET rings by day
+	PathInvoicesCSV   = "/billing/invoices.csv" // GET
+	PathSettings      = "/settings"             // GET, POST
+	PathAccount       = "/account"              // GET, POST name
+	PathEmail         = "/account/email"        // POST email: mails a link to it
+	PathPassword      = "/account/password"     // POST current, password
+	PathSignInEnd     = "/account/sessions/end" // POST id=hash, or id=others
+	PathConfirmMe     = "/account/confirm"      // GET ?next=, POST password, next
+	PathRecording     = "/settings/recording"   // POST multipart: policy, reason, file
+	PathCredCSV       = "/credentials.csv"      // GET q
+	PathAgentsCSV     = "/agents.csv"           // GET q
+	PathKeysCSV       = "/keys.csv"             // GET q
+	PathPeopleCSV     = "/people.csv"           // GET q
+	PathChecklist     = "/checklist"            // POST dismiss=1
+	PathDevelopers    = "/developers"           // GET
+	PathStorybook     = "/storybook"            // GET, dev mode
+	PathPhone         = "/phone"                // GET, dev mode
+	PathPhonePushes   = "/phones/pushes"        // GET, dev mode, events: "push" with the phone's slug, a space and the payload
 )
 
 // Addresses of the billing page.

@@ -46,7 +46,8 @@ var claims = []struct {
 	}},
 	{"Records", []Row{
 		{Name: "Audit", Text: "Each change by a person or an API key is saved together with its audit entry, in one transaction. One is " +
-			"never saved without the other."},
+			"never saved without the other. The entries are a chain of hashes whose end is signed every ten minutes, so that a " +
+			"changed or removed entry is found. The database refuses both."},
 		{Name: "Partners’ ledger", Text: "Entries can only be added. The database refuses to change or delete them. A partner sees " +
 			"amounts and a random ID, but never who the customer is."},
 		{Name: "Logs", Text: "Logs contain routes, status codes and IDs. They do not contain tokens, keys, WebRTC session descriptions " +
@@ -58,7 +59,6 @@ var claims = []struct {
 var gaps = []Row{
 	{Name: "No certificates", Text: "Carillon has no SOC 2, ISO 27001 or HITRUST certificate, and no external audit."},
 	{Name: "No second factor yet", Text: "People sign in with a password only."},
-	{Name: "The audit log can be changed", Text: "Anyone who can write to the database can change the audit log."},
 	{Name: "One layer of isolation on SQLite", Text: "Row-level security needs PostgreSQL. On SQLite only the program separates " +
 		"tenants. A superuser of the database can read everything."},
 	{Name: "Your proxy must provide TLS", Text: "Carillon itself speaks plain HTTP. Your proxy handles TLS. In production, the public " +

@@ -117,17 +117,30 @@ func (s sampler) auditPages() []Sample {
 	return []Sample{
 		{"audit", Audit(AuditPage{s.shell("Audit log", NavAudit), table, []AuditRow{
 			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7",
-				"req_8f2c01d4", false, ""},
+				"req_8f2c01d4", false, "", nil},
 			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20",
-				"req_7ab1c0de", false, ""},
+				"req_7ab1c0de", false, "", nil},
 			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"),
-				"name, environment", "203.0.113.7", "req_55aa0101", false, ""},
+				"name, environment", "203.0.113.7", "req_55aa0101", false, "", []AuditChange{{"name", "“Desk”", "“Front desk iPhone”"}}},
 			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"),
-				"", "203.0.113.7", "req_55aa00f3", true, ""},
+				"", "203.0.113.7", "req_55aa00f3", true, "", nil},
 			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304",
-				false, ""},
-		}})},
-		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil})},
+				false, "", nil},
+		}, PathAuditLines})},
+		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil, PathAuditLines})},
+		{"audit-review", AuditReview(AuditReviewPage{
+			Shell: s.shell("Verify and review", NavAudit, Link{Text: "Audit log", Href: PathAudit}), MaySign: true, New: true, Upto: "1204",
+			State: Callout{Tone: ToneGood, Title: "1,204 entries are whole; signed up to entry 1,204. Verified by Ana Ruiz."},
+			Chain: []Row{{Name: "Newest entry", Text: "1,204"}, {Name: "Signed up to entry", Text: "1,204"},
+				{Name: "Public key", Text: "qzR9dY2bq1e3kW0b9w1l9fJmJm0Z9z8o6f3vYc1q2aE=", Mono: true, Copy: true}},
+			Due: Callout{Tone: ToneWarn, Title: "A review is due. In your industry the audit log is reviewed every week."},
+			Fresh: []Row{{Name: "New entries", Text: "37 since entry 1,167, calls left out"}, {Name: "By people", Text: "21"},
+				{Name: "By programs and phones", Text: "14"}, {Name: "Refused attempts", Text: "2"}},
+			Note:    Field{Name: "note", Label: "What you found", Max: 1000},
+			Signed:  []AuditReviewRow{{s.ago(7 * 24 * time.Hour), "Ana Ruiz", "up to entry 1,167", "Nothing unusual."}},
+			From:    Field{Name: "from", Label: "From", Type: "date", Value: "2026-10-27"},
+			To:      Field{Name: "to", Label: "To", Type: "date", Value: "2026-11-27"},
+			Command: "carillon audit verify --file rows.jsonl --key qzR9dY2bq1e3kW0b9w1l9fJmJm0Z9z8o6f3vYc1q2aE="})},
 	}
 }
 

@@ -24,20 +24,34 @@ const replacedBy = "replaced by "
 
 // auditNouns are what the list can be filtered by.
 var auditNouns = []views.Choice{
-	{Value: "", Text: "Anything"}, {Value: "ring", Text: "Rings"}, {Value: "device", Text: "Devices"}, {Value: "pairing",
+	{Value: "", Text: "Changes"}, {Value: "all", Text: "Changes and calls"}, {Value: "ring", Text: "Calls"},
+	{Value: "device", Text: "Devices"}, {Value: "pairing",
 		Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
 	{Value: "agent", Text: "Agents"}, {Value: "connection", Text: "Connections"}, {Value: "key", Text: "API keys"},
 	{Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
 }
 
+// auditActors are the kinds of actors to choose from.
+var auditActors = []views.Choice{
+	{Value: "", Text: "Anyone"}, {Value: string(tenants.ActorUser), Text: "People"}, {Value: string(tenants.ActorKey), Text: "API keys"},
+	{Value: string(tenants.ActorDevice), Text: "Phones"}, {Value: string(tenants.ActorSystem), Text: "Carillon"},
+}
+
+// auditOutcomes are whether it was done.
+var auditOutcomes = []views.Choice{{Value: "", Text: "Any"}, {Value: "refused", Text: "Refused only"}}
+
 // list is the entries that the search and filters of q leave.
 func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit] {
 	ask := store.AuditQuery{}
 	ask.From, ask.To = q.Span(v, k.Now())
-	if noun := q.OneOf("action", mapped(auditNouns, func(n views.Choice) string { return n.Value })...); noun != "" {
+	if noun := q.OneOf("action", mapped(auditNouns, func(n views.Choice) string { return n.Value })...); noun == "" {
+		ask.Folded = q.Raw("q") == "" // what is searched for may be about a call
+	} else if noun != "all" {
 		ask.Action = noun + "."
 	}
+	ask.Kind = tenants.ActorKind(q.OneOf("who", mapped(auditActors, func(n views.Choice) string { return n.Value })...))
+	ask.Refused = q.OneOf("outcome", "", "refused") == "refused"
 	audits := v.Scope.Audits()
 	return page.List[tenants.Audit]{
 		Words: auditListWords, Keeper: v.Keeper(),
@@ -45,11 +59,12 @@ func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit
 			return k.lookBack(ctx, v, ask.At(p))
 		},
 		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return audits.Total(ctx, ask.At(p)) },
-		Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail", "ip",
-			"request_id", "times", "last_at"},
+		Head: []string{"seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "target_name", "detail",
+			"changes", "result", "ip", "request_id", "times", "last_at", "hash"},
 		Cells: page.Each(func(a tenants.Audit) []string {
 			return []string{strconv.FormatInt(a.Seq, 10), page.Stamp(a.At), string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Action,
-				a.Target, a.Detail, a.IP, a.RequestID, strconv.FormatInt(a.Times, 10), page.Stamp(a.LastAt)}
+				a.Target, a.TargetName, a.Detail, changesCell(a.Changes), resultOf(a), a.IP, a.RequestID, strconv.FormatInt(a.Times, 10),
+				page.Stamp(a.LastAt), a.Hash.String()}
 		}),
 	}
 }
@@ -58,7 +73,10 @@ func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	q := page.QueryOf(c)
 	list := k.list(v, q)
 	all, table, err := list.Page(ctx, q, views.Filter{Name: "action", Label: "What",
-		Choices: q.Chosen("action", append([]views.Choice{}, auditNouns...)...)}, q.Periods())
+		Choices: q.Chosen("action", append([]views.Choice{}, auditNouns...)...)},
+		views.Filter{Name: "who", Label: "Who", Choices: q.Chosen("who", append([]views.Choice{}, auditActors...)...)},
+		views.Filter{Name: "outcome", Label: "Outcome", Choices: q.Chosen("outcome", append([]views.Choice{}, auditOutcomes...)...)},
+		q.Periods())
 	if err != nil {
 		return err
 	}
@@ -70,7 +88,7 @@ func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	if err != nil {
 		return err
 	}
-	p := views.AuditPage{Shell: s, Table: table}
+	p := views.AuditPage{Shell: s, Table: table, Lines: q.With(views.PathAuditLines, "after", "")}
 	for _, a := range all {
 		p.Rows = append(p.Rows, auditRow(a, known, v, k.Store.Plans()))
 	}
@@ -110,7 +128,14 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	if row.Action == "" {
 		row.Action = a.Action
 	}
-	if a.Times > 1 {
+	row.Refused = a.Refused
+	for _, c := range a.Changes {
+		row.Fields = append(row.Fields, changeShown(a, c, known))
+	}
+	switch {
+	case !a.LastAt.IsZero():
+		row.Times = "again " + views.Plural(int(a.Times), "time", "times")
+	case a.Times > 1:
 		row.Times = views.Count(int(a.Times)) + " times"
 	}
 	if a.Actor.Kind == tenants.ActorDevice {
@@ -126,10 +151,20 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 		if noun == "device" || noun == "agent" || noun == "connection" { // people chose these names
 			row.Target = "“" + t.Text + "”"
 		}
+		if a.TargetName != "" && !strings.HasPrefix(t.Text, a.TargetName) { // it had another name then
+			row.Target = quoted(a)
+		}
 		if successor, ok := strings.CutPrefix(a.Detail, replacedBy); ok && known[successor].Text != "" {
 			row.Changed = replacedBy + "“" + known[successor].Text + "”"
 		}
 		if a.Detail == t.Text { // what was removed has its name there
+			row.Changed = ""
+		}
+		return row
+	}
+	if a.TargetName != "" { // it is gone; this is what it was called
+		row.Target = quoted(a)
+		if a.Detail == a.TargetName {
 			row.Changed = ""
 		}
 		return row
@@ -155,6 +190,15 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 		row.Target, row.Href = place.Text, place.Href
 	}
 	return row
+}
+
+// quoted is what the target was called then. People chose the names of some things.
+func quoted(a tenants.Audit) string {
+	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
+	case "device", "agent", "connection", "key":
+		return "“" + a.TargetName + "”"
+	}
+	return a.TargetName
 }
 
 // targetsOf names the devices, agents, credentials, connections and people that entries speak of,

@@ -85,6 +85,10 @@ var auditWords = map[string]string{
 	"user.name":           "changed the name of",
 	"user.reset":          "reset the password of",
 	"user.prove":          "proved the email address of",
+	"audit.verify":        "verified the audit log",
+	"audit.review":        "signed off the audit log up to entry",
+	"audit.evidence":      "downloaded evidence of entries",
+	"access.refuse":       "asked without permission for",
 }
 
 // auditFields say the changed fields of an entry. What is not here is shown as it is recorded.
@@ -123,6 +127,40 @@ func auditDetail(a tenants.Audit) string {
 		return strings.Join(fields, ", ")
 	}
 	return a.Detail
+}
+
+// changeShown says one change as a person would.
+func changeShown(a tenants.Audit, c tenants.Change, known map[string]views.Link) views.AuditChange {
+	name := c.Field
+	if word, ok := auditFields[name]; ok {
+		name = word
+	}
+	shown := func(s string) string {
+		if s == "" {
+			return "nothing"
+		}
+		if l, ok := known[s]; ok && l.Text != "" {
+			return "“" + l.Text + "”"
+		}
+		return "“" + s + "”"
+	}
+	return views.AuditChange{Field: name, Before: shown(c.Before), After: shown(c.After)}
+}
+
+// changesCell is the changes in a file.
+func changesCell(all []tenants.Change) string {
+	var lines []string
+	for _, c := range all {
+		lines = append(lines, c.Field+": "+c.Before+" → "+c.After)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func resultOf(a tenants.Audit) string {
+	if a.Refused {
+		return tenants.AuditRefused
+	}
+	return "done"
 }
 
 var auditListWords = page.Words{

@@ -113,6 +113,7 @@ type Console struct {
 
 	downloads *web.Slots // of recordings
 	readings  []route    // those that only read, for opens
+	verifier  *verifier
 }
 
 // New checks the parts and gives a Console to mount.
@@ -122,7 +123,7 @@ func New(c Config) (*Console, error) {
 		return nil, errors.New("console: Common, Board, Credentials, Connections, CheckAgent and CheckConnection are required")
 	}
 	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
-		downloads: web.NewSlots(web.DownloadBounds())}
+		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}
 	for _, r := range k.routes() {
 		if r.method == get {
 			k.readings = append(k.readings, r)

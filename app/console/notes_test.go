@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/app/page/pagetest"
 	"carillon/tenants"
@@ -46,6 +47,10 @@ func TestNotes(t *testing.T) {
 	reads(0)
 	w.Get(at+"?notes=show").Want(200).Has("Good morning", "Beta summary")
 	w.Get(at + "/notes.txt").Want(200)
+	h.Clock.Pass(11 * time.Minute) // the second one is a repeat, which is recorded when ten minutes are over
+	if _, err := h.Store.Jobs().CloseRepeats(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	reads(2)
 	w.Get("/audit").Want(200).Has("read the notes of")
 

@@ -71,6 +71,33 @@ func (m *Common) SendSheet(ctx context.Context, c *fiber.Ctx, s Sheet) error {
 	return nil
 }
 
+// SendFile streams a file that write makes. It refuses where too many files are being written.
+// write runs after the handler has returned and must not touch the request. Where it fails, the
+// answer is cut off, so that no reader takes it for whole.
+func (m *Common) SendFile(c *fiber.Ctx, kind, name, ending string, write func(context.Context, io.Writer) error) error {
+	leave, err := m.exports.Take(holderOf(c))
+	if err != nil {
+		return err
+	}
+	h := &c.Response().Header
+	h.SetContentType(kind)
+	h.Set(fiber.HeaderContentDisposition, `attachment; filename="`+name+"-"+m.Now().UTC().Format(time.DateOnly)+"."+ending+`"`)
+	h.Set(fiber.HeaderCacheControl, "no-store")
+	if c.Method() == fiber.MethodHead {
+		leave()
+		return nil
+	}
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer leave()
+		ctx, cancel := context.WithTimeout(context.Background(), sheetTime)
+		defer cancel()
+		if err := web.Recovered(func() error { return write(ctx, w) }); err != nil {
+			m.Log.LogAttrs(ctx, slog.LevelWarn, "download cut off", slog.String("file", name), slog.String("err", err.Error()))
+		}
+	})
+	return nil
+}
+
 func (s Sheet) write(ctx context.Context, w *bufio.Writer, rows [][]string, next string) error {
 	out := NewCSV(w)
 	if err := out.Write(s.Head); err != nil {

@@ -53,12 +53,18 @@ const (
 	FlashMerged       Flash = "merged"
 	FlashKeysRevoked  Flash = "keys"
 	FlashAlertsClosed Flash = "alerts"
+	FlashReviewed     Flash = "reviewed"
+	FlashVerified     Flash = "verified"
+	FlashVerifying    Flash = "verifying"
 	FlashRinging      Flash = "ringing"
 )
 
 var flashes = map[Flash]string{
 	FlashSaved: "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.",
 	FlashRevoked:   "The key is revoked.",
+	FlashReviewed:  "The review is signed off.",
+	FlashVerified:  "Verified.",
+	FlashVerifying: "Verifying. Look again in a moment.",
 	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",
 	FlashPassword:     "Your password was changed. You are signed out on all other devices.",
 	FlashSignInsEnded: "The other session is signed out.", FlashPaired: "The phone is paired. Start a test ring to check it.",

@@ -322,8 +322,10 @@ func (s *scope) firstFrom(ctx context.Context, low, high int64, from time.Time) 
 	return low, nil
 }
 
-// Export writes the rows of a period with their proofs, and a head of the last one that is signed
-// now, so that every row is vouched for.
+// Sign signs the last row of a period, so that an export vouches for every row of it.
+func (s Audits) Sign(ctx context.Context, p AuditPeriod) error { return s.sign(ctx, p.Upto, false) }
+
+// Export writes the rows of a period with their proofs and the heads that are signed.
 func (s Audits) Export(ctx context.Context, w io.Writer, p AuditPeriod) error {
 	if p.Upto == 0 {
 		last, err := s.lastSeq(ctx)
@@ -331,9 +333,6 @@ func (s Audits) Export(ctx context.Context, w io.Writer, p AuditPeriod) error {
 			return err
 		}
 		p.Upto = last
-	}
-	if err := s.sign(ctx, p.Upto, false); err != nil {
-		return err
 	}
 	key, err := s.s.auditKey(ctx)
 	if err != nil {

@@ -261,8 +261,11 @@ func (s Audits) Refused(ctx context.Context, action, target, why string) error {
 
 // AuditQuery asks for a page of the record of changes.
 type AuditQuery struct {
-	Search   string // actor's name or id, target, detail
-	Action   string // exact, or a noun with its dot: "device."
+	Search   string            // actor's name or id, target, detail
+	Action   string            // exact, or a noun with its dot: "device."
+	Kind     tenants.ActorKind // who: a kind of actor; empty = all
+	Refused  bool              // only what was refused
+	Folded   bool              // without the changes of rings
 	From, To time.Time
 	Sort     Sort // "created"
 	After    string
@@ -362,6 +365,15 @@ func (s Audits) narrowed(ctx context.Context, q AuditQuery) *gorm.DB {
 		}
 		db = db.Where(found)
 	}
+	if q.Kind != "" {
+		db = db.Where("actor_kind = ?", string(q.Kind))
+	}
+	if q.Refused {
+		db = db.Where("result = 'refused'") // as audits_refused has it
+	}
+	if q.Folded {
+		db = db.Where(withoutRings)
+	}
 	if strings.HasSuffix(q.Action, ".") {
 		db = db.Where(`action LIKE ? ESCAPE '\'`, like("", q.Action, "%"))
 		if s.s.db.dialect.rangesActions() { // "/" comes behind "."
@@ -382,7 +394,7 @@ func (s Audits) Total(ctx context.Context, q AuditQuery) (Total, error) {
 	if q.inParts() {
 		return Total{More: true}, nil
 	}
-	if q.Action != "" {
+	if q.Action != "" || q.Folded || q.Refused {
 		return totalOf(s.narrowed(ctx, q))
 	}
 	n, err := s.lastSeq(ctx)
@@ -416,6 +428,9 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 	return names, translate(err)
 }
 
+// withoutRings leaves out the changes of rings, in the words of the index audits_changes.
+const withoutRings = "substr(action, 1, 5) <> 'ring.'"
+
 // auditSpan is how many entries one page looks through. No index finds a part of a word, and a text
 // index would cost every ring.
 const auditSpan = 12_000
@@ -423,7 +438,7 @@ const auditSpan = 12_000
 // inParts reports that no index leads to the entries.
 func (q AuditQuery) inParts() bool {
 	rare := q.Action != "" && !strings.HasPrefix(q.Action, "ring.")
-	return !rare && (q.Search != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero())
+	return !rare && !q.Refused && (q.Search != "" || q.Kind != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero())
 }
 
 // auditPart is the entries that a page looks through: from the seq low to high, where 0 is open.

@@ -306,6 +306,7 @@ var apart = map[string]string{
 	"Providers.Set": "sets the scope's own", "Providers.Welcome": "TestSigningInThroughAProvider looks at two tenants",
 	"Members.Add": "adds", "Invitations.Add": "adds", "Audits.Add": "adds", "Audits.Refused": "adds", "Audits.Heads": "testAuditChain",
 	"Audits.Verify": "testAuditChain", "Audits.Period": "testAuditChain", "Audits.Export": "testAuditChain",
+	"Audits.Since": "testAuditChain", "Audits.Sign": "testAuditChain", "Audits.Review": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",
 	"Devices.Count": "checked below",
