@@ -294,6 +294,7 @@ func (n *node) mount(c checked, x extras) error {
 	edge := web.New(web.Config{Log: n.log, Now: c.now, PublicURL: c.PublicURL, TrustedProxies: prefixes(c.TrustedProxies),
 		Counts: &n.counts, Connections: n.room.http, MemoryTight: n.memoryTight,
 		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, api.PathAnnouncement, views.PathCredAdd,
+			views.PathDevicesImport, views.PathDevicesImportNow,
 			views.AgentSoundPath(":id"), views.PathRecording},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)

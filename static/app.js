@@ -224,46 +224,53 @@
     }
   });
 
-  // The palette filters links. They are loaded when it is opened first.
+  // The palette: the server finds what fits the words. Until it has answered, the entries at hand are filtered.
   function palette(dialog) {
     const box = $("[data-palette-search]", dialog);
     const list = $("[data-palette-list]", dialog);
     const none = $("[data-palette-none]", dialog);
     const failed = $("[data-palette-failed]", dialog);
-    let items = [];
-    let loading = false;
+    let items = [], asked, waiting = 0;
+    const entry = (item) => $("a, button", item);
     const visible = () => items.filter((item) => !item.hidden);
     const choose = (item) => {
-      for (const other of items) $("a", other).classList.toggle("chosen", other === item);
+      for (const other of items) entry(other).classList.toggle("chosen", other === item);
       item?.scrollIntoView({ block: "nearest" });
     };
     const filter = () => {
       const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const item of items) item.hidden = !wanted.every((word) => item.textContent.toLowerCase().includes(word));
-      none.hidden = !items.length || visible().length > 0;
       choose(visible()[0]);
+      clearTimeout(waiting);
+      waiting = setTimeout(load, 150);
     };
     const load = async () => {
-      if (items.length || loading) return;
-      loading = true;
+      const words = box.value.trim();
+      if (words === asked || !dialog.open) return;
+      asked = words;
       failed.hidden = true;
       list.setAttribute("aria-busy", "true");
       try {
-        list.innerHTML = await bring(list.dataset.paletteList);
+        const html = await bring(list.dataset.paletteList + (words ? `?q=${encodeURIComponent(words)}` : ""));
+        if (words !== asked) return; // somebody typed on
+        list.innerHTML = html;
         items = $$(":scope > li", list);
-        filter();
+        choose(items[0]);
+        none.hidden = items.length > 0;
       } catch {
+        if (words !== asked) return;
+        asked = undefined;
         failed.hidden = false;
       }
       list.removeAttribute("aria-busy");
-      loading = false;
     };
     new MutationObserver(() => { if (dialog.open) load(); }).observe(dialog, { attributeFilter: ["open"] });
     box.addEventListener("input", filter);
     dialog.addEventListener("close", () => { box.value = ""; filter(); });
+    list.addEventListener("submit", () => dialog.close());
     dialog.addEventListener("keydown", (event) => {
       const shown = visible();
-      const now = shown.findIndex((item) => $("a", item).classList.contains("chosen"));
+      const now = shown.findIndex((item) => entry(item).classList.contains("chosen"));
       if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
         const step = event.key === "ArrowDown" ? 1 : -1;
@@ -271,7 +278,7 @@
       }
       if (event.key === "Enter" && document.activeElement === box && shown.length) {
         event.preventDefault();
-        location.href = $("a", shown[Math.max(0, now)]).href;
+        entry(shown[Math.max(0, now)]).click();
       }
     });
   }

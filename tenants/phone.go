@@ -60,6 +60,9 @@ func StatusOfPhone(d Device, h WakeHistory, now time.Time) PhoneStatus {
 			" quiet: Focus is on, or the caller is blocked.", "Ask the person to allow calls from your app in the phone’s Focus settings."}
 	case h.Silent+h.Unshown > 0:
 		return PhoneStatus{PhoneNoReply, "No response to the last ring", cause, cure}
+	case d.SeenAt.IsZero():
+		return PhoneStatus{PhoneNotSeen, "Not registered yet", "The device was imported, and its app has not registered yet.",
+			"Open the app on the phone once."}
 	case now.Sub(d.SeenAt) >= PhoneSilentAfter:
 		return PhoneStatus{PhoneNotSeen, "Not seen for " + strconv.Itoa(days) + " days", "The app was not opened, and no ring reached it.",
 			"Open the app on the phone once. If it was replaced, remove it here."}

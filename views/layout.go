@@ -1,5 +1,10 @@
 package views
 
+import (
+	"slices"
+	"strings"
+)
+
 // navEntry is one entry of the navigation.
 type navEntry struct {
 	nav   Nav
@@ -71,6 +76,9 @@ func PaletteLinks() []Link {
 		}
 	}
 	return append(links,
+		Link{Text: "Export rings as a file", Href: PathRingsCSV, Icon: IconDownload, Hint: "Action"},
+		Link{Text: "Export devices as a file", Href: PathDevicesCSV, Icon: IconDownload, Hint: "Action"},
+		Link{Text: "Import devices", Href: PathDevicesImport, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Hint: "Action"},
@@ -78,4 +86,31 @@ func PaletteLinks() []Link {
 		Link{Text: "Create an API key", Href: PathKeyAdd, Icon: IconKey, Hint: "Action"},
 		Link{Text: "Invite person", Href: PathPersonAdd, Icon: IconPersonAdd, Hint: "Action"},
 	)
+}
+
+// Command is an entry of the palette that does something at once: a form of one button.
+type Command struct {
+	Text, Action, Name, Value string
+	Icon                      Icon
+}
+
+// PaletteCommands are the commands that fit what was typed.
+func PaletteCommands(typed string) []Command {
+	all := []Command{
+		{Text: "Dark appearance", Action: PathTheme, Name: "theme", Value: string(ThemeDark), Icon: IconMoon},
+		{Text: "Light appearance", Action: PathTheme, Name: "theme", Value: string(ThemeLight), Icon: IconSun},
+		{Text: "Sign out", Action: PathSignOut, Icon: IconSignOut},
+	}
+	return slices.DeleteFunc(all, func(c Command) bool { return !Mentions(c.Text, typed) })
+}
+
+// Mentions tells whether a text has each of the words that were typed, whatever their case.
+func Mentions(text, typed string) bool {
+	text = strings.ToLower(text)
+	for _, word := range strings.Fields(strings.ToLower(typed)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
 }

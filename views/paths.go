@@ -130,6 +130,12 @@ func RingErasePath(id string) string { return PathRings + "/" + id + "/erase" }
 // DevicePath shows a device (GET) and changes its name, person and environment (POST).
 func DevicePath(id string) string { return PathDevices + "/" + id }
 
+// Addresses of the import of devices from a file.
+const (
+	PathDevicesImport    = "/devices/import"     // GET, POST multipart file: says what it would do
+	PathDevicesImportNow = "/devices/import/now" // POST multipart devices: imports them
+)
+
 // Addresses of what is done to several things at once. GET asks, POST does it: do says what, and
 // each id to which thing.
 const (

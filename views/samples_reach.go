@@ -72,6 +72,9 @@ func (s sampler) devicePages() []Sample {
 		{"view-remove", ConfirmPage(s.shell("Remove a view", NavRings), Confirm{ID: "remove-view", Title: "Remove the view “Missed today”?",
 			Button: "Remove view", Action: ViewRemovePath("v1"), Back: PathRings,
 			Consequence: []string{"It disappears from everybody’s menu.", "What it shows stays as it is."}})},
+		{"devices-import", Import(ImportPage{Shell: s.shell("Import devices", NavDevices, up), Check: &ImportCheck{Rows: 120, New: 117,
+			Known: 1, Text: "token,bundle_id", Unused: []string{"phone"}, MoreFaults: 1, Faults: []ImportFault{
+				{14, "token", "This value is not allowed.", "It must be hexadecimal, 64 to 200 digits, an even number."}}}})},
 		{"device-remove", ConfirmPage(s.shell("Remove a device", NavDevices, up), wrong)},
 		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up),
 			Person: Field{Name: "person", Label: "Name of the person", Optional: true,

@@ -1,6 +1,9 @@
 package views
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Table is what stands around the rows of a list: search, filters, paging, and what to say when it
 // is empty.
@@ -99,6 +102,8 @@ func sortValue(i int, c Choice) string {
 	}
 	return c.Value
 }
+
+func joinWords(words []string) string { return strings.Join(words, ", ") }
 
 // Plain is a number for an attribute.
 func Plain(n int) string { return strconv.Itoa(n) }

@@ -81,6 +81,9 @@ func plus(f func(*tenant) string, s string) func(*tenant) string {
 	return func(t *tenant) string { return f(t) + s }
 }
 
+// importable is a file of one device.
+var importable = "token,bundle_id\n" + strings.Repeat("ef", 32) + ",com.example.imported\n"
+
 // bulkOf is the address of what is done to several rows, of which it names one.
 func bulkOf(list, do string, id func(*tenant) string) func(*tenant) string {
 	return func(t *tenant) string { return "/" + list + "/bulk?do=" + do + "&id=" + url.QueryEscape(id(t)) }
@@ -152,14 +155,19 @@ var visits = map[string]visit{
 	"POST /checklist": {access: editors, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
 
-	"GET /rings/bulk":    {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},
-	"POST /rings/bulk":   {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing), form: fields()},
-	"GET /devices/bulk":  {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice)},
-	"POST /devices/bulk": {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice), form: fields()},
-	"GET /keys/bulk":     {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey)},
-	"POST /keys/bulk":    {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey), form: fields()},
-	"GET /alerts/bulk":   {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert)},
-	"POST /alerts/bulk":  {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert), form: fields()},
+	"GET /rings/bulk":      {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},
+	"POST /rings/bulk":     {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing), form: fields()},
+	"GET /devices/bulk":    {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice)},
+	"POST /devices/bulk":   {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice), form: fields()},
+	"GET /devices/import":  {access: editors},
+	"POST /devices/import": {access: editors, file: func(*tenant) (string, string) { return multipartOf(nil, "a.csv", importable) }},
+	"POST /devices/import/now": {access: editors, file: func(*tenant) (string, string) {
+		return multipartOf(map[string]string{"devices": importable}, "", "")
+	}},
+	"GET /keys/bulk":    {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey)},
+	"POST /keys/bulk":   {access: editors, owned: true, path: bulkOf("keys", "revoke", theKey), form: fields()},
+	"GET /alerts/bulk":  {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert)},
+	"POST /alerts/bulk": {access: editors, owned: true, path: bulkOf("alerts", "close", theAlert), form: fields()},
 
 	"POST /lists/columns":          {access: members, form: fields("list", "none")},
 	"POST /lists/views":            {access: members, form: fields("list", "none", "name", "x")},

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"html"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"carillon/app/page/pagetest"
+	"carillon/tenants"
 )
 
 func TestPeopleChooseColumns(t *testing.T) {
@@ -128,4 +130,68 @@ func TestSeveralRowsAtOnce(t *testing.T) {
 	w.Post(alert, url.Values{}).Leads("/alerts")
 	w.Post(alert, url.Values{}).Want(404)
 	w.Get("/rings/bulk?do=cancel&id=" + string(b.ring)).Want(200).Has("1 ring is over already")
+}
+
+func TestPaletteFindsThings(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b, other := h.full("beta", "Zoë"), h.full("alpha", "Alpha")
+	w := b.Quick(b.Owner)
+	r, err := b.Scope().Rings().Get(t.Context(), b.ring)
+	pagetest.Must(t, err)
+	ring := "/rings/" + string(b.ring)
+	for _, x := range []struct{ typed, found string }{
+		{string(b.ring), ring}, {string(b.ring)[:13], ring}, {r.Attempts[0].Push.APNsID, ring}, {r.Reference, ring}, {"zoë", ring},
+		{"zoë phone", "/devices/" + string(b.device)}, {"zoë desk", "/agents/" + string(b.agent)},
+		{"zoë hook", "/connections/" + string(b.connection)}, {"zoë key", "/keys?q="}, {b.Owner.Email, "/people?q="},
+		{"dark", `value="dark"`}, {"sign out", `action="/signout"`}, {"export ri", "/rings.csv"}, {"test", "/rings/test"},
+	} {
+		w.Get("/palette?q=" + url.QueryEscape(x.typed)).Want(200).Has(x.found)
+	}
+	w.Get("/palette?q=" + string(other.ring)).Want(200).Lacks("/rings/" + string(other.ring))
+	w.Get("/palette?q=" + strings.Repeat("x", 101)).Want(400)
+	w.Get("/palette?q=nothing+has+this").Want(200).Lacks("<li>")
+	b.Quick(b.viewer()).Get("/palette").Want(200).Lacks("/keys/add")
+}
+
+func TestDevicesAreImported(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	send := func(path, name, file string) pagetest.Answer {
+		t.Helper()
+		kind, body := multipartOf(map[string]string{name: file}, "", "")
+		return w.Send("POST", path, kind, body)
+	}
+	known, err := b.Scope().Devices().Get(t.Context(), b.device)
+	pagetest.Must(t, err)
+	token := strings.Repeat("ef", 32)
+	file := "token;bundle_id;person;name;tags\r\n" + known.Token + ";" + known.Bundle + ";;;\r\n" + token +
+		";com.example.app;ana;=Ana;north|east\r\nnone;com.example.app;;;\r\n"
+	before := h.Dump(b.Id)
+	page := send("/devices/import", "file", file).Want(200).Has("Import 1 device<", "It must be hexadecimal", "<td class=\"num\">4</td>")
+	if h.Dump(b.Id) != before {
+		t.Error("a dry run wrote something")
+	}
+	_, text, _ := strings.Cut(page.Body, "<textarea name=\"devices\" hidden readonly>")
+	text, _, _ = strings.Cut(text, "</textarea>")
+	send("/devices/import/now", "devices", html.UnescapeString(text)).Want(200).Has("1 device was imported")
+	send("/devices/import/now", "devices", html.UnescapeString(text)).Want(200).Has("0 devices were imported") // sent twice
+	w.Get("/devices?tag=north").Want(200).Has("=Ana", "Not registered yet")
+	w.Get("/devices?health=silent").Want(200).Has("=Ana")
+	w.Get("/audit").Want(200).Has("imported devices")
+
+	// The app registers with the same token, and says its environment: it is the same device.
+	got, wasKnown, err := b.Scope().Devices().Add(t.Context(), tenants.Device{ID: tenants.NewID[tenants.DeviceID](h.Clock.Now()),
+		Tenant: b.Id, Token: token, Bundle: "com.example.app", Environment: tenants.Production},
+		tenants.NewSecret(tenants.DevicePrefix).Hash())
+	pagetest.Must(t, err)
+	if !wasKnown || got.Name != "=Ana" || got.Environment != tenants.Production || got.SeenAt.IsZero() {
+		t.Errorf("after it registered: known %v, %+v", wasKnown, got)
+	}
+	send("/devices/import", "file", "").Want(422).Has("The file is empty")
+	send("/devices/import", "other", "x").Want(400).Has("Choose a file")
+	send("/devices/import", "file", "token,bundle_id\n"+strings.Repeat("a,b\n", 10_001)).Want(413).Has("10,000 devices")
+	send("/devices/import", "file", strings.Repeat("x", 6<<20)).Want(413).Has("10,000 devices")
 }

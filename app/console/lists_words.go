@@ -20,6 +20,9 @@ const (
 	tooManyTicked   = "Select at most 50 rows at once."
 	phonesStop      = "These phones stop ringing immediately. To use one again, pair it again."
 	ringsNow        = "Each of these phones rings now, as a test ring from you."
+	noDeviceFile    = "Choose a file first."
+	largeDeviceFile = "The file has more than %s devices or 5 MB, which is the most at once. " +
+		"Split it and import the parts one after the other."
 	noTag           = "Type a tag of 1 to 40 characters, without commas and semicolons. Go back and try again."
 	tagsOnly        = "Tags only sort your list. They do not change how phones ring."
 	keysStayRevoked = "A revoked key cannot be restored."

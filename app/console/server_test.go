@@ -145,7 +145,8 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	pagetest.Must(t, err)
 	app := web.New(web.Config{
 		ErrorPage: h.k.ErrorPage, Now: h.Clock.Now,
-		Uploads: []string{views.PathCredAdd, views.AgentSoundPath(":id"), views.PathRecording},
+		Uploads: []string{views.PathCredAdd, views.AgentSoundPath(":id"), views.PathRecording,
+			views.PathDevicesImport, views.PathDevicesImportNow},
 	})
 	front.Mount(app)
 	h.k.Mount(app)

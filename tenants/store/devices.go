@@ -223,8 +223,12 @@ func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash)
 	}
 	row := rowOfDevice(s.id, d)
 	var old deviceRow
-	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ?", row.Bundle, row.Environment, row.Token).
+	err := s.in(t.db(), "devices").Where("bundle = ? AND token = ? AND (environment = ? OR seen_at = 0)", row.Bundle, row.Token,
+		row.Environment).
 		Order("CASE WHEN state = 'active' THEN 0 ELSE 1 END, registered_at DESC, id").Take(&old).Error
+	if err == nil && old.SeenAt == 0 { // it was imported, by somebody who may not know the environment
+		old.Environment, old.Learnt = row.Environment, ""
+	}
 	known := err == nil
 	switch {
 	case known:
@@ -234,7 +238,7 @@ func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash)
 		}
 		err = t.audit(s, "device.register", string(row.ID), differ(old, row).String())
 	case absent(err):
-		if err := t.mayAddDevice(s); err != nil {
+		if err := t.mayAddDevices(s, 1); err != nil {
 			return tenants.Device{}, false, err
 		}
 		if err := t.db().Create(&row).Error; err != nil {

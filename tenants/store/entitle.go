@@ -16,19 +16,22 @@ func (t *tx) entitled(s *scope) (e tenants.Entitlement, ok bool, err error) {
 	return tenants.Entitle(&sub, s.s.plan(sub.Plan), tenants.Usage{}, s.s.now()), true, nil
 }
 
-// mayAddDevice refuses a device that the plan has no room for. It counts in the transaction that
-// would add it: two at once cannot both be the last one.
-func (t devicesTx) mayAddDevice(s *scope) error {
-	if err := t.room(s, tenants.CapDevices, "devices", "state = 'active'"); err != nil {
+// mayAddDevices refuses n devices that the plan has no room for. It counts in the transaction that
+// would add them: two at once cannot both be the last one.
+func (t devicesTx) mayAddDevices(s *scope, n int) error {
+	have, err := t.tally("SELECT COUNT(*) FROM devices WHERE tenant_id = ? AND state = 'active'", uuid(s.id))
+	if err != nil {
+		return err
+	}
+	have += int64(n - 1)
+	if err := tenants.CapDevices.Check(have); err != nil {
 		return err
 	}
 	e, ok, err := t.entitled(s)
 	if err != nil || !ok {
 		return err
 	}
-	if e.Usage.Devices, err = t.tally("SELECT COUNT(*) FROM devices WHERE tenant_id = ? AND state = 'active'", uuid(s.id)); err != nil {
-		return err
-	}
+	e.Usage.Devices = have
 	return e.Device()
 }
 
