@@ -66,6 +66,8 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.ConnectionPath(a.Target)
 			case tenants.AlertAgent:
 				return publicURL + views.AgentPath(a.Target)
+			case tenants.AlertKeyExpiry:
+				return publicURL + views.KeyPath(a.Target)
 			case tenants.AlertTrial:
 				return publicURL + views.PathBilling
 			}

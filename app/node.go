@@ -64,6 +64,7 @@ type node struct {
 	targets *outbound.Dialer // of addresses that tenants type
 	joins   *agents.Joins
 
+	v1      *api.API
 	common  *page.Common     // what all pages share
 	billing *billing.Billing // nil = no money is taken
 	addr    net.Addr
@@ -299,14 +300,14 @@ func (n *node) mount(c checked, x extras) error {
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready)
-	v1, err := api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent,
+	n.v1, err = api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection, Events: n.events,
 		Media: n.board, Joining: switchboard.NewJoining(n.board),
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
 	}
-	v1.Mount(edge)
+	n.v1.Mount(edge)
 	if n.billing != nil && n.billing.Hooked() {
 		web.Webhook(edge, billing.HookPath, billing.SignatureHeader, n.billing.Hook)
 	}
@@ -401,7 +402,9 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
 	n.every(loops, &wg, 5*time.Second, "store how calls sounded", n.board.SaveQuality)
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
+	n.every(loops, &wg, 10*time.Minute, "review keys", n.health.ReviewKeys)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
+	n.every(loops, &wg, 2*time.Second, "store the requests of keys", n.v1.SaveRequests)
 	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
 	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
@@ -419,7 +422,7 @@ func (n *node) Run(ctx context.Context) error {
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(err, n.common.RecordFailures(last))
+	return errors.Join(err, n.v1.SaveRequests(last), n.common.RecordFailures(last))
 }
 
 // every runs do again and again, with a pause between, until ctx is done. An error is logged and

@@ -22,12 +22,13 @@ const (
 	AlertConnection    AlertKind = "connection_failing"  // connection: nothing arrives there
 	AlertConnectionOff AlertKind = "connection_disabled" // connection: nothing is sent there any more
 	AlertCalendar      AlertKind = "calendar_unread"     // connection: its calendar could not be read several times
+	AlertKeyExpiry     AlertKind = "key_expiry"          // key: it expires soon
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertKeyExpiry, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -41,6 +42,7 @@ var alertTitles = map[AlertKind]string{
 	AlertConnection:    "A connection does not take events",
 	AlertConnectionOff: "A connection was disabled",
 	AlertCalendar:      "A calendar cannot be read",
+	AlertKeyExpiry:     "An API key is about to expire",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

@@ -6,6 +6,7 @@ import "time"
 type Question struct {
 	Tenant     Tenant
 	TestKey    bool
+	Only       DeviceList // what the key may ring; empty = every device
 	Device     Device
 	Credential *Credential // the active credential of the device's app; nil = none
 	Now        time.Time
@@ -21,6 +22,9 @@ func Decide(q Question) error {
 	switch {
 	case q.Tenant.State != TenantActive:
 		return ErrSuspended
+	case !q.Only.Allows(q.Device):
+		return Refuse(Forbidden, "device_not_allowed", "This key may not ring the device %s. Add the device, or its person, to the key, "+
+			"under API keys.", q.Device.ID)
 	case q.Device.State != DeviceActive:
 		return Refuse(Forbidden, "device_disabled",
 			"Apple says this device's token is dead (%s). Open the app on the phone once, so that it "+

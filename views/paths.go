@@ -237,6 +237,18 @@ func AgentSoundPath(id string) string { return PathAgents + "/" + id + "/announc
 // AgentRemovePath asks before removing (GET) and removes (POST confirm).
 func AgentRemovePath(id string) string { return PathAgents + "/" + id + "/remove" }
 
+// KeyPath shows a key and its latest requests.
+func KeyPath(id string) string { return PathKeys + "/" + id }
+
+// KeyRequestsCSVPath is a file with those requests.
+func KeyRequestsCSVPath(id string) string { return KeyPath(id) + "/requests.csv" }
+
+// KeyEditPath changes what a key may do.
+func KeyEditPath(id string) string { return KeyPath(id) + "/edit" }
+
+// KeyRotatePath asks how a key is rotated (GET) and rotates it (POST overlap).
+func KeyRotatePath(id string) string { return KeyPath(id) + "/rotate" }
+
 // KeyRevokePath asks before revoking (GET) and revokes (POST confirm).
 func KeyRevokePath(id string) string { return PathKeys + "/" + id + "/revoke" }
 

@@ -16,38 +16,76 @@ func (s sampler) keyPages() []Sample {
 	none.Rows, none.Search = 0, ""
 	return []Sample{
 		{"keys", Keys(KeysPage{s.shell("API keys", NavKeys), table, []KeyRow{
-			{"k1", "Booking", "crl_live_…x7Qp", true, "20 rings a second", []string{"rings:write", "rings:read"}, s.ago(9 * time.Second),
-				s.ago(120 * 24 * time.Hour), "Ana Ruiz", false,
-				s.revoke("k1", "Booking", "It rang 812 times in the last 7 days. The program that uses it is refused from then on.")},
-			{"k2", "Developer laptop", "crl_test_…0Lm2", false, "", []string{"rings:write", "rings:read", "devices:write",
-				"devices:read"}, s.ago(26 * time.Hour), s.ago(14 * 24 * time.Hour), "Jonas Weber", false,
-				s.revoke("k2", "Developer laptop", "It was last used yesterday.")},
-			{"k3", "Pilot", "crl_live_…Zz91", true, "", []string{"rings:write"}, s.ago(60 * 24 * time.Hour), s.ago(200 * 24 * time.Hour),
-				"Ana Ruiz", true, Confirm{}},
+			{ID: "k1", Name: "Booking", Shown: "crl_live_…x7Qp", Live: true, Rate: "20 rings a second",
+				Limits: []string{"2 addresses"},
+				Scopes: []string{"Ring phones", "Read rings"}, Used: s.ago(9 * time.Second), Created: s.ago(120 * 24 * time.Hour),
+				By: "Ana Ruiz", Expires: s.ago(-10 * 24 * time.Hour), Tone: ToneWarn, State: "Expires soon"},
+			{ID: "k2", Name: "Developer laptop", Shown: "crl_test_…0Lm2", Scopes: []string{"Ring phones", "Read rings", "Read devices"},
+				Used: s.ago(26 * time.Hour), Created: s.ago(14 * 24 * time.Hour), By: "Jonas Weber"},
+			{ID: "k3", Name: "Pilot", Shown: "crl_live_…Zz91", Live: true, Scopes: []string{"Ring phones"},
+				Used: s.ago(60 * 24 * time.Hour), Created: s.ago(200 * 24 * time.Hour), By: "Ana Ruiz", State: "Revoked",
+				Tone: ToneNeutral, Ended: true},
 		}, true})},
 		{"keys-empty", Keys(KeysPage{s.shell("API keys", NavKeys), none, nil, true})},
-		{"key-add", KeyAdd(KeyAddPage{Shell: s.shell("Create an API key", NavKeys, up),
-			Name:  Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Name of the program", Max: 64},
-			Kinds: []Choice{{"live", "Live", true}, {"test", "Test", false}},
-			Rate: Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true,
-				Help: "Leave empty to use the limit of your organisation: 20 a second."},
-			Scopes: []Tick{
-				{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true},
-				{Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
-				{Name: "scope", Value: "devices:write", Label: "Add and remove devices"},
-				{Name: "scope", Value: "devices:read", Label: "Read devices"},
-				{Name: "scope", Value: "agents:write", Label: "Change agents"},
-				{Name: "scope", Value: "analytics:read", Label: "Read figures"},
-				{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
-				{Name: "scope", Value: "notes:write", Label: "Write notes of calls"},
-				{Name: "scope", Value: "notes:read", Label: "Read notes of calls"},
-			}})},
+		{"key", Key(s.keyPage())},
+		{"key-add", KeyForm(s.keyForm(s.shell("Create an API key", NavKeys, up), ""))},
+		{"key-edit", KeyForm(s.keyForm(s.shell("Edit an API key", NavKeys, up), "k1"))},
+		{"key-rotate", KeyRotate(KeyRotatePage{Shell: s.shell("Rotate Booking", NavKeys, up), ID: "k1", Name: "Booking",
+			Used: "The old key was last used on 27 Nov 2026, 14:02.",
+			Overlap: Pick{Name: "overlap", Label: "The old key works for", Help: "Until then both keys work.",
+				Choices: []Choice{{"now", "Stop now", false}, {"15m", "15 minutes", false}, {"1h", "1 hour", true},
+					{"24h", "24 hours", false}}}})},
 		{"key-created", SecretOnce(SecretPage{s.shell("API keys", NavKeys),
 			Secret{Title: "Your new API key", Text: "crl_live_4tYb7Qk2LmVx9RzN0pWc3HdS8fGjKa5e_x7Qp", Next: PathKeys,
 				Note: "Copy it into your program now. We cannot show it again.",
 				Rows: []Row{{Name: "Name", Text: "Booking"}, {Name: "May", Text: "ring phones, read rings"},
 					{Name: "Later shown as", Text: "crl_live_…x7Qp", Mono: true}}}})},
 	}
+}
+
+func (s sampler) keyForm(shell Shell, id string) KeyFormPage {
+	p := KeyFormPage{Shell: shell, ID: id,
+		Name: Field{Name: "name", Label: "Name", Placeholder: "Booking", Help: "Name of the program", Max: 64},
+		Rate: Field{Name: "per_second", Label: "Rings a second", Type: "number", Optional: true,
+			Help: "Leave empty to use the limit of your organisation: 20 a second."},
+		Expires: Pick{Name: "expires", Label: "Expires", Choices: []Choice{{"never", "Never", true}, {"30", "In 30 days", false},
+			{"90", "In 90 days", false}, {"date", "On a date", false}}},
+		Until:    Field{Name: "until", Label: "Last day", Type: "date", Optional: true},
+		Networks: Field{Name: "networks", Label: "Addresses", Optional: true, Placeholder: "203.0.113.7"},
+		Devices:  Field{Name: "devices", Label: "Devices and people", Optional: true},
+		Scopes: []Tick{
+			{Name: "scope", Value: "rings:write", Label: "Ring phones", Checked: true},
+			{Name: "scope", Value: "rings:read", Label: "Read rings", Checked: true},
+			{Name: "scope", Value: "devices:write", Label: "Add and remove devices"},
+			{Name: "scope", Value: "devices:read", Label: "Read devices"},
+			{Name: "scope", Value: "agents:write", Label: "Change agents"},
+			{Name: "scope", Value: "analytics:read", Label: "Read figures"},
+			{Name: "scope", Value: "credentials:write", Label: "Add Apple credentials", Help: "Rarely needed by a program."},
+		}}
+	if id == "" {
+		p.Kinds = []Choice{{"live", "Live", true}, {"test", "Test", false}}
+	}
+	return p
+}
+
+func (s sampler) keyPage() KeyPage {
+	row := func(ago time.Duration, method, route string, status int, tone Tone, took string) KeyRequestRow {
+		return KeyRequestRow{At: s.ago(ago), Method: method, Route: route, Status: status, Tone: tone, IP: "203.0.113.7",
+			ID: "0f8e5c1a9b7d4e22", Took: took}
+	}
+	return KeyPage{Shell: s.shell("Booking", NavKeys, Link{Text: "API keys", Href: PathKeys}), ID: "k1", CanEdit: true,
+		Notice: &Callout{Tone: ToneWarn, Title: "This key was rotated. Its successor works already.",
+			Cause:  "Both keys work until 27 Nov 2026, 16:02.",
+			Action: Button{Text: "Open the new key", Href: KeyPath("k2"), Kind: Quiet}},
+		Facts: []Row{{Name: "Key", Text: "crl_live_…x7Qp", Mono: true}, {Name: "Permissions", Text: "Ring phones, Read rings"},
+			{Name: "Expires", When: s.ago(-10 * 24 * time.Hour)}, {Name: "Addresses", Text: "203.0.113.7, 2001:db8::/32"},
+			{Name: "May ring", Text: "every device"}, {Name: "Created by", Text: "Ana Ruiz"}},
+		Table: Table{Name: "Latest requests", Action: KeyPath("k1"), Rows: 3, Search: "Route, status, address or request ID",
+			Total: "3 requests", CSV: KeyRequestsCSVPath("k1")},
+		Requests: []KeyRequestRow{row(9*time.Second, "POST", "/v1/rings", 201, ToneGood, "4 ms"),
+			row(10*time.Second, "GET", "/v1/rings/:id", 200, ToneGood, "< 1 ms"),
+			row(time.Hour, "POST", "/v1/rings", 403, ToneWarn, "2 ms")},
+		Revoke: s.revoke("k1", "Booking", "It was last used a moment ago.")}
 }
 
 func (s sampler) peoplePages() []Sample {

@@ -46,7 +46,7 @@ func bearer(c *fiber.Ctx, want string) (string, error) {
 }
 
 // caller authenticates a program by its API key and checks its scope. A malformed key is refused
-// without a database read.
+// without a database read. A refusal of a known key comes with the key, for its record.
 func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission) (caller, error) {
 	secret, err := bearer(c, "an API key")
 	if err != nil {
@@ -57,30 +57,34 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 			"This is not an API key. It starts with crl_live_ or crl_test_ and is copied whole.")
 	}
 	hash := tenants.Secret(secret).Hash()
-	t, key, err := a.keyOf(ctx, hash, needs)
+	ip := web.IP(c)
+	t, key, err := a.keyOf(ctx, hash, needs, ip)
 	if err != nil {
-		return caller{}, err
+		return caller{key: key}, err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: web.IP(c),
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: ip,
 		RequestID: web.RequestID(c)}
 	return caller{
-		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Who: who,
+		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Only: key.Only, Who: who,
 			Emergency: key.May(tenants.RingsEmergency)},
 		key:   key,
 		hash:  hash,
 		scope: a.Store.For(t.ID).By(who),
 		reader: web.Reader{
 			Holder:  web.Holder{Kind: web.KindKey, ID: string(key.ID), Tenant: string(t.ID)},
-			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs); return err },
+			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs, ip); return err },
 		},
 	}, nil
 }
 
-// keyOf returns the key with this hash and its tenant, or why it may not do this now.
-func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission) (tenants.Tenant, tenants.Key, error) {
+// keyOf returns the key with this hash and its tenant, or why it may not do this now from ip.
+func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission, ip string) (tenants.Tenant, tenants.Key, error) {
 	t, key, err := a.Store.Tenants().OfKey(ctx, h)
 	if err == nil {
 		err = active(t)
+	}
+	if err == nil {
+		err = key.TakenFrom(ip)
 	}
 	if err == nil && needs != anyScope && !key.May(needs) {
 		err = lacks(needs)

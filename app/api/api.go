@@ -105,6 +105,7 @@ type API struct {
 
 	warned warned // of texts with a wrong signature
 
+	requests  requestLog // of keys; see SaveRequests
 	downloads *web.Slots // of recordings
 	mcp       *mcpServer
 }
@@ -169,16 +170,7 @@ func (a *API) handler(r Route) fiber.Handler {
 func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
 	switch {
 	case r.key != nil:
-		k, err := a.caller(ctx, c, r.Needs)
-		if err != nil {
-			return err
-		}
-		if r.Method != fiber.MethodGet && r.Needs != tenants.RingsWrite { // rings have rates of their own
-			if err := web.MayWrite(c, k.reader.Holder); err != nil {
-				return err
-			}
-		}
-		return r.key(ctx, c, k)
+		return a.serveKey(ctx, c, r)
 	case r.phone != nil:
 		p, err := a.device(ctx, c)
 		if err != nil {
@@ -192,4 +184,22 @@ func (a *API) serve(ctx context.Context, c *fiber.Ctx, r Route) error {
 		return r.phone(ctx, c, p)
 	}
 	return r.open(ctx, c)
+}
+
+// serveKey calls a handler for a key, and records the request.
+func (a *API) serveKey(ctx context.Context, c *fiber.Ctx, r Route) (err error) {
+	began := a.Now()
+	k, err := a.caller(ctx, c, r.Needs)
+	if k.key.ID != "" {
+		defer func() { a.note(c, k.key, r.Method, r.Path, began, err) }()
+	}
+	if err != nil {
+		return err
+	}
+	if r.Method != fiber.MethodGet && r.Needs != tenants.RingsWrite { // rings have rates of their own
+		if err := web.MayWrite(c, k.reader.Holder); err != nil {
+			return err
+		}
+	}
+	return r.key(ctx, c, k)
 }

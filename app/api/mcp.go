@@ -93,11 +93,15 @@ func (m *mcpServer) onlyAllowed(next mcp.MethodHandler) mcp.MethodHandler {
 }
 
 // converse: POST /mcp.
-func (m *mcpServer) converse(ctx context.Context, c *fiber.Ctx) error {
+func (m *mcpServer) converse(ctx context.Context, c *fiber.Ctx) (err error) {
 	if err := m.api.sameOrigin(c); err != nil {
 		return err
 	}
+	began := m.api.Now()
 	k, err := m.api.caller(ctx, c, anyScope)
+	if k.key.ID != "" {
+		defer func() { m.api.note(c, k.key, fiber.MethodPost, PathMCP, began, err) }()
+	}
 	if err != nil {
 		return err
 	}

@@ -310,7 +310,7 @@ func (m *mcpServer) await(ctx context.Context, c *conversation, id tenants.RingI
 	})
 	after, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer stop()
-	if _, _, err := m.api.keyOf(after, c.hash, tenants.RingsRead); err != nil {
+	if _, _, err := m.api.keyOf(after, c.hash, tenants.RingsRead, c.IP); err != nil {
 		return nil, err
 	}
 	if last == nil {

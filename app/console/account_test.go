@@ -50,7 +50,7 @@ func TestKeysAreShownOnce(t *testing.T) {
 	at := "/keys/" + string(k.ID) + "/revoke"
 	w.Get(at).Want(200).Has("Revoke Booking?")
 	w.Post(at, url.Values{"confirm": {"x"}}).Want(422)
-	w.Post(at, url.Values{"confirm": {"Booking"}}).Leads("/keys")
+	w.Post(at, url.Values{"confirm": {"Booking"}}).Leads("/keys/" + string(k.ID))
 	if _, _, err := h.Store.Tenants().OfKey(t.Context(), tenants.Secret(key).Hash()); tenants.KindOf(err) != tenants.Unauthorized {
 		t.Errorf("a revoked key: %v", err)
 	}

@@ -50,6 +50,14 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	for id, a := range agents {
 		names[string(id)] = a.Name
 	}
+	for _, a := range all {
+		if a.Kind != tenants.AlertKeyExpiry {
+			continue
+		}
+		if key, err := v.Scope.Keys().Get(ctx, tenants.KeyID(a.Target)); err == nil {
+			names[a.Target] = key.Name
+		}
+	}
 	connections, _, err := v.Scope.Connections().List(ctx, store.Page{}) // fewer than a page
 	if err != nil {
 		return nil, err

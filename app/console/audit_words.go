@@ -64,6 +64,9 @@ var auditWords = map[string]string{
 	"view.remove":         "removed the view",
 	"key.add":             "created the API key",
 	"key.revoke":          "revoked the API key",
+	"key.set":             "changed the API key",
+	"key.rotate":          "rotated the API key",
+	"key.expire":          "noted the expiry of the API key",
 	"member.add":          "joined as",
 	"member.role":         "changed the role of",
 	"member.remove":       "removed the person",
@@ -100,7 +103,8 @@ var auditFields = map[string]string{
 	"state": "state", "slug": "short name", "industry": "industry", "ring_ttl": "how long a phone rings", "default_agent": "default agent",
 	"plan": "plan", "interval": "month or year", "period": "period", "trial_end": "end of the trial", "trial_cut": "early end of the trial",
 	"cancel_at_end": "cancellation", "past_due_since": "failed payment", "overage": "overage", "customer": "customer at Stripe",
-	"stripe": "subscription at Stripe",
+	"stripe": "subscription at Stripe", "scopes": "permissions", "per_second": "rings a second", "expires": "expiry",
+	"networks": "allowed addresses", "devices": "allowed devices",
 }
 
 // auditDetail says the detail of an entry as a person would. Files have it as it is recorded.
@@ -116,7 +120,8 @@ func auditDetail(a tenants.Audit) string {
 			may = append(may, scopeWord(tenants.Permission(s)))
 		}
 		return strings.Join(may, ", ")
-	case noun == "device" && (verb == "set" || verb == "register" || verb == "learn" || verb == "token"), noun == "agent",
+	case noun == "key" && verb == "set",
+		noun == "device" && (verb == "set" || verb == "register" || verb == "learn" || verb == "token"), noun == "agent",
 		noun == "tenant", noun == "subscription":
 		fields := strings.Split(a.Detail, ", ")
 		for i, f := range fields {

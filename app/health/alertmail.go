@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,10 +28,10 @@ type AlertMailConfig struct {
 	Log   *slog.Logger
 }
 
-// AlertMail writes to a tenant's owners and admins when something is wrong: one mail for each
-// alert, after it is committed. It keeps nothing in memory: the alerts' rows say which mail is
-// still to be sent, so a restart repeats and loses none, except one that was being delivered when
-// the process died, which is sent again.
+// AlertMail writes to a tenant's owners and admins when something is wrong, and of a key that
+// expires also to who made it: one mail for each alert, after it is committed. It keeps
+// nothing in memory: the alerts' rows say which mail is still to be sent, so a restart repeats and
+// loses none, except one that was being delivered when the process died, which is sent again.
 type AlertMail struct{ AlertMailConfig }
 
 // NewAlertMail checks the parts.
@@ -112,6 +113,10 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 	if err != nil {
 		return err
 	}
+	people, err = withMakers(ctx, scope, people, alerts)
+	if err != nil {
+		return err
+	}
 	subject, text := m.compose(t, alerts)
 	var errs, hopeful []error
 	for _, to := range people {
@@ -131,6 +136,30 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 		return errors.Join(hopeful...)
 	}
 	return errors.Join(errs...)
+}
+
+// withMakers adds those who made the keys that expire.
+func withMakers(ctx context.Context, scope *store.Scope, people []string, alerts []tenants.Alert) ([]string, error) {
+	for _, a := range alerts {
+		if a.Kind != tenants.AlertKeyExpiry {
+			continue
+		}
+		key, err := scope.Keys().Get(ctx, tenants.KeyID(a.Target))
+		if err != nil {
+			if err := ignoreUnknown(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		maker, err := scope.Members().Address(ctx, key.MadeBy)
+		if err != nil {
+			return nil, err
+		}
+		if maker != "" && !slices.Contains(people, maker) {
+			people = append(people, maker)
+		}
+	}
+	return people, nil
 }
 
 // compose says what is wrong, why, what to do and where to look.

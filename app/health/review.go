@@ -75,7 +75,8 @@ func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credenti
 			phones = true
 		case tenants.AlertAgent:
 			agents = append(agents, tenants.AgentID(a.Target))
-		case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar: // closed where they were raised
+		case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar,
+			tenants.AlertKeyExpiry: // closed where they were raised
 		default:
 			if err := m.reviewRefusal(ctx, scope, a, credentials); err != nil {
 				return err

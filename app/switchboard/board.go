@@ -161,7 +161,8 @@ type Caller struct {
 
 	Emergency bool // quiet hours do not hold: the key has the scope, or the person ticked it
 
-	PerSecond int // rings a second that the caller's key may place; 0 = as many as the tenant
+	PerSecond int                // rings a second that the caller's key may place; 0 = as many as the tenant
+	Only      tenants.DeviceList // devices that the caller's key may ring; empty = every device
 	store.Who
 }
 

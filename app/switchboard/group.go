@@ -197,6 +197,13 @@ func (b groups) attemptsOf(ctx context.Context, scope *store.Scope, t tenants.Te
 	}
 	// Quiet hours and consent held when the ring was planned.
 	c := Caller{Tenant: t, Test: r.Test && r.By.Kind == tenants.ActorKey}
+	if r.By.Kind == tenants.ActorKey {
+		key, err := scope.Keys().Get(ctx, tenants.KeyID(r.By.ID))
+		if err != nil && tenants.KindOf(err) != tenants.Unknown {
+			return nil, nil, err
+		}
+		c.Only = key.Only
+	}
 	why = map[int]string{}
 	for _, s := range steps {
 		free := slices.DeleteFunc(slices.Clone(targets[s.Person]), func(t store.Target) bool {

@@ -226,7 +226,7 @@ func attempts(r *tenants.Ring, c Caller, rules tenants.Question, targets []store
 	var list []tenants.Attempt
 	for _, t := range targets {
 		q := rules
-		q.Tenant, q.TestKey, q.Device, q.Credential, q.Now = c.Tenant, c.Test, t.Device, t.Credential, now
+		q.Tenant, q.TestKey, q.Only, q.Device, q.Credential, q.Now = c.Tenant, c.Test, c.Only, t.Device, t.Credential, now
 		err := tenants.Decide(q)
 		if err != nil {
 			if refusal == nil {

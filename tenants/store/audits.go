@@ -136,7 +136,8 @@ func (t *tx) append(s *scope, e auditEntry, set string, a tenants.Audit) {
 }
 
 // removals are the actions whose detail is the name of what was removed.
-var removals = []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke", "member.remove"}
+var removals = []string{"device.remove", "agent.remove", "credential.remove", "connection.remove", "key.revoke", "key.expire",
+	"member.remove"}
 
 // clean makes the texts valid UTF-8: others would leave in an export as something else than what
 // was hashed.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,15 @@ type keyRow struct {
 	Created     int64 `gorm:"column:created_at"`
 	LastUsedAt  int64
 	RevokedAt   int64
+	ExpiresAt   int64
+	Networks    string
+	OnlyDevices string
+	OnlyPeople  string
+	MadeBy      uuid
+	Maker       string
+	ReplacedBy  uuid
+	LastIP      string
+	LastClient  string
 }
 
 func (keyRow) TableName() string { return "keys" }
@@ -30,16 +41,55 @@ func (r keyRow) noun() tenants.Key {
 	k := tenants.Key{
 		ID: tenants.KeyID(r.ID), Tenant: tenants.TenantID(r.TenantID), Name: r.Name, Test: r.Test, Last4: r.Last4,
 		PerSecond: int(r.PerSecond), CreatedAt: moment(r.Created), LastUsedAt: moment(r.LastUsedAt), RevokedAt: moment(r.RevokedAt),
+		ExpiresAt: moment(r.ExpiresAt), MadeBy: tenants.UserID(r.MadeBy), Maker: r.Maker, ReplacedBy: tenants.KeyID(r.ReplacedBy),
+		LastIP: r.LastIP, LastClient: r.LastClient, Permissions: wordsOf[tenants.Permission](r.Permissions),
+		Only: tenants.DeviceList{Devices: wordsOf[tenants.DeviceID](r.OnlyDevices), People: wordsOf[string](r.OnlyPeople)},
 	}
-	for _, p := range strings.Fields(r.Permissions) {
-		k.Permissions = append(k.Permissions, tenants.Permission(p))
-	}
+	k.Networks, _ = tenants.ParseNetworks(r.Networks) // written by networksText
 	return k
+}
+
+// rowOf is a key as it is stored.
+func (s *scope) rowOf(k tenants.Key, h tenants.Hash) keyRow {
+	return keyRow{
+		TenantID: uuid(s.id), ID: uuid(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
+		Permissions: wordsText(k.Permissions), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
+		ExpiresAt: micros(k.ExpiresAt), Networks: networksText(k.Networks), OnlyDevices: wordsText(k.Only.Devices),
+		OnlyPeople: wordsText(k.Only.People), MadeBy: uuid(k.MadeBy), Maker: k.Maker,
+	}
+}
+
+// wordsText are words separated by blanks; wordsOf reads them.
+func wordsText[T ~string](words []T) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
+}
+
+func wordsOf[T ~string](text string) (out []T) {
+	for _, w := range strings.Fields(text) {
+		out = append(out, T(w))
+	}
+	return out
+}
+
+func networksText(networks []netip.Prefix) string {
+	out := make([]string, len(networks))
+	for i, n := range networks {
+		out[i] = n.String()
+	}
+	return strings.Join(out, " ")
 }
 
 var keyOrders = orders[keyRow]{"created", map[Sort]order[keyRow]{
 	"created": by("created_at, id", func(r keyRow) []any { return []any{r.Created, r.ID} }),
 	"name":    byText("LOWER(name)", "id", func(r keyRow) []any { return []any{r.Name, r.ID} }),
+	"expires": by("expires_at, id", func(r keyRow) []any { return []any{r.ExpiresAt, r.ID} }),
 	"used":    by("last_used_at, id", func(r keyRow) []any { return []any{r.LastUsedAt, r.ID} }),
 }}
 
@@ -55,21 +105,120 @@ func (s Keys) Add(ctx context.Context, k tenants.Key, h tenants.Hash) error {
 }
 
 func (t credentialsTx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
-	permissions := make([]string, len(k.Permissions))
-	for i, p := range k.Permissions {
-		permissions[i] = string(p)
-	}
-	row := keyRow{
-		TenantID: uuid(s.id), ID: uuid(k.ID), Hash: h[:], Name: k.Name, Test: k.Test, Last4: k.Last4,
-		Permissions: strings.Join(permissions, " "), PerSecond: int64(k.PerSecond), Created: micros(k.CreatedAt),
-	}
-	if err := t.room(s, tenants.CapKeys, "keys", "revoked_at = 0"); err != nil {
+	row := s.rowOf(k, h)
+	if err := t.room(s, tenants.CapKeys, "keys", "revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)", micros(s.s.now())); err != nil {
 		return err
 	}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "This key exists already.")
 	}
 	return t.audit(s, "key.add", string(row.ID), row.Permissions)
+}
+
+// Change replaces what a key may do: name, permissions, rate, expiry, addresses and devices. A key
+// that has ended is refused with Conflict.
+func (s Keys) Change(ctx context.Context, k tenants.Key) error {
+	err := s.write(ctx, func(t *tx) error {
+		old, err := t.credentials().liveKey(s.scope, k.ID)
+		if err != nil {
+			return err
+		}
+		row := s.rowOf(k, tenants.Hash{})
+		set := keyChanges(old, row)
+		if len(set) == 0 {
+			return nil
+		}
+		if _, err := t.exec("UPDATE keys SET name = ?, permissions = ?, per_second = ?, expires_at = ?, networks = ?, only_devices = ?, "+
+			"only_people = ? WHERE tenant_id = ? AND id = ?", row.Name, row.Permissions, row.PerSecond, row.ExpiresAt, row.Networks,
+			row.OnlyDevices, row.OnlyPeople, uuid(s.id), uuid(k.ID)); err != nil {
+			return err
+		}
+		if old.ExpiresAt != row.ExpiresAt { // the next review warns again if the new end is near
+			if err := t.alerts().settle(s.scope, string(k.ID)); err != nil {
+				return err
+			}
+		}
+		return t.auditChange(s.scope, "key.set", string(k.ID), row.Name, set...)
+	})
+	s.revoke(err)
+	return err
+}
+
+// keyChanges are the fields in which a key differs.
+func keyChanges(old, row keyRow) (set []tenants.Change) {
+	for _, f := range []tenants.Change{
+		{Field: "name", Before: old.Name, After: row.Name},
+		{Field: "scopes", Before: old.Permissions, After: row.Permissions},
+		{Field: "per_second", Before: strconv.FormatInt(old.PerSecond, 10), After: strconv.FormatInt(row.PerSecond, 10)},
+		{Field: "expires", Before: dateText(old.ExpiresAt), After: dateText(row.ExpiresAt)},
+		{Field: "networks", Before: old.Networks, After: row.Networks},
+		{Field: "devices", Before: strings.TrimSpace(old.OnlyDevices + " " + old.OnlyPeople),
+			After: strings.TrimSpace(row.OnlyDevices + " " + row.OnlyPeople)},
+	} {
+		if f.Before != f.After {
+			set = append(set, f)
+		}
+	}
+	return set
+}
+
+// dateText is a stored moment for the audit log; empty for none.
+func dateText(at int64) string {
+	if at == 0 {
+		return ""
+	}
+	return moment(at).UTC().Format(time.RFC3339)
+}
+
+// liveKey is a key that works now.
+func (t credentialsTx) liveKey(s *scope, id tenants.KeyID) (row keyRow, err error) {
+	if err := s.in(t.db(), "keys").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+		return row, missing(err, "key")
+	}
+	if row.noun().Ended(s.s.now()) {
+		return row, tenants.Refuse(tenants.Conflict, "key_ended", "This key has ended. Create a new one.")
+	}
+	return row, nil
+}
+
+// Rotate adds a key that may do what another one may, and ends the other one after overlap; none
+// ends it now. The new key takes the place of the old one for the bound on keys. A key that was
+// rotated already is refused with Conflict: it has one successor.
+func (s Keys) Rotate(ctx context.Context, old tenants.KeyID, k tenants.Key, h tenants.Hash, overlap time.Duration) error {
+	err := s.write(ctx, func(t *tx) error {
+		before, err := t.credentials().liveKey(s.scope, old)
+		if err != nil {
+			return err
+		}
+		if before.ReplacedBy != "" {
+			return tenants.Refuse(tenants.Conflict, "key_rotated", "This key was rotated already. Rotate the key that replaced it.")
+		}
+		row, now := s.rowOf(k, h), s.s.now()
+		if err := t.db().Create(&row).Error; err != nil {
+			return taken(err, "This key exists already.")
+		}
+		end := micros(now.Add(overlap))
+		if before.ExpiresAt != 0 && before.ExpiresAt < end {
+			end = before.ExpiresAt
+		}
+		var revoked int64
+		if overlap <= 0 {
+			revoked = micros(now)
+		}
+		if _, err := t.exec("UPDATE keys SET replaced_by = ?, expires_at = ?, revoked_at = ? WHERE tenant_id = ? AND id = ?", row.ID, end,
+			revoked, uuid(s.id), uuid(old)); err != nil {
+			return err
+		}
+		if err := t.alerts().settle(s.scope, string(old)); err != nil {
+			return err
+		}
+		if err := t.audit(s.scope, "key.add", string(row.ID), row.Permissions); err != nil {
+			return err
+		}
+		return t.audit(s.scope, "key.rotate", string(old), row.Name)
+	})
+	s.revoke(err)
+	return err
 }
 
 // Revoke ends a key for good. A key that is revoked already stays as it is. It is listed for 90
@@ -85,6 +234,9 @@ func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
 		}
 		if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id),
 			uuid(id)); err != nil {
+			return err
+		}
+		if err := t.alerts().settle(s.scope, string(id)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "key.revoke", string(id), row.Name) // the row is removed some day; see retire
@@ -111,7 +263,8 @@ func (s Keys) found(ctx context.Context, q Page) *gorm.DB {
 	return db
 }
 
-// List lists keys, revoked ones among them. They can be sorted by "created", "name" and "used".
+// List lists keys, revoked ones among them. They can be sorted by "created", "name",
+// "expires" and "used".
 func (s Keys) List(ctx context.Context, q Page) ([]tenants.Key, string, error) {
 	rows, next, err := list(s.found(ctx, q), q, keyOrders)
 	return nouns(rows, keyRow.noun), next, err

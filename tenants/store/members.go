@@ -190,6 +190,17 @@ func (s Members) Managers(ctx context.Context) ([]string, error) {
 	return found, translate(err)
 }
 
+// Address is where a member who can still sign in gets mail; empty for everybody else.
+func (s Members) Address(ctx context.Context, id tenants.UserID) (string, error) {
+	rows, err := s.reads().query(ctx, "SELECT users.email FROM members JOIN users ON users.id = members.user_id WHERE "+
+		"members.tenant_id = ? AND members.user_id = ? AND users.disabled_at = 0", uuid(s.id), uuid(id))
+	found, err := collect(rows, err, func(email *string) []any { return []any{email} })
+	if err != nil || len(found) == 0 {
+		return "", translate(err)
+	}
+	return found[0], nil
+}
+
 // Count counts members and open invitations: who takes a place in the plan.
 func (s Members) Count(ctx context.Context) (int, error) {
 	members, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM members WHERE tenant_id = ?", uuid(s.id)))

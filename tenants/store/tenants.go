@@ -183,10 +183,11 @@ func (s Tenants) OfPairing(ctx context.Context, h tenants.Hash, now time.Time) (
 }
 
 // OfKey finds whose key has the hash: the key and its tenant. An unknown or revoked key is
-// Unauthorized. The answer may be up to a second old where another process revoked the key.
+// Unauthorized, and so is an expired one, which is returned beside its refusal. The answer may
+// be up to a second old where another process revoked the key.
 func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, tenants.Key, error) {
 	if e, ok := recall(s.seen, s.seen.keys, h); ok {
-		return e.tenant, e.thing, nil
+		return e.tenant, e.thing, expired(e.thing, s.now())
 	}
 	turn := s.seen.begin()
 	var row keyRow
@@ -203,6 +204,9 @@ func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 	}
 	key := row.noun()
 	keep(s.seen, s.seen.keys, h, entry[tenants.Key]{tenant: tenant, thing: key}, turn)
+	if err := expired(key, s.now()); err != nil {
+		return tenant, key, err
+	}
 	if now := s.now(); now.Sub(key.LastUsedAt) >= grain {
 		s.w.post(s.of(tenant.ID).access(), func(t *tx) error {
 			_, err := t.exec("UPDATE keys SET last_used_at = ? WHERE tenant_id = ? AND id = ? AND last_used_at < ?",
@@ -211,6 +215,15 @@ func (s Tenants) OfKey(ctx context.Context, h tenants.Hash) (tenants.Tenant, ten
 		})
 	}
 	return tenant, key, nil
+}
+
+// expired refuses a key that has expired.
+func expired(k tenants.Key, now time.Time) error {
+	if !k.Ended(now) {
+		return nil
+	}
+	return tenants.Refuse(tenants.Unauthorized, "key_expired", "This API key expired on %s. Use the key that replaced it, or make a new "+
+		"one under API keys.", k.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC"))
 }
 
 // OfDevice finds whose device credential has the hash. Unknown is Unauthorized. The first use of a

@@ -59,6 +59,7 @@ func (b *bench) property(s *store.Scope) property {
 		Domains: []string{string(p.key.ID) + ".example"}, Role: tenants.Viewer, OnlyWay: true}))
 	b.must(s.Agents().Add(ctx, p.agent))
 	b.must(s.Keys().Add(ctx, p.key, hashOf(p.key.ID)))
+	b.must(b.s.Jobs().KeepKeyRequests(ctx, []tenants.KeyRequest{{Tenant: t.ID, Key: p.key.ID, At: b.clock.Now(), Method: "GET"}}))
 	now := b.clock.Now()
 	p.pairing = tenants.Pairing{ID: tenants.NewID[tenants.PairingID](now), Person: "canary", CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour)}
@@ -114,6 +115,8 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Agents.Secret": pick(s.Agents().Secret(ctx, p.agent.ID)), "Agents.Sound": pick(s.Agents().Sound(ctx, p.agent.ID)),
 		"Agents.SetSound": pick(s.Agents().SetSound(ctx, p.agent.ID, tenants.Sound{}, now)),
 		"Keys.Get":        pick(s.Keys().Get(ctx, p.key.ID)), "Keys.Revoke": s.Keys().Revoke(ctx, p.key.ID),
+		"Keys.Change": s.Keys().Change(ctx, p.key), "Keys.End": s.Keys().End(ctx, p.key.ID),
+		"Keys.Rotate":  s.Keys().Rotate(ctx, p.key.ID, tenants.Key{ID: tenants.NewID[tenants.KeyID](now)}, hashOf("stolen"), 0),
 		"Pairings.Get": pick(s.Pairings().Get(ctx, p.pairing.ID)), "Pairings.Use": pick(s.Pairings().Use(ctx, p.pairing.ID,
 			tenants.Device{},
 			tenants.Hash{}, now)),
@@ -206,6 +209,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Deliveries.Hours", hours, err)
 	keys, _, err := s.Keys().List(ctx, store.Page{})
 	put("Keys.List", keys, err)
+	asked, err := s.Keys().Requests(ctx, p.key.ID)
+	put("Keys.Requests", asked, err)
 	members, _, err := s.Members().List(ctx, store.Page{})
 	put("Members.List", members, err)
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "device."})
@@ -240,6 +245,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Alerts.Find", found, err)
 	managers, err := s.Members().Managers(ctx)
 	put("Members.Managers", managers, err)
+	address, err := s.Members().Address(ctx, p.member.ID)
+	put("Members.Address", address, err)
 	outcomes, err := s.Outcomes().OfDevice(ctx, p.device.ID, 10)
 	put("Outcomes.OfDevice", outcomes, err)
 	watched, err := s.Outcomes().Since(ctx, time.Time{}, 10)

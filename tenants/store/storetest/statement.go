@@ -134,10 +134,11 @@ var acrossBy = map[string]string{
 	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
 		"tenant " +
 		"that fail",
-	"SELECT xact, seq FROM facts":                           "Cursor.Skip: a cursor passes every tenant's facts",
-	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":          "the roller counts every tenant's facts",
-	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL": "the roller, of named rings of several tenants",
-	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":   "the roller, of named rings of several tenants",
+	"SELECT * FROM keys WHERE revoked_at = 0 AND expires_at <> 0": "Jobs.KeysWithExpiry: those of every tenant",
+	"SELECT xact, seq FROM facts":                                 "Cursor.Skip: a cursor passes every tenant's facts",
+	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":                "the roller counts every tenant's facts",
+	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL":       "the roller, of named rings of several tenants",
+	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":         "the roller, of named rings of several tenants",
 	"SELECT w.xact, w.seq, EXISTS": "whether a cursor has facts of any tenant " +
 		"before it",
 	"SELECT xact, seq, tenant_id, ring_id": "a cursor reads every tenant's facts",

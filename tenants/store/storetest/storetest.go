@@ -134,7 +134,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
 			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
-		{"keys", testKeys},
+		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
 		{"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
