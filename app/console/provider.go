@@ -38,7 +38,7 @@ func (k oidcPages) providerPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	}
 	keep := ""
 	if set {
-		keep = "Leave empty to keep the secret that is stored."
+		keep = keepSecret
 	}
 	field := func(name, label, value, help string) views.Field {
 		return views.Field{Name: name, Label: label, Value: page.Shown(value, 1000), Max: 1000, Help: help, Error: w.Fields[name],
@@ -47,12 +47,13 @@ func (k oidcPages) providerPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	form := views.ProviderPage{
 		Shell: s, Error: w.Unseen("issuer", "client_id", "secret", "domains", "role"), Set: set, Callback: k.callback(),
 		Start:   k.PublicURL + views.OIDCPath(v.Tenant.Slug),
-		Issuer:  field("issuer", "Issuer", p.Issuer, "The address of your provider, such as https://login.example.com"),
+		Issuer:  field("issuer", "Issuer", p.Issuer, issuerHelp),
 		Client:  field("client_id", "Client ID", p.ClientID, ""),
 		Secret:  field("secret", "Client secret", "", keep),
 		Domains: field("domains", "Email domains", strings.Join(p.Domains, ", "), providerDomainsHelp),
-		Role:    views.Pick{Name: "role", Label: "Role at the first sign-in", Choices: page.Choose(string(p.Role), roles...), Error: w.Fields["role"]},
-		Only:    views.Tick{Name: "only", Value: "1", Label: "Only through this provider", Checked: p.OnlyWay},
+		Role: views.Pick{Name: "role", Label: firstRoleLabel, Choices: page.Choose(string(p.Role), roles...),
+			Error: w.Fields["role"]},
+		Only: views.Tick{Name: "only", Value: "1", Label: onlyProviderLabel, Checked: p.OnlyWay},
 	}
 	form.Secret.Type = "password"
 	return web.Page(c, views.Provider(form), w.Status)
@@ -129,22 +130,8 @@ func domainsOf(text string) (all []string) {
 func (k oidcPages) removal(ctx context.Context, _ *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	_, err := v.Scope.Providers().Get(ctx)
 	return confirmation{
-		ask: views.Confirm{ID: "remove-provider", Title: "Remove the provider?", Button: "Remove provider", Action: views.PathProviderOff,
-			Back: views.PathProvider, Consequence: []string{"Everybody who signed in through it is signed out immediately.",
-				"People without a password need “Forgot password?” to sign in again."}},
-		title: "Remove the provider", nav: views.NavSettings, up: up(providerTitle, views.PathProvider),
+		ask:   removalOfProvider(),
+		title: removeProviderTitle, nav: views.NavSettings, up: up(providerTitle, views.PathProvider),
 		do: v.Scope.Providers().Remove, said: page.FlashRemoved, next: views.PathProvider,
 	}, err
 }
-
-// What pages and refusals say.
-const (
-	providerTitle       = "Sign-in"
-	providerUnsaved     = "The provider was not saved."
-	providerDomainsHelp = "Of the addresses that it signs in, such as example.com. An owner must have an address at each."
-	noProviderOfDomain  = "No organisation signs in with addresses of this domain. Sign in with your password."
-	otherFlow           = "This sign-in was not begun in this browser, or it took too long. Begin again."
-	providerSaidNo      = "The provider did not sign you in. Try again, or ask an administrator of your organisation."
-	otherProvider       = "The answer came from another provider than the one that was asked."
-	throughProvider     = "You signed in through your organisation’s provider. To change your account, sign in with your password."
-)

@@ -1,5 +1,5 @@
-// Package oidc signs people in through the OpenID provider of their tenant (OpenID Connect Core 1.0,
-// with PKCE of RFC 7636). It knows neither pages nor the database: Start says where to send a
+// Package oidc signs people in through the OpenID provider of their tenant (OpenID Connect Core
+// 1.0, with PKCE of RFC 7636). It knows neither pages nor the database: Start says where to send a
 // browser, Finish says who came back, or why the answer is refused.
 package oidc
 

@@ -37,7 +37,7 @@ func client(t *testing.T, now func() time.Time) *oidc.Client {
 
 const callback = "http://127.0.0.1/signin/oidc/callback"
 
-// TestARealProvider signs in at the OpenID provider of zitadel/oidc, with its page for the password.
+// TestARealProvider signs in at the provider of zitadel/oidc, with its page for the password.
 func TestARealProvider(t *testing.T) {
 	t.Parallel()
 	var router http.Handler

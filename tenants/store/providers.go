@@ -25,8 +25,8 @@ func (s Providers) Get(ctx context.Context) (tenants.Provider, error) {
 		only                 bool
 		at                   int64
 	}
-	rows, err := s.reads().query(ctx, "SELECT issuer, client_id, sealed, role, only_way, updated_at FROM oidc_providers WHERE tenant_id = ?",
-		uuid(s.id))
+	rows, err := s.reads().query(ctx, "SELECT issuer, client_id, sealed, role, only_way, updated_at FROM oidc_providers "+
+		"WHERE tenant_id = ?", uuid(s.id))
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.issuer, &r.client, &r.sealed, &r.role, &r.only, &r.at} })
 	if err != nil {
 		return tenants.Provider{}, translate(err)
@@ -106,14 +106,16 @@ func (s Providers) Remove(ctx context.Context) error {
 	})
 }
 
-// ProviderOf finds the tenant whose provider signs in addresses of a domain; Unknown when none does.
+// ProviderOf finds the tenant whose provider signs in addresses of a domain; Unknown when there is
+// none.
 func (s *Store) ProviderOf(ctx context.Context, domain string) (tenants.TenantID, error) {
 	return s.providerBy(ctx, "SELECT tenant_id FROM oidc_domains WHERE domain = ?", domain)
 }
 
 // ProviderAt finds the tenant with a provider by its short name; Unknown when there is none.
 func (s *Store) ProviderAt(ctx context.Context, slug string) (tenants.TenantID, error) {
-	return s.providerBy(ctx, "SELECT p.tenant_id FROM oidc_providers p JOIN tenants ON tenants.id = p.tenant_id WHERE tenants.slug = ?", slug)
+	return s.providerBy(ctx, "SELECT p.tenant_id FROM oidc_providers p JOIN tenants ON tenants.id = p.tenant_id "+
+		"WHERE tenants.slug = ?", slug)
 }
 
 func (s *Store) providerBy(ctx context.Context, query, name string) (tenants.TenantID, error) {
@@ -266,7 +268,8 @@ func (t peopleTx) admit(s *scope, p tenants.Provider, who tenants.Identity, row 
 	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), who.Email); err != nil {
 		return "", err
 	}
-	by := s.by(Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(row.ID), Name: row.Name}, IP: s.who.IP, RequestID: s.who.RequestID})
+	by := s.by(Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(row.ID), Name: row.Name}, IP: s.who.IP,
+		RequestID: s.who.RequestID})
 	return role, t.join(by, tenants.Member{Tenant: s.id, User: tenants.UserID(row.ID), Role: role, CreatedAt: now})
 }
 
