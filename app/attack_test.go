@@ -165,7 +165,7 @@ func besiege(t *testing.T, files int, db []string, more ...string) *scene {
 	command("migrate", "up")
 	var made [2]createdTenant
 	for i, slug := range []string{"elm", "oak"} {
-		if err := json.Unmarshal(command("tenant", "create", "--name", slug, "--slug", slug, "--industry", "salon",
+		if err := json.Unmarshal(command("tenant", "create", "--name", slug, "--slug", slug, "--industry", "real-estate",
 			"--email", "owner@"+slug+".example", "--json"), &made[i]); err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func (f figuresOf) usage() {
 	t := f.t
 	g := figuresOf{f.market.guest(), f.midnight}
 	sent := g.sends("POST", "/trial", url.Values{"company": {"Late Bells"}, "name": {"Ana"}, "email": {"ana@late.example"},
-		"password": {"bells in the morning"}, "time_zone": {"America/New_York"}, "industry": {string(tenants.Salon)}}, 200)
+		"password": {"bells in the morning"}, "time_zone": {"America/New_York"}, "industry": {string(tenants.RealEstate)}}, 200)
 	g.submits(regexp.MustCompile(`/trial/[A-Za-z0-9_-]{20,}`).FindString(sent), nil)
 	key := regexp.MustCompile(`crl_live_[A-Za-z0-9]+`).FindString(g.sends("POST", "/keys/add", url.Values{"name": {"k"}, "kind": {"live"},
 		"scope": {"rings:write", "rings:read", "analytics:read"}}, 200))

@@ -195,7 +195,7 @@ func (g *guest) tries(email, code string) {
 	company, _, _ := strings.Cut(strings.SplitN(email, "@", 2)[1], ".")
 	g.sends("POST", "/trial", url.Values{"company": {company}, "name": {"Owner"}, "email": {email},
 		"password": {"bells in the morning"}, "time_zone": {"UTC"},
-		"industry": {string(tenants.Salon)}, "code": {code}}, 200)
+		"industry": {string(tenants.RealEstate)}, "code": {code}}, 200)
 	_, link := g.mail(email)
 	g.opens(link)
 	g.leads(g.submits(link, nil), "/overview")

@@ -30,6 +30,7 @@ var navGroups = []navGroup{
 		{NavDevices, "Devices", PathDevices, IconDevice, "d"},
 		{NavHealth, "Phone health", PathPhoneHealth, IconActivity, "w"},
 		{NavAgents, "Agents", PathAgents, IconAgent, "a"},
+		{NavGroups, "Groups", PathGroups, IconPeople, "g"},
 		{NavCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
 		{NavConnections, "Connections", PathConnections, IconPlug, "i"},
 	}},

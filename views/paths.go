@@ -228,6 +228,19 @@ func CredentialRollbackPath(id string) string { return PathCredentials + "/" + i
 // CredentialRemovePath asks before removing (GET) and removes (POST confirm).
 func CredentialRemovePath(id string) string { return PathCredentials + "/" + id + "/remove" }
 
+// Addresses of groups of persons.
+const (
+	PathGroups    = "/groups" // GET q; with ?at= on the page of one: who would ring then
+	PathGroupsCSV = "/groups.csv"
+	PathGroupAdd  = "/groups/add"
+)
+
+// GroupPath shows a group's form and who would ring (GET ?at=), and changes it (POST).
+func GroupPath(id string) string { return PathGroups + "/" + id }
+
+// GroupRemovePath asks before removing (GET) and removes (POST confirm).
+func GroupRemovePath(id string) string { return PathGroups + "/" + id + "/remove" }
+
 // AgentPath shows an agent's form (GET) and changes it (POST).
 func AgentPath(id string) string { return PathAgents + "/" + id }
 

@@ -202,6 +202,8 @@ func (s sampler) agentPages() []Sample {
 			Action: Button{Text: "Add agent", Href: PathAgentAdd, Icon: IconPlus, Kind: Primary}}}
 	none := table
 	none.Rows = 0
+	groups := table
+	groups.Name, groups.Action, groups.Rows = "Groups", PathGroups, 1
 	form := AgentFormPage{Shell: s.shell("Add an agent", NavAgents, up), CanEdit: true,
 		Name: Field{Name: "name", Label: "Name", Placeholder: "Reception", Max: 64,
 			Help: "Shown in this console only. Callers do not see it."},
@@ -217,6 +219,16 @@ func (s sampler) agentPages() []Sample {
 		Action: AgentRemovePath("a1"), Back: AgentPath("a1"), Consequence: []string{"Rings that use this agent are refused.",
 			"It is the default agent. Rings without an agent will use the built-in bells."}}
 	return []Sample{
+		{"groups", Duty(DutyPage{s.shell("Groups", NavGroups), "A group rings several persons.", "Group", "name", "Way", groups,
+			[]DutyRow{{GroupPath("g1"), "Night line", "dr-okafor, dr-lind", "One after the other", s.ago(30 * 24 * time.Hour)}},
+			Button{}})},
+		{"group-add", DutyFormOf(s.groupForm())},
+		{"group", DutyFormOf(s.group())},
+		{"group-remove", ConfirmPage(s.shell("Remove a group", NavGroups, Link{Text: "Groups", Href: PathGroups}),
+			Confirm{ID: "remove-group",
+				Title: "Remove Night line?", TypeName: "Night line", Button: "Remove group", Action: GroupRemovePath("g1"),
+				Back:        GroupPath("g1"),
+				Consequence: []string{"Rings to this group are refused."}})},
 		{"agents", Agents(AgentsPage{s.shell("Agents", NavAgents), table, []AgentRow{
 			{"a1", "Reception", "Built in", "Plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days",
 				s.ago(30 * 24 * time.Hour)},
@@ -228,6 +240,25 @@ func (s sampler) agentPages() []Sample {
 		{"agent", AgentForm(edit)},
 		{"agent-openai", AgentForm(s.openAIForm(edit))},
 	}
+}
+
+func (s sampler) groupForm() DutyForm {
+	return DutyForm{Shell: s.shell("Add a group", NavGroups, Link{Text: "Groups", Href: PathGroups}), Title: "Group", Action: PathGroupAdd,
+		Button: "Save", CanEdit: true, Fields: []Field{{Name: "name", Label: "Name", Max: 80, Placeholder: "Night line"},
+			{Name: "step_s", Label: "Seconds for each step", Type: "number", Value: "30"}},
+		Picks: []Pick{{Name: "way", Label: "Who rings", Choices: []Choice{{"simultaneous", "All at once", true}}}},
+		Areas: []Field{{Name: "members", Label: "Members, in order", Help: "One person a line."}}}
+}
+
+func (s sampler) group() DutyForm {
+	f := s.groupForm()
+	f.Shell, f.Action = s.shell("Night line", NavGroups, Link{Text: "Groups", Href: PathGroups}), GroupPath("g1")
+	f.Remove, f.Removal = GroupRemovePath("g1"), "Remove group"
+	f.Rings = &WhoRings{Path: GroupPath("g1"), At: Field{Name: "at", Label: "Moment", Type: "datetime-local", Prefix: "who-",
+		Optional: true},
+		Steps: []StepRow{{"dr-okafor", "", ToneWarn, "Left out", "dr-okafor is off until Monday 08:00."},
+			{"dr-lind", "at once, for 20 s", ToneNeutral, "Rings", "dr-lind is always on duty."}}}
+	return f
 }
 
 func (s sampler) rollback() Confirm {

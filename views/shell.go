@@ -46,6 +46,7 @@ const (
 	NavHealth      Nav = "phone-health"
 	NavCredentials Nav = "credentials"
 	NavAgents      Nav = "agents"
+	NavGroups      Nav = "groups"
 	NavConnections Nav = "connections"
 	NavKeys        Nav = "keys"
 	NavPeople      Nav = "people"

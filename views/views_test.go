@@ -99,6 +99,7 @@ func TestZeroPages(t *testing.T) {
 		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "devices-import": Import(ImportPage{}),
 		"credentials": Credentials(CredentialsPage{}),
 		"credential":  Credential(CredentialPage{}),
+		"duty":        Duty(DutyPage{}), "duty-form": DutyFormOf(DutyForm{Rings: &WhoRings{}}), "steps": StepsOf(nil),
 		"connections": Connections(ConnectionsPage{}), "connection": Connection(ConnectionPage{}),
 		"connection-form": ConnectionForm(ConnectionFormPage{Role: "x"}), "deliveries": Deliveries(DeliveriesPage{}),
 		"delivery": Delivery(DeliveryPage{}), "replay": Replay(ReplayPage{}), "traffic": trafficOf(Traffic{}),

@@ -17,6 +17,7 @@ import (
 
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -31,6 +32,7 @@ import (
 type Rings interface {
 	Place(ctx context.Context, c switchboard.Caller, q tenants.Request, i store.Idempotency) (r *tenants.Ring, repeated bool, err error)
 	Cancel(ctx context.Context, c switchboard.Caller, id tenants.RingID) (*tenants.Ring, error)
+	WouldRing(ctx context.Context, c switchboard.Caller, g tenants.GroupID, at time.Time) (tenants.Group, []tenants.Step, error)
 	Transfer(ctx context.Context, c switchboard.Caller, id tenants.RingID, to switchboard.Transfer) (*tenants.Ring, error)
 	Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error
 	WatchAll(ctx context.Context, t tenants.TenantID, tell func([]tenants.RingID) error) error

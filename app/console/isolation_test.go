@@ -59,6 +59,7 @@ var (
 	ofDevice     = func(t *tenant) string { return "/devices/" + string(t.device) }
 	ofCredential = func(t *tenant) string { return "/credentials/" + string(t.credential) }
 	ofConnection = func(t *tenant) string { return "/connections/" + string(t.connection) }
+	ofGroup      = func(t *tenant) string { return "/groups/" + string(t.group) }
 	ofAgent      = func(t *tenant) string { return "/agents/" + string(t.agent) }
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
@@ -232,6 +233,16 @@ var visits = map[string]visit{
 	"GET /credentials/:id/remove":    {access: editors, owned: true, path: plus(ofCredential, "/remove")},
 	"POST /credentials/:id/remove": {access: editors, owned: true, path: plus(ofCredential, "/remove"),
 		form: confirming(func(*tenant) string { return "KEY1234567" })},
+	"GET /groups":      {access: members},
+	"GET /groups.csv":  {access: members},
+	"GET /groups/add":  {access: editors},
+	"POST /groups/add": {access: editors, form: fields("name", "Taken", "way", "sequential", "step_s", "20", "members", "ana")},
+	"GET /groups/:id":  {access: members, owned: true, path: ofGroup},
+	"POST /groups/:id": {access: editors, owned: true, path: ofGroup, form: fields("name", "taken", "way", "sequential", "step_s", "20",
+		"members", "ana")},
+	"GET /groups/:id/remove": {access: editors, owned: true, path: plus(ofGroup, "/remove")},
+	"POST /groups/:id/remove": {access: editors, owned: true, path: plus(ofGroup, "/remove"),
+		form: confirming(func(t *tenant) string { return t.Word + " line" })},
 	"GET /agents":      {access: members},
 	"GET /agents.csv":  {access: members},
 	"GET /agents/add":  {access: editors},

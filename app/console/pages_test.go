@@ -68,7 +68,7 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 	b := h.full("beta", pagetest.Canary)
 	w := b.Quick(b.Owner)
 	pages := Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
-		"agents": string(b.agent), "keys": string(b.key), "people": string(b.viewer().ID),
+		"agents": string(b.agent), "groups": string(b.group), "keys": string(b.key), "people": string(b.viewer().ID),
 		"connections": string(b.connection), "events": b.event})
 	pages = append(pages, "/palette", "/rings/"+string(b.refused), "/rings/"+string(b.refused)+"/test", "/devices/"+string(b.dead),
 		"/credentials/"+string(b.previous), "/credentials/add?replaces="+string(b.credential),
@@ -449,4 +449,32 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	if _, err := page.NewCommon(c); err == nil {
 		t.Error("a public URL without a scheme")
 	}
+}
+
+// TestGroupPage: a group is made by its form, and its page says who would ring, at any moment.
+func TestGroupPage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	now := h.Clock.Now()
+	office := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: "Office", Zone: "UTC", CreatedAt: now}
+	office.Weekly[time.Monday] = []tenants.Span{{From: 480, To: 960}}
+	pagetest.Must(t, b.Scope().Schedules().Add(t.Context(), office))
+	w := b.Quick(b.Owner)
+	w.Get("/groups").Want(200).Has("Beta line", "One after the other", "Add group")
+	form := url.Values{"name": {"Night line"}, "way": {"sequential"}, "step_s": {"20"}, "members": {"ana, office\nben"},
+		"escalate": {string(b.group)}}
+	w.Post("/groups/add", form).Want(303)
+	all, _, err := b.Scope().Groups().List(t.Context(), store.Page{Search: "night"})
+	pagetest.Must(t, err)
+	if len(all) != 1 || len(all[0].Members) != 2 || all[0].Members[0].Schedule != office.ID || all[0].Escalate != b.group {
+		t.Fatalf("made %+v", all)
+	}
+	path := "/groups/" + string(all[0].ID)
+	w.Get(path+"?at=2026-11-28T10:00").Want(200).Has("ana is off until Monday 08:00", "ben cannot be rung", "ana, Office")
+	w.Get(path + "?at=yesterday").Want(200).Has("Choose a date and a time")
+	form.Set("members", "ana, Night shift")
+	w.Post(path, form).Has("no schedule with this name", "ana, Night shift")
+	form.Set("members", "ana\nana")
+	w.Post(path, form).Has("is named twice")
 }

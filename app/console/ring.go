@@ -60,7 +60,10 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(mayRing),
 		CanTransfer: r.State == tenants.Answered && v.Role.May(mayRing),
 	}
-	if r.To.Person != "" {
+	p.Steps = stepRows(r.Steps)
+	if r.To.Group != "" {
+		p.ToHref = views.GroupPath(string(r.To.Group))
+	} else if r.To.Person != "" {
 		p.ToHref = views.PathDevices + "?person=" + r.To.Person
 	} else if _, ok := n.devices[r.To.Device]; ok {
 		p.ToHref = views.DevicePath(string(r.To.Device))

@@ -56,6 +56,9 @@ func keysOf[K comparable](m map[K]bool) []K {
 
 // to is who a ring is for.
 func (n names) to(r *tenants.Ring) string {
+	if r.To.Group != "" {
+		return r.To.Name
+	}
 	if r.To.Person != "" {
 		return r.To.Person
 	}
@@ -67,7 +70,7 @@ func (n names) rungOn(r *tenants.Ring) string {
 	switch {
 	case len(r.Attempts) != 1:
 		return views.Plural(len(r.Attempts), "device", "devices")
-	case r.To.Person == "":
+	case r.To.Device != "":
 		return joined(", ", n.devices[r.To.Device].Model, n.devices[r.To.Device].Person)
 	}
 	return n.device(r.Attempts[0].Device)

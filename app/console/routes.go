@@ -34,6 +34,7 @@ const (
 	mayDevices     = tenants.DevicesWrite
 	mayAgents      = tenants.AgentsWrite
 	mayConnections = tenants.ConnectionsWrite
+	mayGroups      = tenants.GroupsWrite
 	mayNotes       = tenants.NotesWrite
 	mayCredentials = tenants.CredentialsWrite
 	mayKeys        = tenants.KeysWrite
@@ -50,6 +51,7 @@ const (
 	seeAgents      = tenants.AgentsRead
 	seeCredentials = tenants.CredentialsRead
 	seeConnections = tenants.ConnectionsRead
+	seeGroups      = tenants.GroupsRead
 	seeKeys        = tenants.KeysRead
 	seePeople      = tenants.PeopleRead
 	seeAudit       = tenants.AuditRead
@@ -168,9 +170,23 @@ func (k *Console) reachRoutes() []route {
 	}
 }
 
+func (k *Console) groupRoutes() []route {
+	groups := groupPages{k}
+	return []route{
+		{method: get, path: views.PathGroups, needs: seeGroups, sample: "groups", member: groups.groups},
+		{method: get, path: views.PathGroupsCSV, needs: seeGroups, member: groups.groupsCSV},
+		{method: get, path: views.PathGroupAdd, sample: "group-add", needs: mayGroups, member: groups.groupForm},
+		{method: post, path: views.PathGroupAdd, needs: mayGroups, member: groups.addGroup},
+		{method: get, path: views.GroupPath(":id"), needs: seeGroups, sample: "group", member: groups.group},
+		{method: post, path: views.GroupPath(":id"), needs: mayGroups, member: groups.setGroup},
+		{method: get, path: views.GroupRemovePath(":id"), sample: "group-remove", needs: mayGroups, member: k.confirmed(groups.removal)},
+		{method: post, path: views.GroupRemovePath(":id"), needs: mayGroups, member: k.confirmed(groups.removal)},
+	}
+}
+
 func (k *Console) connectionRoutes() []route {
 	x := connectionPages{k}
-	return []route{
+	return append([]route{
 		{method: get, path: views.PathConnections, needs: seeConnections, sample: "connections",
 			samples: []string{"?state=failing", "?role=webhook"}, member: x.connections},
 		{method: get, path: views.PathConnectionsCSV, needs: seeConnections, member: x.connectionsCSV},
@@ -200,7 +216,7 @@ func (k *Console) connectionRoutes() []route {
 		{method: get, path: views.ConnectionRemovePath(":id"), sample: "connection-remove", needs: mayConnections, stepUp: true,
 			member: k.confirmed(x.removal)},
 		{method: post, path: views.ConnectionRemovePath(":id"), needs: mayConnections, stepUp: true, member: k.confirmed(x.removal)},
-	}
+	}, k.groupRoutes()...)
 }
 
 func (k *Console) accountRoutes() []route {

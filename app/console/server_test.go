@@ -164,6 +164,7 @@ type tenant struct {
 	device     tenants.DeviceID
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
+	group      tenants.GroupID
 	connection tenants.ConnectionID
 	event      string // that was sent to it
 	credential tenants.CredentialID
@@ -186,6 +187,9 @@ func (h *server) bare(slug, word string) *tenant {
 func (h *server) full(slug, word string) *tenant {
 	h.Helper()
 	t, ctx, now := h.bare(slug, word), h.Context(), h.Clock.Now()
+	t.group = tenants.NewID[tenants.GroupID](now)
+	pagetest.Must(h, t.Scope().Groups().Add(ctx, tenants.Group{ID: t.group, Name: word + " line", Way: tenants.Sequential, StepSeconds: 20,
+		Members: []tenants.GroupMember{{Person: "nobody"}}, CreatedAt: now}))
 	t.agent = tenants.NewID[tenants.AgentID](now)
 	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller:    word,

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"carillon/tenants"
+	"carillon/views"
+)
+
+const (
+	groupsLead  = "A group rings several persons: all at once, one after the other, or in turn. Programs ring it by its id."
+	membersHelp = "One person a line, by your own reference. Behind a comma the name of a schedule, for a person who is on duty by it."
+)
+
+func sortedGroups(all map[tenants.GroupID]tenants.Group) []tenants.Group {
+	return slices.SortedFunc(maps.Values(all), func(a, b tenants.Group) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// membersText is the members as they are typed.
+func membersText(g tenants.Group, schedules map[tenants.ScheduleID]tenants.Schedule) string {
+	var lines []string
+	for _, m := range g.Members {
+		line := m.Person
+		if s, ok := schedules[m.Schedule]; ok {
+			line += ", " + s.Name
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// readMembers reads members as they were typed. A schedule that does not exist is refused.
+func readMembers(text string, schedules map[tenants.ScheduleID]tenants.Schedule) (members []tenants.GroupMember, err error) {
+	for line := range strings.Lines(text) {
+		person, name, timed := strings.Cut(line, ",")
+		m := tenants.GroupMember{Person: strings.TrimSpace(person)}
+		name = strings.TrimSpace(name)
+		if m.Person == "" && name == "" {
+			continue
+		}
+		if timed && name != "" {
+			for id, s := range schedules {
+				if strings.EqualFold(s.Name, name) {
+					m.Schedule = id
+				}
+			}
+			if m.Schedule == "" {
+				return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+					Fields: []tenants.Field{{Name: "members", Message: "there is no schedule with this name; make it with the API or " +
+						"carillon schedules add"}}}
+			}
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+var stepWords = map[tenants.StepState]struct {
+	tone views.Tone
+	text string
+}{
+	tenants.StepPlanned: {views.ToneNeutral, "Rings"}, tenants.StepRung: {views.ToneGood, "Rung"},
+	tenants.StepLeftOut: {views.ToneWarn, "Left out"}, tenants.StepDropped: {views.ToneNeutral, "Not needed"},
+}
+
+// stepRows are the steps of a ring to a group.
+func stepRows(steps []tenants.Step) (rows []views.StepRow) {
+	for _, s := range steps {
+		row := views.StepRow{Person: s.Person, Tone: stepWords[s.State].tone, State: stepWords[s.State].text, Reason: s.Reason + "."}
+		if s.Wave > 0 {
+			row.When = "at once, for " + stepSeconds(s.For)
+			if s.After > 0 {
+				row.When = "after " + stepSeconds(s.After) + ", for " + stepSeconds(s.For)
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func stepSeconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + " s" }
