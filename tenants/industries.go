@@ -61,6 +61,13 @@ func ReadIndustries(dir fs.FS) (*Industries, error) {
 		}
 		all = append(all, f)
 	}
+	samples := map[string]Industry{}
+	for _, f := range all {
+		if other, taken := samples[f.Sample.Slug]; taken {
+			faults = append(faults, fmt.Errorf("%s.json: sample.slug: %q is that of %s; choose another slug", f.Slug, f.Sample.Slug, other))
+		}
+		samples[f.Sample.Slug] = f.Slug
+	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}

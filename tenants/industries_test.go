@@ -106,7 +106,8 @@ func TestReadIndustries(t *testing.T) {
 		}
 		return &fstest.MapFile{Data: text}
 	}
-	vet := write(func(c *IndustryFile) { c.Slug, c.Name, c.Order = "veterinary", "Veterinary", 35 })
+	vet := write(func(c *IndustryFile) { c.Slug, c.Name, c.Order, c.Sample.Slug = "veterinary", "Veterinary", 35, "paws" })
+	same := write(func(c *IndustryFile) { c.Slug = "barber" })
 	in, err := ReadIndustries(fstest.MapFS{"veterinary.json": vet, "notes.txt": {Data: []byte("x")}})
 	if err != nil {
 		t.Fatal(err)
@@ -121,9 +122,10 @@ func TestReadIndustries(t *testing.T) {
 	if err := tenant.Check(); err == nil || !strings.Contains(err.Error(), "one of real-estate, healthcare") {
 		t.Errorf("without the file: %v", err)
 	}
-	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "broken.json": {Data: []byte("{")},
+	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "barber.json": same, "broken.json": {Data: []byte("{")},
 		"large.json": {Data: make([]byte, maxIndustryFile+1)}})
 	for _, want := range []string{`salon.json: slug: "salon" is built in`, `vet.json: slug: is "veterinary"`,
+		`barber.json: sample.slug: "copper-shears" is that of salon`,
 		"broken.json: line 1: not JSON",
 		"large.json: has 262145 bytes"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

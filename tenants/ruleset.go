@@ -56,6 +56,14 @@ func (c *RuleChanges) Empty() bool {
 	return c == nil || c.Payload == nil && c.Quiet == nil && c.Consent == nil && c.Reason == nil && len(c.Retention) == 0
 }
 
+// Keep changes how many days a kind of data is kept.
+func (c *RuleChanges) Keep(kind DataKind, days int) {
+	if c.Retention == nil {
+		c.Retention = map[DataKind]int{}
+	}
+	c.Retention[kind] = days
+}
+
 // strictChanges stand in for stored changes that cannot be read.
 func strictChanges() *RuleChanges {
 	opaque, consent, reason := PayloadOpaque, ConsentRecorded, true

@@ -270,3 +270,6 @@ func PersonRolePath(id string) string { return PathPeople + "/" + id + "/role" }
 
 // PersonRemovePath asks before removing (GET) and removes (POST).
 func PersonRemovePath(id string) string { return PathPeople + "/" + id + "/remove" }
+
+// PathRules lists the rules of the tenant's industry: GET; POST rule, and its value or reset=1.
+const PathRules = "/settings/rules"

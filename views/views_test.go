@@ -106,7 +106,7 @@ func TestZeroPages(t *testing.T) {
 		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "key": Key(KeyPage{}), "key-form": KeyForm(KeyFormPage{}),
 		"key-rotate": KeyRotate(KeyRotatePage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}),
 		"billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
-		"settings": Settings(SettingsPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}),
+		"settings": Settings(SettingsPage{}), "rules": Rules(RulesPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}),
 		"alerts": Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}),
 		"late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),

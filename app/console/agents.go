@@ -105,7 +105,8 @@ func agentChoices(ctx context.Context, v *page.Visitor, chosen string) ([]views.
 }
 
 func (k agentPages) agentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin}, page.Wrong{Status: fiber.StatusOK})
+	return k.agentPage(ctx, c, v, tenants.Agent{Kind: tenants.Builtin, Caller: v.Tenant.File().Caller.Of(v.Tenant.Name),
+		OpenAI: &tenants.OpenAIAgent{Instructions: v.Tenant.File().Script}}, page.Wrong{Status: fiber.StatusOK})
 }
 
 // agentPage is the form of an agent; one without an id is new.

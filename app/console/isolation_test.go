@@ -339,6 +339,8 @@ var visits = map[string]visit{
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},
 			"role": {"owner"}}
 	}},
+	"GET /settings/rules":  {access: members},
+	"POST /settings/rules": {access: editors, form: fields("rule", "consent", "consent", "recorded")},
 	"POST /settings/recording": {access: editors, file: func(*tenant) (string, string) {
 		return "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"policy\"\r\n\r\noff\r\n--x--\r\n"
 	}},

@@ -115,7 +115,12 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 	reached := p.Shell.Environment != views.EnvNone
 	p.CanRing = devices > 0 && reached
 	if c.Cookies(doneCookie) != string(v.Tenant.ID) && v.Role.May(mayRing) {
-		p.Checklist, err = k.checklist(ctx, v, reached, devices > 0, days)
+		answered := slices.ContainsFunc(days, func(d day) bool { return d.answered() > 0 })
+		p.Checklist, err = checklist{v: v, known: map[tenants.StepCheck]bool{tenants.StepCredential: reached,
+			tenants.StepDevice: devices > 0, tenants.StepPersonPhones: devices > 1, tenants.StepAnswered: answered}}.draw(ctx)
+		if err == nil {
+			p.Checklist.Steps = slices.DeleteFunc(p.Checklist.Steps, func(s views.Step) bool { return !k.opens(v.Role, s.Href) })
+		}
 	}
 	return err
 }
@@ -196,24 +201,4 @@ func (k overviewPages) healthRows(all []tenants.Credential, v *page.Visitor) []v
 		out = append(out, row)
 	}
 	return out
-}
-
-// checklist is what is left to do before rings work, checked off from what is true; nil when
-// nothing is.
-func (k overviewPages) checklist(ctx context.Context, v *page.Visitor, credential, device bool, days []day) (*views.Checklist, error) {
-	answered := false
-	for _, d := range days {
-		answered = answered || d.answered() > 0
-	}
-	members, _, err := v.Scope.Members().List(ctx, store.Page{Limit: 2})
-	if err != nil {
-		return nil, err
-	}
-	invited, err := v.Scope.Invitations().List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	steps := firstSteps(credential, device, answered, len(members) > 1 || len(invited) > 0)
-	steps = slices.DeleteFunc(steps, func(s views.Step) bool { return !k.opens(v.Role, s.Href) })
-	return &views.Checklist{Title: "Get started", Steps: steps}, nil
 }

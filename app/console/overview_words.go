@@ -32,17 +32,20 @@ func statsOf(days []day, devices int) []views.Stat {
 	return []views.Stat{rings, answered, wait, phones}
 }
 
-// firstSteps are what a new organisation does, and which of it is done.
-func firstSteps(credential, device, answered, colleague bool) []views.Step {
-	return []views.Step{
-		{Text: "Your organisation is set up", Why: "Name, time zone and who may sign in.", Href: views.PathSettings, Action: "View",
-			Done: true},
-		{Text: "Add your Apple key", Why: "Apple requires a key to send call notifications. It is one file from your developer account.",
-			Href: views.PathCredAdd, Action: "Add key", Done: credential},
-		{Text: "Pair a phone", Why: "Scan a code with your app. It takes one minute.", Href: views.PathPair, Action: "Pair", Done: device},
-		{Text: "Make a test ring", Why: "Press one button, answer, and hear the bells.", Href: views.PathTestRing,
-			Action: "Start test ring", Done: answered},
-		{Text: "Invite a colleague", Why: "So someone can help when you are away.", Href: views.PathPersonAdd, Action: "Add",
-			Done: colleague},
-	}
+// stepLinks are where a person does a step of the checklist, and the words of its button.
+var stepLinks = map[tenants.StepCheck]views.Link{
+	tenants.StepCredential:   {Href: views.PathCredAdd, Text: "Add key"},
+	tenants.StepDevice:       {Href: views.PathPair, Text: "Pair"},
+	tenants.StepPersonPhones: {Href: views.PathPair, Text: "Pair"},
+	tenants.StepAnswered:     {Href: views.PathTestRing, Text: "Start test ring"},
+	tenants.StepPeople:       {Href: views.PathPersonAdd, Text: "Add"},
+	tenants.StepAgent:        {Href: views.PathAgentAdd, Text: "Add agent"},
+	tenants.StepKey:          {Href: views.PathKeys, Text: "API keys"},
+	tenants.StepRecording:    {Href: views.PathSettings, Text: "Decide"},
+}
+
+// setUp is the first step of each checklist, which is done.
+func setUp(industry string) views.Step {
+	return views.Step{Text: "Your organisation is set up", Why: "With the rules and agents for: " + industry + ".",
+		Href: views.PathRules, Action: "Rules", Done: true}
 }

@@ -110,7 +110,7 @@ func (k peoplePages) peopleCSV(ctx context.Context, c *fiber.Ctx, v *page.Visito
 }
 
 func (k peoplePages) personForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.personPage(ctx, c, v, store.Invitation{Role: tenants.Viewer}, page.Wrong{Status: fiber.StatusOK})
+	return k.personPage(ctx, c, v, store.Invitation{Role: v.Tenant.File().DefaultRole}, page.Wrong{Status: fiber.StatusOK})
 }
 
 func (k peoplePages) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, w page.Wrong) error {

@@ -56,7 +56,7 @@ func TestRecordingRule(t *testing.T) {
 	const reason = "Asked for by our insurer"
 	w.Get("/settings").Want(200).Has("Recording of calls", "No announcement is uploaded yet", "calls are about patients")
 	post(w, "announce", reason, nil).Want(400).Has("pload the sound that people hear")
-	post(w, "announce", "because", hello).Want(400).Has("hy calls about patients must be recorded")
+	post(w, "announce", "because", hello).Want(400).Has("hy these calls must be recorded")
 	post(w, "consent", reason, []byte("RIFF....WAVEfmt ")).Want(400).Has("ffmpeg")
 	post(w, "loud", reason, hello).Want(400).Has("ff, announce or consent")
 	post(w, "consent", reason, bytes.Repeat([]byte("x"), 3<<20)).Want(413)

@@ -263,6 +263,8 @@ func (k *Console) accountRoutes() []route {
 		{method: post, path: views.PathAuditVerify, needs: seeAudit, member: audit.verify},
 		{method: get, path: views.PathSettings, needs: seeSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
+		{method: get, path: views.PathRules, needs: seeSettings, sample: "rules", member: settings.rules},
+		{method: post, path: views.PathRules, needs: maySettings, member: settings.setRule},
 		{method: post, path: views.PathRecording, needs: mayRecord, member: settings.setRecording},
 	}
 }

@@ -273,15 +273,19 @@ func (s Tenants) Credentials(ctx context.Context) ([]tenants.Credential, error) 
 	return nouns(rows, credentialRow.noun), nil
 }
 
-// SetRules changes what the tenant has changed of its industry's rules. Changes that the industry
-// does not allow are refused.
-func (s *Scope) SetRules(ctx context.Context, c *tenants.RuleChanges) error {
+// SetRules lets change alter what the tenant has changed of its industry's rules. What the industry
+// does not allow is refused.
+func (s *Scope) SetRules(ctx context.Context, change func(*tenants.RuleChanges)) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row tenantRow
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
-		old := s.s.tenantOf(row)
+		old, c := s.s.tenantOf(row), tenants.ParseRuleChanges(row.Rules)
+		if c == nil {
+			c = &tenants.RuleChanges{}
+		}
+		change(c)
 		if err := old.File().Rules.Check(c); err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func testAudited(b *bench) {
 	}{
 		{"tenant.set", string(t.ID), func() error { return s.SetTenant(ctx, t) }},
 		{"rules.set", string(t.ID), func() error {
-			return s.SetRules(ctx, &tenants.RuleChanges{Retention: map[tenants.DataKind]int{tenants.DataRings: 200}})
+			return s.SetRules(ctx, func(c *tenants.RuleChanges) { c.Keep(tenants.DataRings, 200) })
 		}},
 		{"agent.add", string(other.ID), func() error { return s.Agents().Add(ctx, other) }},
 		{"agent.set", string(agent.ID), func() error { return s.Agents().Set(ctx, agent) }},
