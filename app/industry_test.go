@@ -20,7 +20,8 @@ func veterinary(t *testing.T) (folder string) {
 	}
 	for _, change := range [][2]string{
 		{`"slug": "salon"`, `"slug": "veterinary"`}, {`"name": "Salon"`, `"name": "Veterinary"`}, {"copper-shears", "willow-vets"},
-		{"Copper Shears Salon", "Willow Vets"}, {"com.coppershears.chair", "com.willowvets.paws"}, {"Booking assistant", "Surgery assistant"},
+		{"Copper Shears Salon", "Willow Vets"}, {"com.coppershears.chair", "com.willowvets.paws"},
+		{"Booking assistant", "Surgery assistant"},
 		{`"value": "label"`, `"value": "opaque"`}, {"Connect your appointment book", "Connect the surgery’s diary"},
 		{"Fill a cancelled appointment in minutes.", "Call owners when their pet wakes up."},
 	} {
@@ -58,7 +59,8 @@ func TestSeventhIndustry(t *testing.T) {
 			}
 		}
 	}
-	has("/industries/veterinary", "Call owners when their pet wakes up.", "A notification contains only the ring’s ID", "Works with your systems")
+	has("/industries/veterinary", "Call owners when their pet wakes up.", "A notification contains only the ring’s ID",
+		"Works with your systems")
 	has("/industries", "Veterinary")
 	has("/sitemap.xml", "/industries/veterinary")
 	sent := g.sends("POST", "/trial", url.Values{"company": {"Elm Vets"}, "name": {"Ana Elm"}, "email": {"ana@elmvets.example"},

@@ -124,7 +124,8 @@ func TestReadIndustries(t *testing.T) {
 	}
 	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "barber.json": same, "broken.json": {Data: []byte("{")},
 		"large.json": {Data: make([]byte, maxIndustryFile+1)}})
-	for _, want := range []string{`salon.json: slug: "salon" is built in`, `vet.json: slug: is "veterinary"`,
+	for _, want := range []string{`salon.json: slug: "salon" is built in`,
+		`vet.json: slug: is "veterinary"`,
 		`barber.json: sample.slug: "copper-shears" is that of salon`,
 		"broken.json: line 1: not JSON",
 		"large.json: has 262145 bytes"} {

@@ -207,7 +207,7 @@ func (s sampler) otherPages() []Sample {
 			Facts: []Row{{Name: "Tenant id", Text: "019a7700-11aa-7c55-8d1e-77a2f0f1b0c4", Copy: true},
 				{Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"},
 				{Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
-		{"rules", Rules(s.rules())},
+		{"rules", Rules(sampleRules(s.shell("Rules", NavSettings)))},
 		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"},
 			Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"},
 			Agent: Pick{Name: "agent", Label: "Default agent"},
@@ -231,8 +231,8 @@ func (s sampler) otherPages() []Sample {
 	}
 }
 
-func (s sampler) rules() RulesPage {
-	return RulesPage{Shell: s.shell("Rules", NavSettings), Industry: "Healthcare", CanEdit: true, Groups: []RuleGroup{
+func sampleRules(shell Shell) RulesPage {
+	return RulesPage{Shell: shell, Industry: "Healthcare", CanEdit: true, Groups: []RuleGroup{
 		{"What a notification shows", []RuleRow{{ID: "payload", Title: "Caller in the push", Now: "IDs only, no names", By: "Law",
 			Tone: ToneInfo, Icon: IconLock, Why: "A caller’s name on a lock screen can show that someone is a patient.",
 			Cite: "45 CFR 164.530(c)", Fixed: "This cannot be loosened."}}},

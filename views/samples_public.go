@@ -4,13 +4,13 @@ import "time"
 
 func (s sampler) front(title, path string) Front {
 	f := Front{Title: title, Description: "What this page says, in one sentence.", Path: path, BaseURL: "https://ring.example"}
-	for _, i := range s.industries() {
+	for _, i := range sampleIndustries() {
 		f.Industries = append(f.Industries, Link{Text: i.Name, Href: IndustryPath(i.Slug)})
 	}
 	return f
 }
 
-func (s sampler) industries() []IndustryText {
+func sampleIndustries() []IndustryText {
 	steps := []Row{{Name: "A client cancels", Text: "Your booking agent rings the first person on the list."},
 		{Name: "The client sees why you call", Text: "The lock screen shows the label, even before the app has started."},
 		{Name: "No answer: the next person", Text: "Your booking agent learns at once that the ring has ended."}}
@@ -39,12 +39,12 @@ func (s sampler) publicPages() []Sample {
 	known := s.front("Security", PathSecurity)
 	known.SignedIn = true
 	all := []Sample{
-		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days", Industries: s.industries(),
+		{"home", Home(HomePage{Front: s.front("Carillon", PathHome), Trial: "14 days", Industries: sampleIndustries(),
 			Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
 		{"pricing", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans, TrialDays: "14 days", Grace: "7 days"})},
 		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days",
 			Grace: "7 days", NoStripe: true, NoTrial: true})},
-		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries), s.industries()})},
+		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries), sampleIndustries()})},
 		{"security", Security(SecurityPage{known})},
 		{"docs", Docs(s.docs())},
 		{"status", Status(StatusPage{s.front("Status", PathStatus), []Check{{"Database", "Stores rings and settings.", true},
@@ -54,7 +54,7 @@ func (s sampler) publicPages() []Sample {
 		{"demo", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60})},
 		{"demo-off", Demo(DemoPage{Front: s.front("Hear it", PathDemo), Seconds: 60, Off: true})},
 	}
-	for _, i := range s.industries() {
+	for _, i := range sampleIndustries() {
 		all = append(all, Sample{"industry-" + i.Slug, Industry(IndustryPage{s.front(i.Name, IndustryPath(i.Slug)), i,
 			[]Row{{Name: "Calendar feed", Text: "The calendar says who is on call."}}})})
 	}

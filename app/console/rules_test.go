@@ -57,7 +57,8 @@ func TestRules(t *testing.T) {
 	for _, id := range []string{"payload", "quiet_hours", "consent", "recording_reason", "retention.rings"} {
 		set("rule", id, "reset", "1").Leads("/settings/rules")
 	}
-	if r := rules(); r.Opaque() || !r.Quiet.None() || r.Consent != tenants.ConsentNone || r.Reason || r.Retention[tenants.DataRings] != 400 {
+	if r := rules(); r.Opaque() || !r.Quiet.None() ||
+		r.Consent != tenants.ConsentNone || r.Reason || r.Retention[tenants.DataRings] != 400 {
 		t.Errorf("after the reset: %+v", r)
 	}
 	audits, _, err := b.Scope().Audits().List(t.Context(), store.AuditQuery{Action: "rules.set"})
@@ -89,7 +90,8 @@ func TestLawfulRules(t *testing.T) {
 	w := b.Quick(b.Owner)
 	w.Get("/settings/rules").Want(200).Has("45 CFR 164.530(c)", "45 CFR 164.316(b)(2)(i)", "cannot be loosened")
 	w.Post("/settings/rules", url.Values{"rule": {"payload"}, "payload": {"label"}}).Want(400).Has("Names must stay out of the push")
-	w.Post("/settings/rules", url.Values{"rule": {"retention.audits"}, "days": {"365"}, "delete": {"1"}}).Want(400).Has("At least 2192 days")
+	w.Post("/settings/rules", url.Values{"rule": {"retention.audits"}, "days": {"365"}, "delete": {"1"}}).
+		Want(400).Has("At least 2192 days")
 	if tn, err = b.Scope().Tenant(t.Context()); err != nil || !tn.Opaque() || tn.Rules().Retention[tenants.DataAudits] != 2192 {
 		t.Errorf("%v: %+v", err, tn.Rules())
 	}

@@ -81,8 +81,8 @@ var (
 
 func (d ruleDraw) payload() views.RuleRow {
 	rule := d.set.Payload
-	r := d.row("payload", "Caller in the push", payloadNames[d.is.Payload], rule.Law, d.changes != nil && d.changes.Payload != nil, rule.Why,
-		rule.Source, payloadNames[rule.Value])
+	r := d.row("payload", "Caller in the push", payloadNames[d.is.Payload], rule.Law, d.changes != nil && d.changes.Payload != nil,
+		rule.Why, rule.Source, payloadNames[rule.Value])
 	if rule.Law {
 		r.Fixed = "This cannot be loosened: with a name in the push, a locked phone would show it to anyone."
 		return r
