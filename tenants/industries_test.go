@@ -122,8 +122,8 @@ func TestReadIndustries(t *testing.T) {
 	if err := tenant.Check(); err == nil || !strings.Contains(err.Error(), "one of real-estate, healthcare") {
 		t.Errorf("without the file: %v", err)
 	}
-	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "barber.json": same, "broken.json": {Data: []byte("{")},
-		"large.json": {Data: make([]byte, maxIndustryFile+1)}})
+	_, err = ReadIndustries(fstest.MapFS{"salon.json": write(func(*IndustryFile) {}), "vet.json": vet, "barber.json": same,
+		"broken.json": {Data: []byte("{")}, "large.json": {Data: make([]byte, maxIndustryFile+1)}})
 	for _, want := range []string{`salon.json: slug: "salon" is built in`,
 		`vet.json: slug: is "veterinary"`,
 		`barber.json: sample.slug: "copper-shears" is that of salon`,
