@@ -61,8 +61,8 @@ func ReadDeviceFile(b []byte) (f DeviceFile, err error) {
 		text = rest
 	}
 	if strings.TrimSpace(text) == "" {
-		return f, Refuse(Unprocessable, "invalid", "The file is empty. It needs a first line with the names of the columns, and a line for "+
-			"each device.")
+		return f, Refuse(Unprocessable, "invalid", "The file is empty. It needs a first line with the names of the columns, "+
+			"and a line for each device.")
 	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord = separatorOf(text), -1, true, false
@@ -93,8 +93,8 @@ func (f *DeviceFile) columns(head []string) (at map[string]int, err error) {
 	}
 	for _, needed := range []string{"token", "bundle_id"} {
 		if _, ok := at[needed]; !ok {
-			return nil, Refuse(Unprocessable, "invalid", "The first line has no column “%s”. Name the columns token, bundle_id, environment, "+
-				"person, name and tags; the first two are needed.", needed)
+			return nil, Refuse(Unprocessable, "invalid", "The first line has no column “%s”. Name the columns token, bundle_id, "+
+				"environment, person, name and tags; the first two are needed.", needed)
 		}
 	}
 	return at, nil

@@ -99,7 +99,8 @@ func findPersons(ctx context.Context, v *page.Visitor, text string) ([]views.Lin
 	}
 	found, _, err := v.Scope.Devices().People(ctx, store.PersonQuery{Search: text, Limit: paletteMost})
 	return mapped(found, func(p store.Person) views.Link {
-		return views.Link{Text: p.Name, Href: views.PathDevices + "?person=" + url.QueryEscape(p.Name), Hint: "Person", Icon: views.IconPeople}
+		return views.Link{Text: p.Name, Href: views.PathDevices + "?person=" + url.QueryEscape(p.Name), Hint: "Person",
+			Icon: views.IconPeople}
 	}), err
 }
 
