@@ -88,6 +88,7 @@ var auditWords = map[string]string{
 	"user.name":           "changed the name of",
 	"user.reset":          "reset the password of",
 	"user.prove":          "proved the email address of",
+	"retention.remove":    "removed what was kept long enough:",
 	"audit.verify":        "verified the audit log",
 	"audit.review":        "signed off the audit log up to entry",
 	"audit.evidence":      "downloaded evidence of entries",

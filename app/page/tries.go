@@ -202,7 +202,7 @@ func (m *Common) RecordFailures(ctx context.Context) error {
 		for _, one := range of {
 			who := store.Who{Actor: tenants.System, IP: f.networks[0]}
 			detail := fmt.Sprintf("%d times from %s, address hash %s", f.count, networks, address)
-			if err := m.Store.For(one.Tenant.ID).By(who).Audits().Add(ctx, "user.sign_in_failed", string(f.user), detail); err != nil {
+			if err := m.Store.For(one.Tenant.ID).By(who).Audits().Refused(ctx, "user.sign_in_failed", string(f.user), detail); err != nil {
 				return err
 			}
 		}

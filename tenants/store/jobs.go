@@ -114,10 +114,15 @@ func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error
 		return 0, err
 	}
 	for _, t := range all {
-		n, err := s.of(t.ID).retire(ctx, now)
+		rules := t.Rules()
+		n, err := s.of(t.ID).retire(ctx, now, rules)
 		if removed += n; err != nil {
 			return removed, err
 		}
+		if n, err = s.of(t.ID).retireAudits(ctx, now, rules); err != nil {
+			return removed + n, err
+		}
+		removed += n
 		if n, err = (Deliveries{s.of(t.ID)}).retire(ctx, now); err != nil {
 			return removed + n, err
 		}

@@ -2,13 +2,15 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"carillon/tenants"
 )
 
-// How long what happened is kept. Notes are removed earlier where a plan says so. Audit rows, usage
-// and the ledger are kept for ever.
+// How long what happened is kept at most. Rings, notes and recordings are removed earlier where the
+// tenant's rules say so, and notes and recordings also where its plan does. Audit rows are kept as
+// long as the rules say; usage and the ledger are kept for ever.
 const (
 	RingsKept   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
 	TalliesKept = 760 * 24 * time.Hour // what is only counted: two years
@@ -50,8 +52,8 @@ func (p past) count() int {
 	return n + len(p.spans)
 }
 
-func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err error) {
-	p, err := s.past(ctx, now)
+func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) (removed int, err error) {
+	p, err := s.past(ctx, now, rules)
 	if err != nil || p.count() == 0 {
 		return 0, err
 	}
@@ -116,14 +118,82 @@ func (s *scope) retire(ctx context.Context, now time.Time) (removed int, err err
 				return err
 			}
 		}
+		if what := p.removal(); what != "" {
+			return t.audit(s, "retention.remove", "", what)
+		}
 		return nil
 	})
 }
 
+// sooner is the shorter of a time and the one that the rules give a kind of data; 0 is for ever.
+func sooner(keep time.Duration, rules tenants.Rules, kind tenants.DataKind) time.Duration {
+	rule := time.Duration(rules.Retention[kind]) * 24 * time.Hour
+	if keep == 0 || rule > 0 && rule < keep {
+		return rule
+	}
+	return keep
+}
+
+// removal says what was removed because it had been kept long enough, for its audit row; "" where
+// no person would ask.
+func (p past) removal() string {
+	var parts []string
+	for _, c := range []struct {
+		n         int
+		one, many string
+	}{
+		{len(p.rings), "ring", "rings"}, {len(p.notes), "call's notes", "calls' notes"},
+		{len(p.recordings), "recording", "recordings"}, {len(p.devices), "device", "devices"},
+	} {
+		if c.n == 1 {
+			parts = append(parts, "1 "+c.one)
+		} else if c.n > 1 {
+			parts = append(parts, tenants.FormatCount(c.n)+" "+c.many)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// retireAuditsMost bounds the audit rows of one removal.
+const retireAuditsMost = 1000
+
+// retireAudits removes audit rows that were kept as long as the rules say, oldest first, once an
+// anchor of the last of them is signed. The newest row stays: the next one is chained to it.
+func (s *scope) retireAudits(ctx context.Context, now time.Time, rules tenants.Rules) (removed int, err error) {
+	keep := sooner(0, rules, tenants.DataAudits)
+	if keep == 0 || s.s.seal == nil {
+		return 0, nil
+	}
+	p, err := (Audits{s}).Period(ctx, time.Time{}, now.Add(-keep))
+	if err != nil {
+		return 0, err
+	}
+	last, err := s.lastSeq(ctx)
+	if err != nil {
+		return 0, err
+	}
+	upto := min(p.Upto, p.After+retireAuditsMost, last-1)
+	if upto <= p.After {
+		return 0, nil
+	}
+	if err := s.sign(ctx, upto, true); err != nil {
+		return 0, err
+	}
+	return int(upto - p.After), s.write(ctx, func(t *tx) error {
+		if _, err := t.exec("DELETE FROM audits WHERE tenant_id = ? AND seq <= ?", uuid(s.id), upto); err != nil {
+			return err
+		}
+		if _, err := t.exec("DELETE FROM audit_heads WHERE tenant_id = ? AND seq < ?", uuid(s.id), upto); err != nil {
+			return err
+		}
+		return t.audit(s, "retention.remove", "", tenants.FormatCount(upto-p.After)+" audit entries")
+	})
+}
+
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
-func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
+func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
-		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-RingsKept))), retireMost)
+		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
@@ -144,13 +214,16 @@ func (s *scope) past(ctx context.Context, now time.Time) (p past, err error) {
 	if err != nil {
 		return p, err
 	}
-	if keep > 0 {
+	if keep := sooner(keep, rules, tenants.DataNotes); keep > 0 {
 		before := uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - keep)))
 		rows, err = s.reads().query(ctx, "SELECT ring_id FROM notes WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
 			uuid(s.id), before, retireMost)
 		if p.notes, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 			return p, translate(err)
 		}
+	}
+	if keep := sooner(keep, rules, tenants.DataRecordings); keep > 0 {
+		before := uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - keep)))
 		rows, err = s.reads().query(ctx, "SELECT ring_id FROM recordings WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
 			uuid(s.id), before, retireRecordings)
 		if p.recordings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"sync"
+	"time"
 
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -97,5 +98,47 @@ func testAuditChainAtOnce(b *bench) {
 	b.must(err)
 	if verdict.Fault != nil || verdict.Rows < writers {
 		b.Errorf("verdict %+v %v", verdict, verdict.Fault)
+	}
+}
+
+// testRetireAudits: rows that were kept as long as the rules say go, behind a signed anchor, and
+// the rest of the chain is whole in the database and in an export.
+func testRetireAudits(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	for i := range 5 {
+		b.must(s.Audits().Add(ctx, "test.write", fmt.Sprint(i), ""))
+	}
+	tenant, err := s.Tenant(ctx)
+	b.must(err)
+	keep := time.Duration(tenant.Rules().Retention[tenants.DataAudits]) * 24 * time.Hour
+	if keep == 0 {
+		b.Fatal("the rules keep audit rows for ever")
+	}
+	b.clock.add(keep - time.Hour)
+	n, err := b.s.Jobs().Retire(ctx, b.clock.Now())
+	b.must(err)
+	equal(b, n, 0, "removed an hour too early")
+	b.must(s.Audits().Add(ctx, "test.write", "late", ""))
+	b.clock.add(2 * time.Hour)
+	n, err = b.s.Jobs().Retire(ctx, b.clock.Now())
+	b.must(err)
+	equal(b, n, 6, "removed")
+	list, _, err := s.Audits().List(ctx, store.AuditQuery{})
+	b.must(err)
+	if len(list) != 2 || list[0].Action != "retention.remove" || list[0].Detail != "6 audit entries" || list[1].Seq != 7 {
+		b.Errorf("what is left: %+v", list)
+	}
+	key, err := b.s.AuditKey(ctx)
+	b.must(err)
+	verdict, err := s.Audits().Verify(ctx, key, nil)
+	b.must(err)
+	if verdict.Fault != nil || verdict.First != 7 || verdict.Last != 8 {
+		b.Errorf("verdict %+v %v", verdict, verdict.Fault)
+	}
+	var out bytes.Buffer
+	b.must(s.Audits().Export(ctx, &out, store.AuditPeriod{}))
+	if part, err := tenants.VerifyAuditExport(&out, key.Public); err != nil || part.Fault != nil || part.First != 7 {
+		b.Errorf("the export: %+v %v", part, err)
 	}
 }
