@@ -72,7 +72,7 @@ const (
 	PeopleWrite      Permission = "people:write"
 	OwnersWrite      Permission = "owners:write"
 	AuditRead        Permission = "audit:read"
-	AuditReview      Permission = "audit:review"
+	AuditReview      Permission = "audit:write"
 	BillingRead      Permission = "billing:read"
 	BillingWrite     Permission = "billing:write"
 	SettingsRead     Permission = "settings:read"

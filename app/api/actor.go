@@ -59,11 +59,14 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 	hash := tenants.Secret(secret).Hash()
 	ip := web.IP(c)
 	t, key, err := a.keyOf(ctx, hash, needs, ip)
+	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: ip,
+		RequestID: web.RequestID(c)}
+	if tenants.KindOf(err) == tenants.Forbidden && key.ID != "" {
+		return caller{key: key}, a.refused(ctx, c, t, who, needs, err)
+	}
 	if err != nil {
 		return caller{key: key}, err
 	}
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(key.ID), Name: key.Name}, IP: ip,
-		RequestID: web.RequestID(c)}
 	return caller{
 		Caller: switchboard.Caller{Tenant: t, Test: key.Test, PerSecond: key.PerSecond, Only: key.Only, Who: who,
 			Emergency: key.May(tenants.RingsEmergency)},
@@ -75,6 +78,18 @@ func (a *API) caller(ctx context.Context, c *fiber.Ctx, needs tenants.Permission
 			MayRead: func(ctx context.Context) error { _, _, err := a.keyOf(ctx, hash, needs, ip); return err },
 		},
 	}, nil
+}
+
+// refused records what a key asked for and may not do, and returns why. A flood of attempts is not
+// recorded one by one.
+func (a *API) refused(ctx context.Context, c *fiber.Ctx, t tenants.Tenant, who store.Who, needs tenants.Permission, why error) error {
+	if web.MayWrite(c, web.Holder{Kind: web.KindKey, ID: who.ID, Tenant: string(t.ID)}) != nil {
+		return why
+	}
+	if err := a.Store.For(t.ID).By(who).Audits().Refused(ctx, "access.refuse", c.Method()+" "+c.Route().Path, string(needs)); err != nil {
+		return err
+	}
+	return why
 }
 
 // keyOf returns the key with this hash and its tenant, or why it may not do this now from ip.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -325,7 +326,7 @@ func (t *tenant) dump() string {
 		add(notes, err)
 	}
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 200})
-	add(audits, err)
+	add(slices.DeleteFunc(audits, func(a tenants.Audit) bool { return a.Action == "access.refuse" }), err) // that somebody was refused
 	return b.String()
 }
 

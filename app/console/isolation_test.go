@@ -442,9 +442,17 @@ func TestTenantIsolation(t *testing.T) {
 		}
 	}
 	rolesKeepTo(t, h, b, people)
-	if after := h.Dump(b.Id); after != before {
+	if after := withoutRefusals(h.Dump(b.Id)); after != before {
 		t.Errorf("a stranger, or a role that may not, changed something:\n%s", diff(before, after))
 	}
+}
+
+// withoutRefusals leaves out what records that somebody was refused.
+func withoutRefusals(dump string) string {
+	lines := slices.DeleteFunc(strings.SplitAfter(dump, "\n"), func(l string) bool {
+		return strings.Contains(l, "access.refuse") || strings.HasPrefix(l, "audit_repeats")
+	})
+	return strings.Join(lines, "")
 }
 
 // rolesKeepTo visits every address as every role: 403 exactly where the role lacks what the route

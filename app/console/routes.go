@@ -356,6 +356,11 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		if r.needs != "" && !v.Role.May(r.needs) {
 			v.Missing = r.needs
+			if web.MayWrite(c, v.Holder()) == nil { // a flood of attempts is not recorded one by one
+				if err := v.Scope.Audits().Refused(ctx, "access.refuse", r.method+" "+r.path, string(r.needs)); err != nil {
+					return err
+				}
+			}
 			return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), r.needs.Does())
 		}
 		if v.In.Provider && r.method != get && ofAccount(r.path) {
