@@ -193,7 +193,8 @@ func (s *scope) retireAudits(ctx context.Context, now time.Time, rules tenants.R
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
 func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
-		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)
+		uuid(s.id),
+		uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
