@@ -28,6 +28,7 @@ type property struct {
 	group      tenants.Group
 	schedule   tenants.Schedule
 	consent    tenants.Agreement
+	view       tenants.SavedView // one that its tenant shares
 }
 
 func (b *bench) property(s *store.Scope) property {
@@ -43,6 +44,11 @@ func (b *bench) property(s *store.Scope) property {
 	b.must(s.Consents().Add(ctx, p.consent))
 	p.group = b.newGroup("canary")
 	b.must(s.Groups().Add(ctx, p.group))
+	b.must(s.Devices().SetTags(ctx, p.device.ID, []string{"canary"}))
+	p.view = tenants.SavedView{ID: tenants.NewID[tenants.ViewID](b.clock.Now()), User: p.member.ID, List: "rings", Name: "canary",
+		Shared: true, CreatedAt: b.clock.Now()}
+	b.must(s.Lists().AddView(ctx, p.view))
+	b.must(s.Lists().SetColumns(ctx, p.member.ID, "rings", []string{"canary"}))
 	p.delivery = store.NewDelivery{Connection: p.connection.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingEnded,
 		At: b.clock.Now()}
 	t, err := s.Tenant(ctx)
@@ -143,6 +149,9 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
 	_, m["Rosters.Get"] = s.Rosters().Get(ctx, p.connection.ID)
+	_, m["Rings.ByPush"] = s.Rings().ByPush(ctx, p.ring.Attempts[0].Push.APNsID)
+	_, m["Lists.View"] = s.Lists().View(ctx, p.member.ID, p.view.ID)
+	m["Lists.RemoveView"] = s.Lists().RemoveView(ctx, p.view)
 	_, m["Groups.Get"] = s.Groups().Get(ctx, p.group.ID)
 	m["Groups.Set"] = s.Groups().Set(ctx, p.group)
 	m["Groups.Remove"] = s.Groups().Remove(ctx, p.group.ID)
@@ -181,6 +190,15 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Credentials.List", credentials, err)
 	agents, _, err := s.Agents().List(ctx, store.Page{})
 	put("Agents.List", agents, err)
+	known, err := s.Devices().Known(ctx, []tenants.FileDevice{{Device: p.device}})
+	put("Devices.Known", known, err)
+	tags, err := s.Devices().Tags(ctx, []tenants.DeviceID{p.device.ID})
+	put("Devices.Tags", tags, err)
+	allTags, err := s.Devices().AllTags(ctx)
+	put("Devices.AllTags", allTags, err)
+	kept, err := s.Lists().Kept(ctx, p.member.ID, p.view.List)
+	put("Lists.Kept", kept.Views, err)
+	put("Lists.Kept, the columns", []byte(kept.Columns), err)
 	groups, _, err := s.Groups().List(ctx, store.Page{})
 	put("Groups.List", groups, err)
 	allGroups, err := s.Groups().All(ctx)
@@ -304,6 +322,7 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "SetRules": "the scope itself", "Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
+	"Lists.AddView": "adds", "Lists.SetColumns": "adds",
 	"Groups.Add": "adds", "Schedules.Add": "adds", "Consents.Add": "adds",
 	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries",
 	"Deliveries.Settle": "testDeliveries", "Analytics.StepTimes": "testCounts looks at two tenants",
@@ -316,7 +335,7 @@ var apart = map[string]string{
 	"Audits.Since": "testAuditChain", "Audits.Sign": "testAuditChain", "Audits.Review": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Summary":       "checked below",
-	"Devices.Count": "checked below",
+	"Devices.Count": "checked below", "Devices.Room": "Count and Entitlement, which are checked below", "Devices.Import": "adds",
 	"Members.Count": "checked below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds",
 	"Recordings.SetRule": "the scope itself", "Recordings.Rule": "checked below",
 	"Subscription.ClaimCard": "adds; testCards looks at two tenants of one card",
@@ -347,7 +366,12 @@ func testIsolation(b *bench) {
 			b.Errorf("%s gives its owner nothing: the test proves nothing", name)
 		}
 	}
-	n, err := stranger.Devices().Count(ctx)
+	n, err := stranger.Devices().Tag(ctx, []tenants.DeviceID{p.device.ID}, "stolen", true)
+	b.must(err)
+	equal(b, n, 0, "another tenant's devices that got a tag")
+	b.must(stranger.Devices().SetTags(ctx, p.device.ID, []string{"stolen"})) // changes nothing: the comparison below
+	checked["Devices.Tag"], checked["Devices.SetTags"] = true, true
+	n, err = stranger.Devices().Count(ctx)
 	b.must(err)
 	equal(b, n, 0, "a stranger's devices")
 	n, err = stranger.Members().Count(ctx)
