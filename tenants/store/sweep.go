@@ -67,11 +67,13 @@ func (s Jobs) Due(ctx context.Context, now time.Time) (due []Work, err error) {
 func (s Jobs) Claim(ctx context.Context, w Work, now time.Time, lease time.Duration, limit int) (rings []*tenants.Ring, err error) {
 	where, args := w.condition(now)
 	until := micros(now.Add(lease))
-	args = append([]any{micros(now), until, until}, append(args, limit)...)
+	args = append(append(args, limit), micros(now), until, until)
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		rows, err := t.query(context.Background(), "UPDATE rings SET due_at = CASE WHEN expires_at > ? AND expires_at < ? THEN expires_at "+
-			"ELSE ? END WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM rings WHERE "+where+" ORDER BY due_at LIMIT ?"+
-			s.db.dialect.holdFree()+") RETURNING "+ringColumns, args...)
+		// PostgreSQL may run the SELECT of an IN several times, and holdFree then gives it other rows
+		// each time.
+		rows, err := t.query(context.Background(), "WITH due (tenant, ring) AS (SELECT tenant_id, id FROM rings WHERE "+where+
+			" ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") UPDATE rings SET due_at = CASE WHEN expires_at > ? AND expires_at < ? "+
+			"THEN expires_at ELSE ? END FROM due WHERE tenant_id = tenant AND id = ring RETURNING "+ringColumns, args...)
 		found, err := collect(rows, err, (*ringRow).fields)
 		rings = nouns(found, ringRow.noun)
 		return err

@@ -101,7 +101,7 @@ var acrossBy = map[string]string{
 	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE " +
 		"tell_at": "Jobs.DueAlerts: every tenant's people are written to",
 	"SELECT EXISTS (SELECT 1 FROM rings WHERE due_at":               "Jobs.Due: the sweep is for every tenant",
-	"UPDATE rings SET due_at = CASE WHEN expires_at":                "Jobs.Claim: the sweep is for every tenant",
+	"WITH due (tenant, ring) AS (SELECT tenant_id, id FROM rings":   "Jobs.Claim: the sweep is for every tenant",
 	"UPDATE rings SET due_at = expires_at WHERE due_at IS NOT NULL": "Jobs.AwaitExpiry, of named rings of several tenants",
 	"UPDATE rings SET version = version + 1, state":                 "Jobs.Expire, of named rings of several tenants",
 	"UPDATE attempts SET state = ? WHERE (tenant_id":                "Jobs.Expire, of named attempts of several tenants",
