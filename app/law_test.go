@@ -29,8 +29,8 @@ var level = map[string]int{
 	"app/health":      2, "app/agents": 2, "app/billing": 2, "app/page": 2,
 	"app/connections": 2, "app/docs": 2,
 	"tenants/store": 1, "app/push": 1, "app/notify": 1, "app/bus": 1, "app/outbound": 1, "app/web": 1, "views": 1, "app/sound": 1,
-	"app/oidc": 1,
-	"tenants":  0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
+	"app/oidc": 1, "app/factor": 1,
+	"tenants": 0, "tenants/seal": 0, "gateway": 0, "migrations": 0, "static": 0, "app/trace": 0, "app/agents/dialect": 0,
 	"app/g722": 0, "app/record": 0, "app/deploy": 0, "app/api/client": 0,
 }
 
@@ -74,6 +74,7 @@ var dependencies = []dependency{
 		"passwords are hashed where people sign in and where dev mode makes them"},
 	{"github.com/coreos/go-oidc/v3", []string{"app/oidc"}, "one package checks what providers say"},
 	{"golang.org/x/oauth2", []string{"app/oidc"}, "one package exchanges codes of providers"},
+	{"github.com/pquerna/otp", []string{"app/factor"}, "second proofs are checked in one package"},
 	{"golang.org/x/net/publicsuffix", []string{"app/page"}, "one mail domain has one trial"},
 	{"go.opentelemetry.io/", []string{"app/trace"}, "one package decides what leaves in a trace"},
 	{"google.golang.org/protobuf", []string{"app/trace"}, "the test collector reads OTLP"},

@@ -15,6 +15,7 @@ type User struct {
 	Theme      string // auto, light or dark
 	CreatedAt  time.Time
 	DisabledAt time.Time
+	TwoSteps   bool // has an authenticator app or a passkey
 	Unproven   bool // made by a link that the inviter saw: nobody proved that the address is this person's
 }
 

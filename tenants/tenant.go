@@ -21,6 +21,7 @@ type Tenant struct {
 	TimeZone     string        // IANA name
 	RingTTL      time.Duration // default time to live of a ring
 	DefaultAgent AgentID       // empty = the built-in agent
+	TwoSteps     bool          // everybody must have a second step at sign-in
 	CreatedAt    time.Time
 	Changes      *RuleChanges // what it changed of its industry's rules; nil = nothing
 

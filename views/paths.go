@@ -36,6 +36,11 @@ const (
 	PathInvoicesCSV   = "/billing/invoices.csv" // GET
 	PathSettings      = "/settings"             // GET, POST
 	PathAccount       = "/account"              // GET, POST name
+	PathTwoSteps      = "/settings/two-steps"   // POST two_steps=1|
+	PathSecond        = "/signin/second"        // GET ?next=, POST code, next
+	PathApp           = "/account/app"          // GET form, POST seed, code
+	PathAppRemove     = "/account/app/remove"   // GET asks, POST
+	PathRecovery      = "/account/recovery"     // GET asks, POST makes new codes
 	PathEmail         = "/account/email"        // POST email: mails a link to it
 	PathPassword      = "/account/password"     // POST current, password
 	PathSignInEnd     = "/account/sessions/end" // POST id=hash, or id=others

@@ -39,10 +39,13 @@ func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		p.Name.Value, p.Name.Error = e.name.Value, e.name.Error
 	}
 	var err error
+	if p.Steps, err = k.steps(ctx, v); err != nil {
+		return err
+	}
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at("Your account", "")); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at(accountTitle, "")); err != nil {
 		return err
 	}
 	return web.Page(c, views.Account(p), e.status)

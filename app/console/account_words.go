@@ -12,6 +12,17 @@ func resetMail(to, link string) notify.Mail {
 		"\n\nThe link works once, within 30 minutes. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
+func removalOfApp() views.Confirm {
+	return views.Confirm{ID: "app-remove", Title: "Remove your authenticator app?", Button: "Remove app", Action: views.PathAppRemove,
+		Back: views.PathAccount, Consequence: []string{"Without another second step, a password alone then opens your account.",
+			"You are signed out in all other browsers."}}
+}
+
+func newCodes() views.Confirm {
+	return views.Confirm{ID: "recovery", Title: "Make new recovery codes?", Button: "Make new codes", Action: views.PathRecovery,
+		Back: views.PathAccount, Consequence: []string{"Your older codes stop working immediately."}}
+}
+
 func newEmailMail(to, name, link string) notify.Mail {
 	return notify.Mail{To: to, Subject: "Confirm your new address for Carillon", Text: "Hello " + name + ",\n\n" +
 		"You want to sign in to Carillon with this email address. Open this link to confirm it:\n\n" + link +
@@ -57,6 +68,13 @@ const wrongSignIn = "The email or password is wrong. Try again, or choose “For
 
 // What pages and refusals say.
 const (
+	accountTitle         = "Your account"
+	appTitle             = "Set up an authenticator app"
+	appRemoveTitle       = "Remove your app"
+	recoveryTitle        = "Recovery codes"
+	ownStepFirst         = "Set up your own second step first: go to Your account, Two-step sign-in."
+	wrongCode            = "This code is wrong, too old, or was used already. Wait for the next one and try again."
+	wrongFirstCode       = "This is not the code that the app shows now. Check that the time of your phone is right, and try again."
 	confirmMeTitle       = "Confirm that it is you"
 	wrongName            = "The name does not match. Type it exactly as shown above."
 	wrongName80          = "1 to 80 characters, no control characters."

@@ -96,10 +96,7 @@ func (k peoplePages) join(ctx context.Context, c *fiber.Ctx) error {
 	if user.ID != m.User { // two links were taken up at once, and the other one made the account
 		return c.Redirect(views.PathSignIn, fiber.StatusSeeOther)
 	}
-	if err := k.Admit(ctx, c, *user, m.Tenant); err != nil {
-		return err
-	}
-	return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+	return k.letIn(ctx, c, *user, m.Tenant, views.PathOverview)
 }
 
 // guest is who takes the invitation up; nil when p says what is wrong with what they typed. A link

@@ -32,31 +32,45 @@ func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 }
 
 func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ConfirmMePage, status int) error {
-	var err error
+	seed, _, err := k.Store.Factors().Authenticator(ctx, v.User.ID)
+	if err != nil {
+		return err
+	}
+	p.Code = seed != ""
 	if p.Shell, err = k.shell(ctx, c, v, at(confirmMeTitle, "")); err != nil {
 		return err
 	}
 	return web.Page(c, views.ConfirmMe(p), status)
 }
 
-// prove checks the password and leads back.
+// prove checks the password, or a code, and leads back.
 func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
+	code := f.Text("code")
+	if err == nil && code != "" {
+		err = k.TryCode(c, v.User)
+	}
 	if err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return k.page(ctx, c, v, p, fiber.StatusTooManyRequests)
 		})
 	}
-	ok, err := k.Passwords.Match(ctx, true, f.Raw("password"), v.User.Password)
+	ok, fault := false, wrongPassword
+	if code != "" {
+		fault = wrongCode
+		ok, err = k.codeOf(ctx, c, v.User, code)
+	} else {
+		ok, err = k.Passwords.Match(ctx, true, f.Raw("password"), v.User.Password)
+	}
 	if err != nil {
 		return err
 	}
 	if !ok {
 		k.Failed(c, v.User.ID, v.User.Email)
-		p.Error = wrongPassword
+		p.Error = fault
 		return k.page(ctx, c, v, p, fiber.StatusUnprocessableEntity)
 	}
 	try.Worked()

@@ -19,6 +19,7 @@ type route struct {
 	method, path string
 	needs        tenants.Permission // what the role must have; empty = anyone who is signed in
 	stepUp       bool               // asks for a proof of who they are where the last one is older than page.ProofTime
+	own          bool               // of the person's own account: stays open while a second step must be set up
 	out          bool               // a way out: stays open when the tenant is suspended
 	part         bool               // no page: a stranger is refused, not sent to sign in
 	file         bool               // a download about one thing, no page
@@ -88,6 +89,7 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathChecklist, needs: mayRing, member: signIn.hideChecklist},
 		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
 	}
+	all = append(all, k.secondRoutes()...)
 	for _, some := range [][]route{k.listRoutes(), k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
 		k.billingRoutes(),
 		k.devRoutes()} {
@@ -236,15 +238,15 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.KeyRevokePath(":id"), sample: "key-revoke", needs: mayKeys, stepUp: true,
 			member: k.confirmed(keys.revocation)},
 		{method: post, path: views.KeyRevokePath(":id"), needs: mayKeys, stepUp: true, member: k.confirmed(keys.revocation)},
-		{method: get, path: views.PathAccount, sample: "account", member: account.account},
-		{method: post, path: views.PathAccount, member: account.setName},
-		{method: post, path: views.PathEmail, stepUp: true, member: account.changeEmail},
-		{method: post, path: views.PathPassword, member: account.setPassword},
-		{method: post, path: views.PathSignInEnd, member: account.endSignIn},
+		{method: get, path: views.PathAccount, sample: "account", own: true, member: account.account},
+		{method: post, path: views.PathAccount, own: true, member: account.setName},
+		{method: post, path: views.PathEmail, stepUp: true, own: true, member: account.changeEmail},
+		{method: post, path: views.PathPassword, own: true, member: account.setPassword},
+		{method: post, path: views.PathSignInEnd, own: true, member: account.endSignIn},
 		{method: get, path: views.EmailChangePath(":token"), sample: "email-change", public: account.newEmail},
 		{method: post, path: views.EmailChangePath(":token"), public: account.takeEmail},
-		{method: get, path: views.PathConfirmMe, sample: "confirm-me", member: proofs.ask},
-		{method: post, path: views.PathConfirmMe, member: proofs.prove},
+		{method: get, path: views.PathConfirmMe, sample: "confirm-me", own: true, member: proofs.ask},
+		{method: post, path: views.PathConfirmMe, own: true, member: proofs.prove},
 		{method: get, path: views.PathPeople, needs: seePeople, sample: "people", member: people.people},
 		{method: get, path: views.PathPeopleCSV, needs: seePeople, member: people.peopleCSV},
 		{method: get, path: views.PathPersonAdd, sample: "person-add", needs: mayPeople, stepUp: true, member: people.personForm},
@@ -365,6 +367,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		}
 		if v.In.Provider && r.method != get && ofAccount(r.path) {
 			return tenants.Refuse(tenants.Forbidden, "through_provider", throughProvider)
+		}
+		if v.Tenant.TwoSteps && !v.User.TwoSteps && !r.own && !r.out && !r.part && !v.In.Provider {
+			return c.Redirect(views.PathApp, fiber.StatusSeeOther)
 		}
 		if r.stepUp && !v.Proved(k.Now()) {
 			if v.In.Provider {

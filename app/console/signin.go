@@ -77,10 +77,7 @@ func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = memberOfNone
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
-	if err := k.Admit(ctx, c, *user, first); err != nil {
-		return err
-	}
-	return c.Redirect(orOverview(p.Next), fiber.StatusSeeOther)
+	return k.letIn(ctx, c, *user, first, orOverview(p.Next))
 }
 
 // who is the person with this address and password; nil when there is none, which is noted as a

@@ -34,7 +34,9 @@ var (
 	networkRate = tenants.Rate{Of: "network", Every: 3 * time.Second, Burst: 60,
 		Says: "Too many attempts came from your network. Wait a moment, or use a browser in which you signed in before."}
 	widerRate = tenants.Rate{Of: "network", Every: 1500 * time.Millisecond, Burst: 120, Says: networkRate.Says}
-	allRate   = tenants.Rate{Of: "all", Every: 100 * time.Millisecond, Burst: 200,
+	codeRate  = tenants.Rate{Of: "code", Every: time.Minute, Burst: 10,
+		Says: "Too many wrong codes. Wait a minute and try again."}
+	allRate = tenants.Rate{Of: "all", Every: 100 * time.Millisecond, Burst: 200,
 		Says: "Too many attempts reach this server. Wait a moment, or use a browser in which you signed in before."}
 )
 
@@ -71,6 +73,17 @@ func (m *Common) Try(c *fiber.Ctx, email string) (Try, error) {
 // TryAs is Try for somebody who is signed in.
 func (m *Common) TryAs(v *Visitor) (Try, error) {
 	return Try{Known: true, limits: &m.tries.limits}, m.admitTry(knownRate.For(string(v.User.ID)))
+}
+
+// TryCode begins an attempt at a person's second step, or refuses with how long to wait. Six digits
+// are few: with three of a million right at any moment, an account's rate leaves a guesser who has
+// the password one chance in two hundred a day. A browser that signed in before has its own rate.
+func (m *Common) TryCode(c *fiber.Ctx, u tenants.User) error {
+	ip := web.IP(c)
+	if nonce, ok := m.knownBrowser(c, u.Email); ok {
+		return m.admitTry(codeRate.For(string(u.ID)+" "+nonce), networkRate.For(web.Network(ip)))
+	}
+	return m.admitTry(append(web.NetworkRates(ip, networkRate, widerRate), codeRate.For(string(u.ID)), allRate)...)
 }
 
 func (m *Common) admitTry(rates ...tenants.Rate) error {

@@ -70,7 +70,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	if v.Own = v.Role; in.Preview != "" && v.Own.Covers(in.Preview) {
 		v.Role = in.Preview
 	}
-	v.Who = whoOf(c, user)
+	v.Who = WhoOf(c, user)
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = v.Tenant.Zone()
 	HeldBy(c, v.Holder())
@@ -80,8 +80,8 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	return v, nil
 }
 
-// whoOf is a person as the actor of what a request changes.
-func whoOf(c *fiber.Ctx, u tenants.User) store.Who {
+// WhoOf is a person as the actor of what a request changes.
+func WhoOf(c *fiber.Ctx, u tenants.User) store.Who {
 	actor := tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}
 	return store.Who{Actor: actor, IP: web.IP(c), RequestID: web.RequestID(c)}
 }
@@ -173,7 +173,7 @@ func (m *Common) AdmitThrough(ctx context.Context, c *fiber.Ctx, u tenants.User,
 	if err := m.enter(ctx, c, u, t, proved, m.Now().Add(SignInTime), true); err != nil {
 		return err
 	}
-	return m.Store.For(t).By(whoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "provider")
+	return m.Store.For(t).By(WhoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "provider")
 }
 
 func (m *Common) enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved, until time.Time,
@@ -234,5 +234,5 @@ func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 	if err := m.know(c, u.Email); err != nil {
 		return err
 	}
-	return m.Store.For(t).By(whoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
+	return m.Store.For(t).By(WhoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
 }

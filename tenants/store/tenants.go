@@ -16,6 +16,7 @@ type tenantRow struct {
 	TimeZone     string
 	RingTTL      int64
 	DefaultAgent uuid
+	TwoSteps     bool
 	Created      int64 `gorm:"column:created_at"`
 	Rules        string
 }
@@ -26,15 +27,17 @@ func (tenantRow) TableName() string { return "tenants" }
 func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 	return c.industries.Of(tenants.Tenant{
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
-		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), CreatedAt: moment(r.Created),
-		Changes: tenants.ParseRuleChanges(r.Rules),
+		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), TwoSteps: r.TwoSteps,
+		CreatedAt: moment(r.Created),
+		Changes:   tenants.ParseRuleChanges(r.Rules),
 	})
 }
 
 func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
-		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), Created: micros(t.CreatedAt), Rules: t.Changes.Text(),
+		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
+		Created: micros(t.CreatedAt), Rules: t.Changes.Text(),
 	}
 }
 

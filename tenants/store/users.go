@@ -16,6 +16,7 @@ type userRow struct {
 	Created    int64 `gorm:"column:created_at"`
 	DisabledAt int64
 	Unproven   bool
+	TwoSteps   bool
 }
 
 func (userRow) TableName() string { return "users" }
@@ -23,14 +24,14 @@ func (userRow) TableName() string { return "users" }
 func rowOfUser(u tenants.User) userRow {
 	return userRow{
 		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
-		DisabledAt: micros(u.DisabledAt), Unproven: u.Unproven,
+		DisabledAt: micros(u.DisabledAt), Unproven: u.Unproven, TwoSteps: u.TwoSteps,
 	}
 }
 
 func (r userRow) noun() tenants.User {
 	return tenants.User{
 		ID: tenants.UserID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Theme: r.Theme, CreatedAt: moment(r.Created),
-		DisabledAt: moment(r.DisabledAt), Unproven: r.Unproven,
+		DisabledAt: moment(r.DisabledAt), Unproven: r.Unproven, TwoSteps: r.TwoSteps,
 	}
 }
 
