@@ -116,7 +116,7 @@ func (t *tenantPlanCmd) give(ctx context.Context, s *store.Store, plans tenants.
 	if err != nil {
 		return "", err
 	}
-	scope := s.For(who.ID).By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "command line"}})
+	scope := s.For(who.ID).By(commandLine)
 	old, err := scope.Subscription().Get(ctx)
 	if err != nil && tenants.KindOf(err) != tenants.Unknown {
 		return "", err

@@ -128,7 +128,7 @@ func (t *tenantCreateCmd) check(o store.NewTenant) (wrong []error) {
 
 // newTenant is what the flags ask for, still without secrets.
 func (t *tenantCreateCmd) newTenant(in *tenants.Industries, now time.Time) store.NewTenant {
-	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "command line"}}
+	who := commandLine
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
 	tenant := in.Of(tenants.Tenant{

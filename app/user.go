@@ -15,7 +15,7 @@ import (
 
 // userCmd manages people who sign in to the console.
 type userCmd struct {
-	Reset   userResetCmd   `cmd:"" help:"Print a link that sets a new password, once."`
+	Reset   userResetCmd   `cmd:"" help:"Print a link that sets a new password, once, and remove second steps."`
 	Disable userDisableCmd `cmd:"" help:"Sign a person out everywhere and refuse further sign-ins."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled person sign in again."`
 }
@@ -44,6 +44,9 @@ func (p *person) with(ctx context.Context, c terminal, do func(*store.Store, ten
 	})
 }
 
+// commandLine is who the audit log names for what a verb changes.
+var commandLine = store.Who{Actor: tenants.Actor{Kind: tenants.ActorSystem, Name: "command line"}}
+
 type userResetCmd struct {
 	person
 	PublicURL string `help:"The https:// address that people use." default:"http://127.0.0.1:8080" env:"CARILLON_PUBLIC_URL"`
@@ -55,6 +58,8 @@ func (r *userResetCmd) Help() string {
 	return "Where the server sends mail, people reset their password themselves: “Forgot password?” on the sign-in page. This is for " +
 		"servers without mail, and for a person whose mail is lost. Make sure that you speak with this person. The link also proves " +
 		"the address: it ends every sign-in of the account.\n\n" +
+		"It also helps a person whose phone is lost: it removes their second steps (authenticator app, passkeys and recovery codes) " +
+		"at once and signs them out. They set up new ones on their account page.\n\n" +
 		"carillon user reset --email ada@example.com"
 }
 
@@ -73,11 +78,19 @@ func (r *userResetCmd) Run(ctx context.Context, c terminal) error {
 		if err != nil {
 			return err
 		}
+		if u.TwoSteps {
+			if err := s.Factors().Clear(ctx, commandLine, u.ID); err != nil {
+				return err
+			}
+		}
 		link := strings.TrimSuffix(r.PublicURL, "/") + views.ResetPath(string(token))
 		if r.JSON {
 			return json.NewEncoder(c.out).Encode(map[string]string{"email": u.Email, "link": link})
 		}
 		fmt.Fprintf(c.out, "Link  %s\n      give it to %s; it works once, for 24 hours\n", link, u.Name)
+		if u.TwoSteps {
+			fmt.Fprintln(c.out, "      their second steps are removed, and they are signed out")
+		}
 		return nil
 	})
 }
