@@ -144,7 +144,8 @@ func (k Key) Check() error {
 }
 
 // ParseNetworks reads addresses and CIDRs, as in 203.0.113.7 and 2001:db8::/32, separated by
-// blanks, commas or lines. The host part of a CIDR counts for nothing. wrong is the first that is neither.
+// blanks, commas or lines. The host part of a CIDR counts for nothing. wrong is the first that is
+// neither.
 func ParseNetworks(s string) (networks []netip.Prefix, wrong string) {
 	split := func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) }
 	for _, one := range strings.FieldsFunc(s, split) {

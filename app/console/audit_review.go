@@ -57,7 +57,7 @@ func (k auditPages) reviewPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		Shell: s, MaySign: v.Role.May(tenants.AuditReview), New: fresh.Entries > 0, Upto: strconv.FormatInt(fresh.Last, 10),
 		Fresh: freshRows(fresh), Chain: chainRows(fresh, key), Due: k.dueReview(v, signed),
 		Note: views.Field{Name: "note", Label: "What you found", Value: note, Max: reviewNoteMost, Error: w.Fields["note"],
-			Help: "It becomes an entry of the audit log, with your name."},
+			Help: reviewNoteHelp},
 		From:    views.Field{Name: "from", Label: "From", Type: "date", Value: today.AddDate(0, -1, 0).Format(time.DateOnly)},
 		To:      views.Field{Name: "to", Label: "To", Type: "date", Value: today.Format(time.DateOnly)},
 		Command: "carillon audit verify --file rows.jsonl --key " + base64.StdEncoding.EncodeToString(key.Public),
@@ -104,14 +104,14 @@ func (k auditPages) evidence(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	from, err1 := time.ParseInLocation(time.DateOnly, f.Text("from"), v.Zone)
 	to, err2 := time.ParseInLocation(time.DateOnly, f.Text("to"), v.Zone)
 	if err1 != nil || err2 != nil || to.Before(from) {
-		return tenants.Refuse(tenants.Invalid, "invalid", "Give two days, the first one not after the second, as in 2026-11-24.")
+		return tenants.Refuse(tenants.Invalid, "invalid", wrongEvidenceDays)
 	}
 	p, err := v.Scope.Audits().Period(ctx, from, to.AddDate(0, 0, 1))
 	if err != nil {
 		return err
 	}
 	if p.Upto <= p.After {
-		return tenants.Refuse(tenants.Unknown, "no_entries", "There are no entries in these days. Choose others.")
+		return tenants.Refuse(tenants.Unknown, "no_entries", noEvidence)
 	}
 	rows := strconv.FormatInt(p.After+1, 10) + "-" + strconv.FormatInt(p.Upto, 10)
 	if err := v.Scope.Audits().Add(ctx, "audit.evidence", rows, ""); err != nil {

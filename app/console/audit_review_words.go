@@ -89,3 +89,11 @@ func verdictWords(d tenants.AuditVerdict) string {
 	}
 	return views.Count(int(d.Rows)) + " entries are whole; signed up to entry " + views.Count(int(d.SignedTo)) + "."
 }
+
+// What pages and refusals say.
+const (
+	reviewNoteHelp    = "It becomes an entry of the audit log, with your name."
+	wrongEvidenceDays = "Give two days, the first one not after the second, as in 2026-11-24."
+	noEvidence        = "There are no entries in these days. Choose others."
+	verifierBusy      = "Many organisations verify their audit logs now. Try again in a minute."
+)

@@ -42,7 +42,7 @@ func (q *verifier) add(t tenants.TenantID, s *store.Scope) (*verification, error
 		return j, nil
 	}
 	if len(q.jobs) >= verifyMost {
-		return nil, tenants.Refuse(tenants.Unavailable, "busy", "Many organisations verify their audit logs now. Try again in a minute.")
+		return nil, tenants.Refuse(tenants.Unavailable, "busy", verifierBusy)
 	}
 	j := &verification{tenant: t, scope: s, ended: make(chan struct{})}
 	if q.jobs == nil {

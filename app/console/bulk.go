@@ -99,7 +99,7 @@ func (k devicePages) ringAll(ctx context.Context, v *page.Visitor, all []tenants
 	for i, d := range all {
 		_, _, err := k.Board.Place(ctx, callerOf(v), tenants.Request{To: tenants.To{Device: d.ID}}, store.Idempotency{})
 		if w, ok := page.WrongOf(err); ok {
-			return tenants.Refuse(tenants.Unprocessable, "invalid", "%d of %d phones ring. %s was refused: %s", i, len(all), deviceName(d), w.Msg)
+			return tenants.Refuse(tenants.Unprocessable, "invalid", someRing, i, len(all), deviceName(d), w.Msg)
 		}
 		if err != nil {
 			return err
@@ -114,11 +114,7 @@ func (k devicePages) tagging(c *fiber.Ctx, v *page.Visitor, q confirmation, all 
 	if !tenants.ValidTag(tag) {
 		return q, tenants.Refuse(tenants.Unprocessable, "invalid", noTag)
 	}
-	phones := views.Plural(len(all), "device", "devices")
-	title, button := "Give "+phones+" the tag “"+tag+"”?", "Add tag"
-	if !on {
-		title, button = "Take the tag “"+tag+"” from "+phones+"?", "Remove tag"
-	}
+	title, button := taggingWords(len(all), tag, on)
 	q.said, q.ask = page.FlashTagged, bulkAsk(c, title, button, views.PathDevices, namesOfDevices(all), tagsOnly)
 	q.do = func(ctx context.Context) error {
 		ids := mapped(all, func(d tenants.Device) tenants.DeviceID { return d.ID })
@@ -167,11 +163,7 @@ func (k ringPages) bulk(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (con
 		return confirmation{}, tenants.NoSuch("ring")
 	}
 	rings := views.Plural(len(going), "ring", "rings")
-	says := []string{views.Plural(len(going)-calls, "phone call stops ringing.", "phone calls stop ringing."),
-		views.Plural(calls, "call in progress is hung up.", "calls in progress are hung up.")}
-	if over := known - len(going); over > 0 {
-		says = append(says, views.Plural(over, "ring is over already and stays as it is.", "rings are over already and stay as they are."))
-	}
+	says := stoppedWords(len(going)-calls, calls, known-len(going))
 	return confirmation{
 		ask:   bulkAsk(c, "Stop "+rings+"?", "Stop "+rings, views.PathRings, says...),
 		title: "Rings", nav: views.NavRings, up: up("Rings", views.PathRings), said: page.FlashCancelled, next: views.PathRings,

@@ -74,7 +74,7 @@ func (k devicePages) devices(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	devices, table, err := list.Page(ctx, q,
 		views.Filter{Name: "health", Label: "Health", Choices: q.Chosen("health", page.Choice("", "Any health"),
-			page.Choice("ready", "Active"), page.Choice("silent", "Silent for 7 days"), page.Choice("gone", "App was removed"))},
+			page.Choice("ready", "Active"), page.Choice("silent", healthSilent), page.Choice("gone", "App was removed"))},
 		views.Filter{Name: "app", Label: "App", Choices: q.Chosen("app", apps...)},
 		views.Filter{Name: "tag", Label: "Tag", Choices: q.Chosen("tag", tags...)})
 	if err != nil {

@@ -59,7 +59,7 @@ func (k devicePages) importNow(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if w, ok := page.WrongOf(err); ok {
 		p := views.ImportPage{Error: w.Msg}
 		if added > 0 {
-			p.Error += " " + views.Plural(added, "device was imported before.", "devices were imported before.")
+			p.Error += " " + importedBefore(added)
 		}
 		return k.importPage(ctx, c, v, p, w.Status)
 	}

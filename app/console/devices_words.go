@@ -69,9 +69,15 @@ func personField(value string, w page.Wrong) views.Field {
 
 // What pages and refusals say.
 const (
+	healthSilent   = "Silent for 7 days"
 	deviceStops    = "The phone stops ringing immediately. To use it again, pair it again."
 	ringsStay      = "Past rings stay in the list."
 	noOtherPhone   = " has no other phone that can ring."
 	personRule     = "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'."
 	noVirtualPhone = "This organisation has no virtual phone. Those of the examples and of new trials have one."
 )
+
+// importedBefore says how many devices of a file were imported before the one that was refused.
+func importedBefore(n int) string {
+	return views.Plural(n, "device was imported before.", "devices were imported before.")
+}

@@ -17,13 +17,6 @@ import (
 // groupPages serve groups of persons, schedules and consents.
 type groupPages struct{ *Console }
 
-var groupWords = page.Words{
-	Name: "Groups", Path: views.PathGroups, CSV: views.PathGroupsCSV, File: "groups", Search: "Name", One: "group", Many: "groups",
-	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several persons, at once or one after the other."},
-	Add:   views.Button{Text: "Add group", Href: views.PathGroupAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
-}
-
 func (k groupPages) list(v *page.Visitor) page.List[tenants.Group] {
 	groups := v.Scope.Groups()
 	return page.List[tenants.Group]{
@@ -100,8 +93,8 @@ func (k groupPages) groupPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		What: "change groups", Error: w.Unseen("name", "way", "step_s", "members", "escalate")}
 	p.Fields = []views.Field{
 		{Name: "name", Label: "Name", Value: page.Shown(g.Name, 80), Max: 80, Error: w.Fields["name"], Placeholder: "Night line"},
-		{Name: "step_s", Label: "Seconds for each step", Type: "number", Value: strconv.Itoa(g.StepSeconds), Error: w.Fields["step_s"],
-			Help: "5 to 60. All steps together last at most 300 seconds."},
+		{Name: "step_s", Label: stepLabel, Type: "number", Value: strconv.Itoa(g.StepSeconds), Error: w.Fields["step_s"],
+			Help: stepHelp},
 	}
 	way, next := views.Pick{Name: "way", Label: "Who rings", Error: w.Fields["way"]}, views.Pick{Name: "escalate",
 		Label: "If nobody answers", Error: w.Fields["escalate"]}
@@ -141,10 +134,10 @@ func (k groupPages) whoRings(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	text := web.Query(c, "at")
 	when, err := time.ParseInLocation(layout, text, v.Zone)
 	field := views.Field{Name: "at", Label: "Moment", Type: "datetime-local", Value: when.Format(layout), Prefix: "who-", Optional: true,
-		Help: "In " + v.Zone.String() + ". Empty is now."}
+		Help: momentHelp(v.Zone)}
 	if err != nil || when.Year() < 2000 || when.Year() > 2200 {
 		if when, field.Value = now, ""; text != "" {
-			field.Error = "Choose a date and a time, such as 2026-12-24 22:00."
+			field.Error = wrongMoment
 		}
 	}
 	_, steps, err := k.Board.WouldRing(ctx, callerOf(v), id, when)
@@ -210,8 +203,7 @@ func (k groupPages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	return confirmation{
 		ask: views.Confirm{ID: "remove-group", Title: "Remove " + g.Name + "?", TypeName: g.Name, Button: "Remove group",
 			Action: views.GroupRemovePath(string(g.ID)), Back: views.GroupPath(string(g.ID)),
-			Consequence: []string{"Rings to this group are refused.", "Rings to it that are under way go on.",
-				"Groups that ring it when nobody answers end their rings instead."}},
+			Consequence: groupGoes},
 		title: "Remove a group", nav: views.NavGroups, up: up("Groups", views.PathGroups),
 		do:   func(ctx context.Context) error { return v.Scope.Groups().Remove(ctx, g.ID) },
 		said: page.FlashRemoved, next: views.PathGroups,

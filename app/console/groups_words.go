@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"carillon/app/page"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -15,7 +16,23 @@ import (
 const (
 	groupsLead  = "A group rings several persons: all at once, one after the other, or in turn. Programs ring it by its id."
 	membersHelp = "One person a line, by your own reference. Behind a comma the name of a schedule, for a person who is on duty by it."
+	stepLabel   = "Seconds for each step"
+	stepHelp    = "5 to 60. All steps together last at most 300 seconds."
+	wrongMoment = "Choose a date and a time, such as 2026-12-24 22:00."
 )
+
+var groupWords = page.Words{
+	Name: "Groups", Path: views.PathGroups, CSV: views.PathGroupsCSV, File: "groups", Search: "Name", One: "group", Many: "groups",
+	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several persons, at once or one after the other."},
+	Add:   views.Button{Text: "Add group", Href: views.PathGroupAdd, Icon: views.IconPlus, Kind: views.Primary},
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+}
+
+// groupGoes is what happens when a group is removed.
+var groupGoes = []string{"Rings to this group are refused.", "Rings to it that are under way go on.",
+	"Groups that ring it when nobody answers end their rings instead."}
+
+func momentHelp(zone *time.Location) string { return "In " + zone.String() + ". Empty is now." }
 
 func sortedGroups(all map[tenants.GroupID]tenants.Group) []tenants.Group {
 	return slices.SortedFunc(maps.Values(all), func(a, b tenants.Group) int { return cmp.Compare(a.Name, b.Name) })

@@ -74,7 +74,7 @@ func (k keyPages) keyNotice(ctx context.Context, v *page.Visitor, key tenants.Ke
 	switch {
 	case key.ReplacedBy != "" && !ended:
 		n = views.Callout{Tone: views.ToneWarn, Title: replacedTitle,
-			Cause: "Both keys work until " + v.At(key.ExpiresAt).Text + ".", Cure: replacedCure}
+			Cause: bothWork(v.At(key.ExpiresAt).Text), Cure: replacedCure}
 	case key.ReplacedBy != "":
 		n = views.Callout{Tone: views.ToneInfo, Title: replacedEndedTitle}
 	case ended:
@@ -83,7 +83,7 @@ func (k keyPages) keyNotice(ctx context.Context, v *page.Visitor, key tenants.Ke
 		return nil, nil
 	}
 	if key.ReplacedBy != "" {
-		n.Action = views.Button{Text: "Open the new key", Href: views.KeyPath(string(key.ReplacedBy)), Kind: views.Quiet}
+		n.Action = views.Button{Text: openNewKey, Href: views.KeyPath(string(key.ReplacedBy)), Kind: views.Quiet}
 	}
 	return &n, nil
 }
@@ -92,7 +92,7 @@ func (k keyPages) keyNotice(ctx context.Context, v *page.Visitor, key tenants.Ke
 func (k keyPages) keyFacts(ctx context.Context, v *page.Visitor, key tenants.Key) ([]views.Row, error) {
 	kind := "Live"
 	if key.Test {
-		kind = "Test: sandbox phones only, free"
+		kind = testKind
 	}
 	rows := []views.Row{{Name: "Key", Text: keyShown(key), Mono: true}, {Name: "Kind", Text: kind},
 		{Name: "Permissions", Text: strings.Join(mapped(key.Permissions, scopeWord), ", ")},
@@ -224,12 +224,12 @@ func (k keyPages) askRotate(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 
 func (k keyPages) rotatePage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, key tenants.Key, wrong string, status int) error {
 	p := views.KeyRotatePage{ID: string(key.ID), Name: key.Name, Used: usedNever,
-		Overlap: views.Pick{Name: "overlap", Label: "The old key works for", Error: wrong, Help: overlapHelp}}
+		Overlap: views.Pick{Name: "overlap", Label: overlapLabel, Error: wrong, Help: overlapHelp}}
 	for _, o := range overlaps {
 		p.Overlap.Choices = append(p.Overlap.Choices, views.Choice{Value: o.value, Text: o.text, Selected: o.value == "1h"})
 	}
 	if !key.LastUsedAt.IsZero() {
-		p.Used = "The old key was last used on " + v.At(key.LastUsedAt).Text + "."
+		p.Used = usedLast(v.At(key.LastUsedAt).Text)
 	}
 	var err error
 	p.Shell, err = k.shell(ctx, c, v, at("Rotate "+key.Name, views.NavKeys, up("API keys", views.PathKeys),
@@ -253,7 +253,7 @@ func (k keyPages) rotate(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 		}
 	}
 	if !known {
-		return k.rotatePage(ctx, c, v, key, "Choose how long the old key works.", fiber.StatusUnprocessableEntity)
+		return k.rotatePage(ctx, c, v, key, noOverlap, fiber.StatusUnprocessableEntity)
 	}
 	for _, p := range key.Permissions { // the new secret is the person's
 		if !v.Role.May(p) {

@@ -78,5 +78,13 @@ const (
 	removedDevice      = "a device that was removed"
 	rotateBeyond       = "Your role cannot give the permission %s, which this key has. Ask an owner or an administrator to rotate it."
 	usedNever          = "The old key has not been used yet."
+	overlapLabel       = "The old key works for"
 	overlapHelp        = "Until then both keys work."
+	noOverlap          = "Choose how long the old key works."
+	openNewKey         = "Open the new key"
+	testKind           = "Test: sandbox phones only, free"
 )
+
+func bothWork(until string) string { return "Both keys work until " + until + "." }
+
+func usedLast(at string) string { return "The old key was last used on " + at + "." }

@@ -111,7 +111,7 @@ func (k listPages) removal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 		says = []string{sharedViewGoes}
 	}
 	return confirmation{
-		ask: views.Confirm{ID: "remove-view", Title: "Remove the view “" + view.Name + "”?", Button: "Remove view",
+		ask: views.Confirm{ID: "remove-view", Title: removeViewTitle(view.Name), Button: "Remove view",
 			Consequence: append(says, viewsHoldNothing), Action: views.ViewRemovePath(string(view.ID)), Back: of.Path},
 		title: "Remove a view", up: up(of.Name, of.Path), said: page.FlashRemoved, next: of.Path,
 		do: func(ctx context.Context) error { return v.Scope.Lists().RemoveView(ctx, view) },

@@ -24,6 +24,7 @@ const (
 	largeDeviceFile = "The file has more than %s devices or 5 MB, which is the most at once. " +
 		"Split it and import the parts one after the other."
 	noTag           = "Type a tag of 1 to 40 characters, without commas and semicolons. Go back and try again."
+	someRing        = "%d of %d phones ring. %s was refused: %s"
 	tagsOnly        = "Tags only sort your list. They do not change how phones ring."
 	keysStayRevoked = "A revoked key cannot be restored."
 	alertsReopen    = "If the cause of one remains, it opens again."
@@ -54,3 +55,23 @@ func bulkOne(v *page.Visitor, needs tenants.Permission, action, do, text string,
 func usedKeys(n int) string {
 	return views.Plural(n, "key was used before: its program will be refused.", "keys were used before: their programs will be refused.")
 }
+
+func taggingWords(devices int, tag string, on bool) (title, button string) {
+	if on {
+		return "Give " + views.Plural(devices, "device", "devices") + " the tag “" + tag + "”?", "Add tag"
+	}
+	return "Take the tag “" + tag + "” from " + views.Plural(devices, "device", "devices") + "?", "Remove tag"
+}
+
+// stoppedWords say what stopping several rings does: to those that ring, to calls, and to those
+// that are over.
+func stoppedWords(ringing, calls, over int) []string {
+	says := []string{views.Plural(ringing, "phone call stops ringing.", "phone calls stop ringing."),
+		views.Plural(calls, "call in progress is hung up.", "calls in progress are hung up.")}
+	if over > 0 {
+		says = append(says, views.Plural(over, "ring is over already and stays as it is.", "rings are over already and stay as they are."))
+	}
+	return says
+}
+
+func removeViewTitle(view string) string { return "Remove the view “" + view + "”?" }

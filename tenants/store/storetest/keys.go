@@ -80,7 +80,8 @@ func testKeyRequests(b *bench) {
 	var all []tenants.KeyRequest
 	for i := range tenants.KeyRequestsKept + 30 {
 		all = append(all, tenants.KeyRequest{Tenant: tenant.ID, Key: k.ID, At: b.clock.add(time.Millisecond),
-			RequestID: fmt.Sprintf("r%d", i), Method: "POST", Route: "/v1/rings", Status: 201, IP: "192.0.2.1", Client: "bot/1", Took: 3 * time.Millisecond})
+			RequestID: fmt.Sprintf("r%d", i), Method: "POST", Route: "/v1/rings", Status: 201, IP: "192.0.2.1", Client: "bot/1",
+			Took: 3 * time.Millisecond})
 	}
 	all = append(all, tenants.KeyRequest{Tenant: tenant.ID, Key: tenants.NewID[tenants.KeyID](b.clock.Now()), At: b.clock.Now()})
 	b.must(b.s.Jobs().KeepKeyRequests(ctx, all))
