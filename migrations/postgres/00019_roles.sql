@@ -17,10 +17,11 @@ CREATE TABLE oidc_providers (
 
 -- The e-mail domains whose people a provider may sign in. One tenant has a domain.
 CREATE TABLE oidc_domains (
-	domain    TEXT NOT NULL PRIMARY KEY,
-	tenant_id UUID NOT NULL REFERENCES oidc_providers (tenant_id) ON DELETE CASCADE
+	tenant_id UUID NOT NULL REFERENCES oidc_providers (tenant_id) ON DELETE CASCADE,
+	domain    TEXT NOT NULL,
+	PRIMARY KEY (tenant_id, domain)
 );
-CREATE INDEX oidc_domains_tenant ON oidc_domains (tenant_id);
+CREATE UNIQUE INDEX oidc_domains_domain ON oidc_domains (domain);
 
 -- Who a provider's subjects are here.
 CREATE TABLE oidc_subjects (
