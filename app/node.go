@@ -147,6 +147,9 @@ func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {
 	if err := n.store.KeepKeyCheck(ctx); err != nil {
 		return err
 	}
+	if _, err := n.store.AuditKey(ctx); err != nil { // made here, because pages only read it
+		return err
+	}
 	if err := n.store.CheckIsolation(ctx); err != nil {
 		n.log.Warn("the database does not isolate tenants", "why", err)
 	}

@@ -35,7 +35,7 @@ func (k auditPages) reviewPage(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err != nil {
 		return err
 	}
-	key, err := k.Store.AuditKey(ctx)
+	key, _, err := k.Store.AuditPublicKey(ctx) // made at start: a page only reads
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,8 @@ func NewServer(t testing.TB, public string) *Server {
 	t.Helper()
 	s := &Server{TB: t, Dir: t.TempDir(), Clock: &Clock{at: time.Now().Truncate(time.Second)}, Mails: &Mails{}, Phc: phc()}
 	s.Store = storetest.OpenConfig(t, store.Config{Dir: s.Dir, Now: s.Clock.Now})
-	var err error
+	_, err := s.Store.AuditKey(t.Context()) // as a server does at start
+	Must(t, err)
 	s.Common, err = page.NewCommon(page.CommonConfig{Store: s.Store, PublicURL: public, Now: s.Clock.Now,
 		Log: slog.New(slog.DiscardHandler)})
 	Must(t, err)
