@@ -20,7 +20,7 @@ func Samples(now time.Time) []Sample {
 	for _, some := range [][]Sample{
 		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
 		s.agentPages(), connectionSampler{s}.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
-		s.billingPages(), s.auditPages(), s.otherPages(), s.publicPages(), s.partnerPages(),
+		s.billingPages(), s.auditPages(), s.otherPages(), publicSampler{s}.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)
 	}

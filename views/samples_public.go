@@ -26,7 +26,10 @@ func sampleIndustries() []IndustryText {
 	}
 }
 
-func (s sampler) publicPages() []Sample {
+// publicSampler makes up the pages that anybody may open.
+type publicSampler struct{ sampler }
+
+func (s publicSampler) publicPages() []Sample {
 	rows := func(rings, devices, calls, people string) []Row {
 		return []Row{{Name: "Rings a month", Text: rings}, {Name: "Devices", Text: devices}, {Name: "Calls at once", Text: calls},
 			{Name: "People in the console", Text: people}}
@@ -61,7 +64,7 @@ func (s sampler) publicPages() []Sample {
 	return append(all, s.trialPages()...)
 }
 
-func (s sampler) trialPages() []Sample {
+func (s publicSampler) trialPages() []Sample {
 	form := TrialPage{
 		Front: s.front("Start a trial", PathTrial), Days: "14 days",
 		Company: Field{Name: "company", Label: "Company", Autocomplete: "organization", Max: 80},
@@ -91,7 +94,7 @@ func (s sampler) trialPages() []Sample {
 }
 
 // docs is a page of the documentation with everything that such a page may have.
-func (s sampler) docs() DocPage {
+func (s publicSampler) docs() DocPage {
 	field := []DocField{{Name: "to.device", In: "query", Type: "UUID", Required: true, Text: "<p>Whom to ring.</p>"},
 		{Name: "ring", In: "path", Type: "Ring", Object: "Ring"}}
 	return DocPage{

@@ -222,8 +222,8 @@ func (s sampler) agentPages() []Sample {
 		{"groups", Duty(DutyPage{s.shell("Groups", NavGroups), "A group rings several persons.", "Group", "name", "Way", groups,
 			[]DutyRow{{GroupPath("g1"), "Night line", "dr-okafor, dr-lind", "One after the other", s.ago(30 * 24 * time.Hour)}},
 			Button{}})},
-		{"group-add", DutyFormOf(s.groupForm())},
-		{"group", DutyFormOf(s.group())},
+		{"group-add", DutyFormOf(groupSampler{s}.groupForm())},
+		{"group", DutyFormOf(groupSampler{s}.group())},
 		{"group-remove", ConfirmPage(s.shell("Remove a group", NavGroups, Link{Text: "Groups", Href: PathGroups}),
 			Confirm{ID: "remove-group",
 				Title: "Remove Night line?", TypeName: "Night line", Button: "Remove group", Action: GroupRemovePath("g1"),
@@ -242,7 +242,10 @@ func (s sampler) agentPages() []Sample {
 	}
 }
 
-func (s sampler) groupForm() DutyForm {
+// groupSampler makes up the forms of groups.
+type groupSampler struct{ sampler }
+
+func (s groupSampler) groupForm() DutyForm {
 	return DutyForm{Shell: s.shell("Add a group", NavGroups, Link{Text: "Groups", Href: PathGroups}), Title: "Group", Action: PathGroupAdd,
 		Button: "Save", CanEdit: true, Fields: []Field{{Name: "name", Label: "Name", Max: 80, Placeholder: "Night line"},
 			{Name: "step_s", Label: "Seconds for each step", Type: "number", Value: "30"}},
@@ -250,7 +253,7 @@ func (s sampler) groupForm() DutyForm {
 		Areas: []Field{{Name: "members", Label: "Members, in order", Help: "One person a line."}}}
 }
 
-func (s sampler) group() DutyForm {
+func (s groupSampler) group() DutyForm {
 	f := s.groupForm()
 	f.Shell, f.Action = s.shell("Night line", NavGroups, Link{Text: "Groups", Href: PathGroups}), GroupPath("g1")
 	f.Remove, f.Removal = GroupRemovePath("g1"), "Remove group"

@@ -146,8 +146,23 @@ func content(h *multipart.FileHeader) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
+// credentialAPI keeps a tenant's keys and certificates for Apple.
+type credentialAPI struct{ *API }
+
+func (a credentialAPI) credentialRoutes() []Route {
+	return []Route{
+		{Method: "POST", Path: PathUpload, Needs: tenants.CredentialsWrite, key: a.addCredential},
+		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
+		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
+		{Method: "PATCH", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.changeCredential},
+		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
+		{Method: "POST", Path: "/v1/credentials/:id/probe", Needs: tenants.CredentialsWrite, key: a.probeCredential},
+		{Method: "POST", Path: "/v1/credentials/:id/rollback", Needs: tenants.CredentialsWrite, key: a.rollBackCredential},
+	}
+}
+
 // addCredential: POST /v1/credentials.
-func (a *API) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) addCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	leave, err := web.ReadUpload(c, k.reader.Holder)
 	if err != nil {
 		return err
@@ -173,7 +188,7 @@ func page(c *fiber.Ctx) (store.Page, error) {
 }
 
 // listCredentials: GET /v1/credentials.
-func (a *API) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error {
 	q, err := page(c)
 	if err != nil {
 		return err
@@ -186,7 +201,7 @@ func (a *API) listCredentials(ctx context.Context, c *fiber.Ctx, k caller) error
 }
 
 // showCredential: GET /v1/credentials/{id}.
-func (a *API) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) showCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -205,7 +220,7 @@ type credentialChange struct {
 }
 
 // changeCredential: PATCH /v1/credentials/{id}.
-func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -237,7 +252,7 @@ func (a *API) changeCredential(ctx context.Context, c *fiber.Ctx, k caller) erro
 }
 
 // removeCredential: DELETE /v1/credentials/{id}.
-func (a *API) removeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) removeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func showVerdict(v push.Verdict) verdict {
 }
 
 // probeCredential: POST /v1/credentials/{id}/probe.
-func (a *API) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (a *API) probeCredential(ctx context.Context, c *fiber.Ctx, k caller) error
 }
 
 // rollBackCredential: POST /v1/credentials/{id}/rollback.
-func (a *API) rollBackCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
+func (a credentialAPI) rollBackCredential(ctx context.Context, c *fiber.Ctx, k caller) error {
 	id, err := web.ID[tenants.CredentialID](c, "credential")
 	if err != nil {
 		return err

@@ -44,14 +44,6 @@ func (a *API) routes() []Route {
 		{Method: "DELETE", Path: "/v1/devices/:id", Needs: tenants.DevicesWrite, key: a.removeDevice},
 		{Method: "POST", Path: "/v1/pairings", Needs: tenants.DevicesWrite, key: a.addPairing},
 
-		{Method: "POST", Path: PathUpload, Needs: tenants.CredentialsWrite, key: a.addCredential},
-		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
-		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
-		{Method: "PATCH", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.changeCredential},
-		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
-		{Method: "POST", Path: "/v1/credentials/:id/probe", Needs: tenants.CredentialsWrite, key: a.probeCredential},
-		{Method: "POST", Path: "/v1/credentials/:id/rollback", Needs: tenants.CredentialsWrite, key: a.rollBackCredential},
-
 		{Method: "POST", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.addAgent},
 		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.listAgents},
 		{Method: "GET", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.showAgent},
@@ -74,6 +66,7 @@ func (a *API) routes() []Route {
 		{Method: "GET", Path: "/v1/phone/rings/:id/events", phone: a.followPhoneRing},
 	}
 	list = append(list, connectionAPI{a}.connectionRoutes()...)
+	list = append(list, credentialAPI{a}.credentialRoutes()...)
 	list = append(list, groupAPI{a}.groupRoutes()...)
 	return append(append(list, a.mediaRoutes()...), a.joinRoutes()...)
 }

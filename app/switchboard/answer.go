@@ -69,7 +69,7 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 		}
 		defer leave()
 	}
-	chain, err := b.chain(ctx, r)
+	chain, err := agentLinks{b}.chain(ctx, r)
 	if err != nil {
 		return gateway.Answer{}, err
 	}

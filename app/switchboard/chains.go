@@ -195,7 +195,7 @@ func (b *Board) attachEarly(r *tenants.Ring) {
 		if err != nil || a.Attach != tenants.AttachShown {
 			return
 		}
-		chain, err := b.chain(ctx, r)
+		chain, err := agentLinks{b}.chain(ctx, r)
 		if err == nil && b.chains.keepEarly(r, chain) {
 			chain.Begin()
 		}
@@ -225,8 +225,11 @@ func (b *Board) sweepChains(ctx context.Context) error {
 	return nil
 }
 
+// agentLinks opens the agents that speak on the line of a ring.
+type agentLinks struct{ *Board }
+
 // chain is the ring's chain, or a new one that holds nothing yet.
-func (b *Board) chain(ctx context.Context, r *tenants.Ring) (*agents.Chain, error) {
+func (b agentLinks) chain(ctx context.Context, r *tenants.Ring) (*agents.Chain, error) {
 	if c := b.chains.find(r.ID); c != nil {
 		return c, nil
 	}
@@ -242,7 +245,7 @@ func (b *Board) chain(ctx context.Context, r *tenants.Ring) (*agents.Chain, erro
 // links are the agents that speak on the ring's line, the first one first. A ring whose agent was
 // removed after it was placed gets the built-in one, as openapi.yaml says (removeAgent). An agent
 // that cannot be opened is a link that says why. The error is of the store.
-func (b *Board) links(ctx context.Context, r *tenants.Ring, first tenants.AgentID) ([]agents.Link, tenants.Lost, error) {
+func (b agentLinks) links(ctx context.Context, r *tenants.Ring, first tenants.AgentID) ([]agents.Link, tenants.Lost, error) {
 	a := tenants.Agent{Tenant: r.Tenant, Kind: tenants.Builtin}.Clean()
 	if first != "" {
 		named, err := b.Store.For(r.Tenant).Agents().Get(ctx, first)
@@ -270,7 +273,7 @@ func (b *Board) links(ctx context.Context, r *tenants.Ring, first tenants.AgentI
 
 // noteOf writes facts about agents on the attempt that became the call. A fact that comes later
 // than the end of the ring is kept too.
-func (b *Board) noteOf(r *tenants.Ring) agents.Note {
+func (b agentLinks) noteOf(r *tenants.Ring) agents.Note {
 	id, tenant := r.ID, r.Tenant
 	return func(kind tenants.FactKind, detail string) {
 		now := b.Now()
@@ -288,7 +291,7 @@ func (b *Board) noteOf(r *tenants.Ring) agents.Note {
 }
 
 // link opens one agent for the ring.
-func (b *Board) link(ctx context.Context, r *tenants.Ring, a tenants.Agent) agents.Link {
+func (b agentLinks) link(ctx context.Context, r *tenants.Ring, a tenants.Agent) agents.Link {
 	l := agents.Link{Name: a.Name, Within: a.AttachWithin()}
 	if l.Name == "" {
 		l.Name = "The built-in agent"
@@ -304,7 +307,7 @@ func (b *Board) link(ctx context.Context, r *tenants.Ring, a tenants.Agent) agen
 }
 
 // tried tells the monitor how attaching an agent went.
-func (b *Board) tried(t tenants.TenantID, a tenants.Agent, failed error) {
+func (b agentLinks) tried(t tenants.TenantID, a tenants.Agent, failed error) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(b.life), 10*time.Second)
 	defer done()
 	cause := ""

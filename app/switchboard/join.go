@@ -147,7 +147,7 @@ func (j Joining) Offer(ctx context.Context, token tenants.Secret, id tenants.Rin
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	chain, err := j.b.chain(ctx, r)
+	chain, err := agentLinks{j.b}.chain(ctx, r)
 	if err != nil {
 		return gateway.Answer{}, err
 	}

@@ -31,7 +31,7 @@ func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Cha
 		return chain, nil
 	}
 	rec := agents.NewRecording(chain, agents.RecordingConfig{
-		Policy: rule.Policy, Announcement: announcement, Tape: tape{scope, r.ID}, Note: b.noteOf(r), Now: b.Now,
+		Policy: rule.Policy, Announcement: announcement, Tape: tape{scope, r.ID}, Note: agentLinks{b}.noteOf(r), Now: b.Now,
 		Log: b.Log.With("ring", r.ID, "tenant", r.Tenant),
 	})
 	b.chains.record(r.ID, rec)
