@@ -64,6 +64,7 @@ const (
 	IconHourglass  Icon = "hourglass"
 	IconBolt       Icon = "bolt"
 	IconActivity   Icon = "activity"
+	IconChart      Icon = "chart-bar"
 	IconPending    Icon = "circle-dashed"
 	IconMenu       Icon = "menu-2"
 	IconFocus      Icon = "moon-stars"

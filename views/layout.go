@@ -24,6 +24,7 @@ var navGroups = []navGroup{
 		{NavOverview, "Overview", PathOverview, IconOverview, "o"},
 		{NavTest, "Test ring", PathTestRing, IconRing, "t"},
 		{NavRings, "Rings", PathRings, IconIncoming, "r"},
+		{NavAnalytics, "Analytics", PathAnalytics, IconChart, "y"},
 		{NavAlerts, "Alerts", PathAlerts, IconBell, "n"},
 	}},
 	{"Reach", []navEntry{

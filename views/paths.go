@@ -57,6 +57,12 @@ const (
 	PathPhonePushes   = "/phones/pushes"        // GET, dev mode, events: "push" with the phone's slug, a space and the payload
 )
 
+// Addresses of figures. Those of rings take cut, since, until, hour and weekday too.
+const (
+	PathAnalytics    = "/analytics"     // GET range, from, to, step, cut, split, hop
+	PathAnalyticsCSV = "/analytics.csv" // GET, the same and panel
+)
+
 // Addresses of the billing page.
 const (
 	PathBillingCheckout = "/billing/checkout" // POST plan, interval: leads to Stripe

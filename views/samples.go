@@ -18,7 +18,7 @@ func Samples(now time.Time) []Sample {
 	s := sampler{now: now}
 	var all []Sample
 	for _, some := range [][]Sample{
-		s.doors(), s.overviews(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
+		s.doors(), s.overviews(), s.analyticsPages(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
 		s.agentPages(), connectionSampler{s}.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
 		s.billingPages(), s.auditPages(), s.otherPages(), publicSampler{s}.publicPages(), s.partnerPages(),
 	} {

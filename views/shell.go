@@ -41,6 +41,7 @@ const (
 	NavOverview    Nav = "overview"
 	NavTest        Nav = "test"
 	NavRings       Nav = "rings"
+	NavAnalytics   Nav = "analytics"
 	NavAlerts      Nav = "alerts"
 	NavDevices     Nav = "devices"
 	NavHealth      Nav = "phone-health"

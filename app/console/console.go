@@ -110,6 +110,7 @@ type Config struct {
 type Console struct {
 	Config
 	figures *figures
+	hours   *hoursKept
 	judged  *judgements
 	mails   tenants.RateLimiter // see mayInvite and mayReset
 
@@ -126,6 +127,7 @@ func New(c Config) (*Console, error) {
 	}
 	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}
+	k.hours = &hoursKept{now: c.Now}
 	for _, r := range k.routes() {
 		if r.method == get {
 			k.readings = append(k.readings, r)

@@ -175,6 +175,9 @@ var visits = map[string]visit{
 	"GET /lists/views/:id/remove":  {access: members, path: plus(ofView, "/remove")},
 	"POST /lists/views/:id/remove": {access: members, owned: true, path: plus(ofView, "/remove"), form: fields()},
 
+	"GET /analytics":     {access: members},
+	"GET /analytics.csv": {access: members},
+
 	"GET /rings":      {access: members},
 	"GET /rings.csv":  {access: members},
 	"GET /rings/live": {access: members, endless: true},

@@ -52,7 +52,7 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	w.Get("/devices").Has("No phone is paired yet")
 	w.Get("/rings/test").Has("Pair a phone first")
 	w.Get("/rings?q=x").Has("No matches")
-	lines := map[string]int{"/people.csv": 2, "/audit.csv": 3} // the owner, and what made the tenant
+	lines := map[string]int{"/analytics.csv": 31, "/people.csv": 2, "/audit.csv": 3} // the owner, and what made the tenant
 	for _, p := range Files() {
 		if n := strings.Count(w.Get(p).Want(200).Body, "\r\n"); n != max(1, lines[p]) {
 			t.Errorf("%s of nothing has %d lines", p, n)

@@ -121,6 +121,7 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 		})...)), Device: tenants.DeviceID(q.ID("device")), Agent: tenants.AgentID(q.ID("agent")),
 	}
 	ask.From, ask.To = q.Span(v, k.Now())
+	k.cut(v, q, &ask)
 	rings := v.Scope.Rings()
 	return page.List[*tenants.Ring]{
 		Words: ringWords, Keeper: v.Keeper(), Bulk: bulkOne(v, mayRing, views.PathRingsBulk, "cancel", "Stop", views.IconBan),
@@ -145,6 +146,11 @@ func (k ringPages) rings(ctx context.Context, c *fiber.Ctx, v *page.Visitor) err
 	if err != nil {
 		return err
 	}
+	cuts, err := cutFilters(ctx, v, q, ask)
+	if err != nil {
+		return err
+	}
+	filters = append(filters, cuts...)
 	rings, table, err := list.Page(ctx, q, filters...)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ const (
 	mayRecord      = tenants.RecordingWrite
 
 	seeRings       = tenants.RingsRead
+	seeFigures     = tenants.AnalyticsRead
 	seeNotes       = tenants.NotesRead
 	seeAlerts      = tenants.AlertsRead
 	seeDevices     = tenants.DevicesRead
@@ -90,12 +91,24 @@ func (k *Console) routes() []route {
 		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
 	}
 	all = append(all, k.secondRoutes()...)
+	all = append(all, k.figureRoutes()...)
 	for _, some := range [][]route{k.listRoutes(), k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
 		k.billingRoutes(),
 		k.devRoutes()} {
 		all = append(all, some...)
 	}
 	return all
+}
+
+// figureRoutes: rings over time, and the rules that watch them.
+func (k *Console) figureRoutes() []route {
+	analytics := analyticsPages{k}
+	return []route{
+		{method: get, path: views.PathAnalytics, needs: seeFigures, sample: "analytics", member: analytics.analytics,
+			samples: []string{"?range=day", "?range=week&step=hour&split=hour", "?range=year&split=agent",
+				"?range=quarter&split=key&hop=answered"}},
+		{method: get, path: views.PathAnalyticsCSV, needs: seeFigures, member: analytics.analyticsCSV},
+	}
 }
 
 func (k *Console) ringRoutes() []route {

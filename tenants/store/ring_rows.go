@@ -255,12 +255,20 @@ type RingQuery struct {
 	Device   tenants.DeviceID // rung for it, whether asked for or as one of a person's
 	Person   string
 	Agent    tenants.AgentID
-	Search   string    // beginning of the ring's id, reference, person or caller, or part of the name of a device
-	From, To time.Time // placed in [From, To)
-	Sort     Sort      // "created"
+	Search   string      // beginning of the ring's id, reference, person or caller, or part of the name of a device
+	From, To time.Time   // placed in [From, To)
+	Cut      tenants.Cut // the value of a property; without By all
+	Clock    *Clock      // placed at this time of the week; nil = any
+	Sort     Sort        // "created"
 	After    string
 	Upto     string
 	Limit    int
+}
+
+// Clock is an hour of the day and a weekday in a zone; less than 0 = any.
+type Clock struct {
+	Zone          *time.Location
+	Hour, Weekday int
 }
 
 // At is the query for a page.

@@ -9,7 +9,9 @@ import (
 	"carillon/tenants"
 )
 
-// List lists rings with attempts, facts and calls. They can be sorted by "created".
+// List lists rings with attempts, facts and calls. They can be sorted by "created". With a Cut or a
+// Clock it looks through lookMost rings at a time: a page may have fewer rows than it could, or
+// none, and still lead to a next one.
 func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
 	p := Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
 	r, err := ringOrders.reading(p)
@@ -23,9 +25,19 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 	if how.collected {
 		db = db.Order(s.s.db.dialect.collected("id", r.up))
 	}
+	var bound lookedAt
+	if q.looks() {
+		if bound, err = s.looked(ctx, q, p, r); err != nil {
+			return nil, "", err
+		}
+		db = bound.narrow(db, r)
+	}
 	rows, next, err := list(db, p, ringOrders)
 	if err != nil {
 		return nil, "", err
+	}
+	if next == "" {
+		next = bound.next
 	}
 	rings = nouns(rows, ringRow.noun)
 	if err := s.fill(ctx, s.reads(), rings); err != nil {
@@ -51,7 +63,8 @@ func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 	case q.Search != "" || q.Device != "":
 		return Total{More: true}, nil
 	}
-	newest := placedIn(s.read(ctx, "rings").Select("tenant_id, id, state, to_person, agent_id, ended_at"), "id", q).
+	const asked = "tenant_id, id, state, to_person, agent_id, by_kind, by_id, created_at, ended_at"
+	newest := placedIn(s.read(ctx, "rings").Select(asked), "id", q).
 		Order("id DESC").Limit(totalMost + 1)
 	looked, err := totalOf(newest.Session(&gorm.Session{}))
 	if err != nil {
@@ -84,6 +97,17 @@ func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.D
 	if q.State.Terminal() && q.State != "" {
 		db = db.Where("ended_at > 0") // true of each; it is what rings_ended asks for
 		how.scanned = q.Person != "" || q.Agent != ""
+	}
+	if q.Cut.By != "" {
+		where, args, err := s.cutting(q.Cut)
+		if err != nil {
+			return nil, how, err
+		}
+		db, how.scanned = db.Where(where, args...), true
+	}
+	if q.Clock != nil {
+		where, args := q.clocked(s.s.now())
+		db, how.scanned = db.Where(where, args...), true
 	}
 	if q.Device != "" {
 		often, err := s.often(ctx, q.Device)

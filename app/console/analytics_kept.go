@@ -1,0 +1,62 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"carillon/app/page"
+	"carillon/tenants"
+)
+
+// hoursKept keeps the hours of long spans that are over, so that a page that is looked at again
+// reads only what is new.
+type hoursKept struct {
+	now  func() time.Time
+	kept table[hoursKey, keptHours]
+}
+
+type hoursKey struct {
+	tenant   tenants.TenantID
+	cut      tenants.Cut
+	from, to int64
+}
+
+// keptHours are the hours before cut.
+type keptHours struct {
+	mu  sync.Mutex // guards the rest
+	old []tenants.HourCounts
+	cut time.Time
+}
+
+// of reads the hours in [from, to).
+func (h *hoursKept) of(ctx context.Context, v *page.Visitor, cut tenants.Cut, from, to time.Time) ([]tenants.HourCounts, error) {
+	s := v.Scope.Analytics()
+	over := h.now().Add(-freshHours).Truncate(time.Hour)
+	if to.Sub(from) < 40*24*time.Hour || !from.Before(over) {
+		return s.Hours(ctx, cut, from, to)
+	}
+	e := h.kept.entry(hoursKey{v.Tenant.ID, cut, from.Unix(), min(to.Unix(), over.Unix())})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if end := minTime(to, over); !e.cut.Equal(end) {
+		old, err := s.Hours(ctx, cut, from, end)
+		if err != nil {
+			return nil, err
+		}
+		e.old, e.cut = old, end
+	}
+	if !over.Before(to) {
+		return e.old, nil
+	}
+	fresh, err := s.Hours(ctx, cut, over, to)
+	return append(slices.Clip(e.old), fresh...), err
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
