@@ -137,54 +137,8 @@ func pct(p float64) string { return strings.TrimSuffix(fmt.Sprintf("%.2f", p), "
 // wide is the width of a bar between two spans, never thinner than can be seen.
 func wide(from, to int) string { return pct(math.Max(0.8, across(to)-across(from))) }
 
-// Daily is rings by day, oldest first.
-type Daily struct {
-	Period string
-	Zone   string // the days' time zone
-	Days   []Day
-}
-
-// Day is one bar.
-type Day struct {
-	Label                    string // "Mon 24"
-	ISO                      string // "2026-11-24"
-	Answered, Missed, Failed int
-}
-
-func (d Day) total() int { return d.Answered + d.Missed + d.Failed }
-
-func (d Daily) most() int {
-	n := 1
-	for _, day := range d.Days {
-		n = max(n, day.total())
-	}
-	return n
-}
-
-// bar is one coloured piece of a day's column, in per cent of the chart.
+// bar is one coloured piece of a column, in per cent of the chart.
 type bar struct{ class, x, y, width, height, title string }
-
-// bars stacks each day: answered below, missed above it, failed on top.
-func (d Daily) bars() []bar {
-	var out []bar
-	step := 100 / float64(max(1, len(d.Days)))
-	for i, day := range d.Days {
-		y := 100.0
-		for _, part := range []struct {
-			class, word string
-			n           int
-		}{{"bar-good", "answered", day.Answered}, {"bar-warn", "missed", day.Missed}, {"bar-bad", "failed", day.Failed}} {
-			if part.n == 0 {
-				continue
-			}
-			h := 100 * float64(part.n) / float64(d.most())
-			y -= h
-			out = append(out, bar{part.class, pct(float64(i)*step + step*0.14), pct(y), pct(step * 0.72), pct(math.Max(h-0.8, 0.6)),
-				day.Label + ": " + Count(part.n) + " " + part.word})
-		}
-	}
-	return out
-}
 
 // sparkPath is a line through the days in a box of 100 by 30.
 func sparkPath(days []int, closed bool) string {

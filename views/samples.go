@@ -128,7 +128,7 @@ func (s sampler) overview() OverviewPage {
 		Periods: []Tab{{"24 hours", PathOverview + "?period=day", false}, {"7 days", PathOverview + "?period=week", true},
 			{"30 days", PathOverview + "?period=month", false}},
 		Funnel: s.funnel(), Outcomes: s.outcomes(), Latency: s.latency(), Calls: s.callFigures(),
-		Daily:  s.daily(),
+		Chart:  s.analytics().Chart,
 		Recent: s.ringRows()[:6],
 		Health: []Health{
 			{"Patient app key", CredentialPath("c1"), ToneGood, "Working", "Apple last accepted it", s.ago(3 * time.Minute)},
@@ -173,18 +173,6 @@ func (s sampler) latency() Latency {
 		{"On screen to picked up", 4200, 14_800, 24_100, 689},
 		{"Picked up to first sound", 310, 680, 1240, 685},
 	}}
-}
-
-func (s sampler) daily() Daily {
-	d := Daily{Period: "the last 14 days", Zone: "Europe/Berlin"}
-	counts := [][3]int{{51, 9, 1}, {63, 10, 1}, {60, 10, 0}, {77, 14, 1}, {74, 12, 2}, {33, 7, 1}, {30, 7, 0}, {80, 14, 1}, {88, 15, 1},
-		{84, 13, 2}, {98, 17, 1}, {102, 18, 1}, {50, 9, 1}, {107, 20, 1}}
-	for i, n := range counts {
-		day := s.now.AddDate(0, 0, i-len(counts)+1)
-		d.Days = append(d.Days, Day{Label: day.Format("Mon 2 Jan"), ISO: day.Format("2006-01-02"), Answered: n[0], Missed: n[1],
-			Failed: n[2]})
-	}
-	return d
 }
 
 // confirmPages are the questions before something is removed that no other group has.

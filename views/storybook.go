@@ -24,7 +24,7 @@ func (s sampler) storybook() StorybookPage {
 	table := s.ringTable(3)
 	return StorybookPage{
 		Shell: s.shell("Storybook", ""), Checklist: *s.checklist(2), Stats: o.Stats, Funnel: o.Funnel, Latency: o.Latency,
-		Outcomes: o.Outcomes, Daily: o.Daily,
+		Outcomes: o.Outcomes, Chart: o.Chart,
 		Hops: s.liveHops(), Failed: s.failedHops(), Lane: s.ringFailed().Lanes[0], Table: table, Rings: s.ringRows()[:3],
 		Now: s.ago(3 * time.Minute), QR: sampleDots(),
 		Confirm: Confirm{ID: "story-confirm", Title: "Remove Ana’s iPhone?", TypeName: "Ana’s iPhone", Button: "Remove device",

@@ -17,7 +17,7 @@ type StorybookPage struct {
 	Funnel    Funnel
 	Latency   Latency
 	Outcomes  Outcomes
-	Daily     Daily
+	Chart     TimeChart
 	Hops      []Hop
 	Failed    []Hop
 	Lane      Lane
@@ -438,7 +438,7 @@ func Storybook(p StorybookPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = DailyOf(p.Daily).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = TimeChartOf(p.Chart).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

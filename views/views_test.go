@@ -112,7 +112,7 @@ func TestZeroPages(t *testing.T) {
 		"alerts":    Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}),
 		"late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
-		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "daily": DailyOf(Daily{}), "qr": QR(nil, ""), "spark": Spark(nil),
+		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "time": TimeChartOf(TimeChart{}), "qr": QR(nil, ""), "spark": Spark(nil),
 		"sound": SoundOf(Sound{Graphs: []SoundGraph{{}}}), "calls": CallFiguresOf(CallFigures{Rows: []CallFigure{{}}}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -454,8 +454,16 @@ func TestCharts(t *testing.T) {
 	if across(5) != across(10) || across(200) >= across(1500) || across(99_999_999) > 98.01 {
 		t.Errorf("axis: %v %v %v", across(5), across(200), across(99_999_999))
 	}
-	d := Daily{Days: []Day{{Answered: 3, Missed: 1}, {}}}
-	if bars := d.bars(); len(bars) != 2 || bars[0].height != "74.20%" {
-		t.Errorf("bars: %+v", bars)
+	c := TimeChart{Bars: []TimeBar{{Rings: Number{N: 5}, Ends: [5]Number{{N: 3}, {N: 1}}, Earlier: 8}, {Earlier: -1}, {Earlier: 4}}}
+	if bars := c.columns(); len(bars) != 3 || bars[0].height != "37.50%" || bars[2].class != "bar-open" || bars[2].y != "37.50%" {
+		t.Errorf("columns: %+v", bars)
+	}
+	if got, want := c.earlier(), "M16.67 0.00M83.33 50.00"; got != want {
+		t.Errorf("the line before is %s, want %s", got, want)
+	}
+	for n, want := range map[int]int{0: 4, 4: 4, 5: 8, 13: 20, 40: 40, 41: 80, 99: 120, 1234: 2000} {
+		if got := roundUp(n); got != want {
+			t.Errorf("an axis for %d ends at %d, want %d", n, got, want)
+		}
 	}
 }

@@ -59,10 +59,7 @@ func (k analyticsPages) of(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 
 func (a *analytics) read(ctx context.Context, hours *hoursKept) (err error) {
 	s := a.v.Scope.Analytics()
-	if a.hours, err = hours.of(ctx, a.v, a.cut, a.span.from, a.span.to); err != nil {
-		return err
-	}
-	if a.hoursThen, err = hours.of(ctx, a.v, a.cut, a.span.earlier, a.span.until); err != nil {
+	if err := a.readHours(ctx, hours); err != nil {
 		return err
 	}
 	if a.split != splitHour {
@@ -80,6 +77,15 @@ func (a *analytics) read(ctx context.Context, hours *hoursKept) (err error) {
 		}
 	}
 	a.names, err = cutNames(ctx, a.v.Scope)
+	return err
+}
+
+// readHours reads the hours of the span and of the one before it.
+func (a *analytics) readHours(ctx context.Context, hours *hoursKept) (err error) {
+	if a.hours, err = hours.of(ctx, a.v, a.cut, a.span.from, a.span.to); err != nil {
+		return err
+	}
+	a.hoursThen, err = hours.of(ctx, a.v, a.cut, a.span.earlier, a.span.until)
 	return err
 }
 

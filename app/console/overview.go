@@ -34,7 +34,6 @@ const dailyDays = 14
 type day struct {
 	date   time.Time
 	counts counts
-	ends   map[tenants.State]int // how the rings that were placed on it ended
 }
 
 func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -63,11 +62,16 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 	}
 	p := views.OverviewPage{Calls: callFiguresOf(sounded, chosen.words),
 		Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
-		Daily:    dailyOf(days, v.Zone),
 		Outcomes: outcomesOf(reasons, chosen.words)}
 	for i, t := range periods {
 		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
 	}
+	over := analytics{q: page.QueryOf(c), v: v, span: spanNamed(chosen.name, "", v, k.Now())}
+	over.q.Keep("range", chosen.name)
+	if err := over.readHours(ctx, k.hours); err != nil {
+		return err
+	}
+	p.Chart = over.chart()
 	recent, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: 6})
 	if err != nil {
 		return err
@@ -136,7 +140,7 @@ func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, erro
 	days := make([]day, dailyDays)
 	at := map[string]int{}
 	for i := range days {
-		days[i] = day{date: today.AddDate(0, 0, i-dailyDays+1), counts: counts{}, ends: map[tenants.State]int{}}
+		days[i] = day{date: today.AddDate(0, 0, i-dailyDays+1), counts: counts{}}
 		at[days[i].date.Format(time.DateOnly)] = i
 	}
 	for _, r := range rows {
@@ -144,30 +148,10 @@ func (k overviewPages) daysOf(ctx context.Context, v *page.Visitor) ([]day, erro
 			days[i].counts[r.Fact] = r
 		}
 	}
-	ends, err := v.Scope.Analytics().RingEnds(ctx, days[0].date, time.Time{}, v.Zone)
-	for _, e := range ends {
-		if i, ok := at[e.Day]; ok {
-			days[i].ends[e.State] += int(e.N)
-		}
-	}
-	return days, err
+	return days, nil
 }
 
 func (d day) answered() int { return d.counts.rings(tenants.FactAnswered) }
-
-// quiet are the rings that reached a phone and came to nothing without anything being broken.
-func (d day) quiet() int {
-	return d.ends[tenants.Missed] + d.ends[tenants.Declined] + d.ends[tenants.Cancelled]
-}
-
-func dailyOf(days []day, zone *time.Location) views.Daily {
-	out := views.Daily{Period: "the last 14 days", Zone: zone.String()}
-	for _, d := range days {
-		out.Days = append(out.Days, views.Day{Label: d.date.Format("Mon 2 Jan"), ISO: d.date.Format(time.DateOnly),
-			Answered: d.ends[tenants.Ended], Missed: d.quiet(), Failed: d.ends[tenants.Failed]})
-	}
-	return out
-}
 
 // share is a part in per cent.
 func share(part, whole int) int {

@@ -42,17 +42,32 @@ func periodOf(q *page.Query, v *page.Visitor, now time.Time) period {
 	if q.OneOf("range", "day", "week", "month", "quarter", "year", "dates") == "dates" {
 		return p.dates(q, v)
 	}
+	name := q.Raw("range")
+	if name == "" {
+		name = "month"
+	}
+	step := q.Raw("step")
+	p = spanNamed(name, step, v, now)
+	if p.step == step {
+		q.Keep("step", step)
+	}
+	return p
+}
+
+// spanNamed is one of spans, by hours, days or weeks where it knows such a step.
+func spanNamed(name, step string, v *page.Visitor, now time.Time) period {
+	p := period{zone: v.Zone, to: now.Truncate(time.Hour).Add(time.Hour)}
 	chosen := spans[2]
 	for _, s := range spans {
-		if s.name == q.Raw("range") {
+		if s.name == name {
 			chosen = s
 		}
 	}
 	p.name, p.words, p.before = chosen.name, chosen.words, chosen.before
 	p.step = chosen.step
 	for _, s := range chosen.steps {
-		if q.Raw("step") == s {
-			p.step = q.Keep("step", s)
+		if step == s {
+			p.step = s
 		}
 	}
 	if chosen.days == 0 {
