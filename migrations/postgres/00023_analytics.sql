@@ -1,4 +1,4 @@
--- What pages, alert rules and digests say about rings, counted as rings happen.
+-- What pages say about rings, counted as rings happen.
 
 -- +goose Up
 
@@ -38,81 +38,8 @@ CREATE TABLE step_times (
 );
 CREATE INDEX step_times_age ON step_times (tenant_id, span, at);
 
--- Rules that raise an alert when a figure passes a threshold. due_at is also the lease of the node
--- that looks at the rule.
-CREATE TABLE alert_rules (
-	tenant_id  UUID    NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-	id         UUID    NOT NULL,
-	name       TEXT    NOT NULL,
-	metric     TEXT    NOT NULL,
-	split      TEXT    NOT NULL,
-	value      TEXT    NOT NULL,
-	above      BOOLEAN NOT NULL, -- else below
-	threshold  BIGINT  NOT NULL, -- in the unit of the metric
-	window_s   BIGINT  NOT NULL,
-	least      BIGINT  NOT NULL, -- what must have been counted for the figure to mean anything
-	quiet_s    BIGINT  NOT NULL, -- between two alerts
-	members    BOOLEAN NOT NULL, -- owners and administrators get mail
-	targets    TEXT    NOT NULL, -- ids of alert_targets, JSON
-	active     BOOLEAN NOT NULL,
-	created_at BIGINT  NOT NULL,
-	due_at     BIGINT  NOT NULL,
-	checked_at BIGINT  NOT NULL, -- 0 = never
-	figure     BIGINT  NOT NULL, -- as last checked; -1 = too little was counted
-	fired_at   BIGINT  NOT NULL, -- 0 = never
-	firing     BOOLEAN NOT NULL,
-	PRIMARY KEY (tenant_id, id)
-);
-CREATE INDEX alert_rules_due ON alert_rules (due_at) WHERE active;
-
--- Where alerts of rules are sent. secret is sealed: the address, and the key that signs.
-CREATE TABLE alert_targets (
-	tenant_id  UUID   NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-	id         UUID   NOT NULL,
-	kind       TEXT   NOT NULL, -- email, webhook, chat
-	name       TEXT   NOT NULL,
-	shown      TEXT   NOT NULL, -- what of the address may be shown
-	secret     BYTEA  NOT NULL,
-	created_at BIGINT NOT NULL,
-	tried_at   BIGINT NOT NULL, -- 0 = never
-	answer     TEXT   NOT NULL, -- of the last try, as a sentence
-	good       BOOLEAN NOT NULL, -- the last try arrived
-	PRIMARY KEY (tenant_id, id)
-);
-
--- What is still to be sent to targets. It is written with the alert, and removed once it arrived.
-CREATE TABLE alert_sends (
-	tenant_id  UUID   NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-	id         UUID   NOT NULL,
-	rule_id    UUID   NOT NULL,
-	target_id  UUID   NOT NULL,
-	body       TEXT   NOT NULL, -- JSON
-	created_at BIGINT NOT NULL,
-	due_at     BIGINT NOT NULL,
-	tries      BIGINT NOT NULL,
-	PRIMARY KEY (tenant_id, id)
-);
-CREATE INDEX alert_sends_due ON alert_sends (due_at);
-
--- When a tenant's next weekly mail is due, and who does not want it.
-CREATE TABLE digests (
-	tenant_id UUID   NOT NULL PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
-	due_at    BIGINT NOT NULL
-);
-CREATE INDEX digests_due ON digests (due_at);
-CREATE TABLE digest_off (
-	tenant_id UUID NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-	user_id   UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-	PRIMARY KEY (tenant_id, user_id)
-);
-
 SELECT carillon_isolation();
 
 -- +goose Down
-DROP TABLE digest_off;
-DROP TABLE digests;
-DROP TABLE alert_sends;
-DROP TABLE alert_targets;
-DROP TABLE alert_rules;
 DROP TABLE step_times;
 DROP TABLE ring_counts;
