@@ -141,8 +141,9 @@ func closeBoard(t *testing.T, b *switchboard.Board) {
 func (w *world) addTenant() {
 	w.t.Helper()
 	tenant := tenants.Tenant{
-		ID: tenants.NewID[tenants.TenantID](w.clock.Now()), Slug: "example", Name: "Example", Industry: tenants.RealEstate, // no quiet hours
-		State: tenants.TenantActive, TimeZone: "Asia/Kolkata", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.Now(),
+		ID: tenants.NewID[tenants.TenantID](w.clock.Now()), Slug: "example", Name: "Example",
+		Industry: tenants.RealEstate, // no quiet hours
+		State:    tenants.TenantActive, TimeZone: "Asia/Kolkata", RingTTL: tenants.DefaultTTL, CreatedAt: w.clock.Now(),
 	}
 	who := store.Who{Actor: tenants.Actor{Kind: tenants.ActorKey, ID: string(tenants.NewID[tenants.KeyID](w.clock.Now())), Name: "test"}}
 	must(w.t, w.store.Tenants().Add(w.t.Context(), who, tenant))
