@@ -64,7 +64,7 @@ func Roles(p RolesPage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section class=\"card\" aria-label=\"What each role may do\"><div class=\"roles-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table of roles\"><table class=\"table roles\"><thead><tr><th scope=\"col\">May</th>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section class=\"card\" aria-label=\"What each role may do\"><div class=\"roles-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table of roles\"><table class=\"table\"><thead><tr><th scope=\"col\">May</th>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
