@@ -37,8 +37,19 @@ const (
 	KeyRequestsKept = 100 // of its latest requests
 )
 
-// May reports whether the key has the permission.
-func (k Key) May(p Permission) bool { return slices.Contains(k.Permissions, p) }
+// May reports whether the key has the permission. Keys with agents:write or credentials:write may
+// read the same things: most are older than the scopes that only read.
+func (k Key) May(p Permission) bool {
+	switch p {
+	case AgentsRead:
+		return k.has(AgentsRead) || k.has(AgentsWrite)
+	case CredentialsRead:
+		return k.has(CredentialsRead) || k.has(CredentialsWrite)
+	}
+	return k.has(p)
+}
+
+func (k Key) has(p Permission) bool { return slices.Contains(k.Permissions, p) }
 
 // Ended reports whether the key is refused at now, because it was revoked or has expired.
 func (k Key) Ended(now time.Time) bool {

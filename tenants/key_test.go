@@ -93,3 +93,19 @@ func TestDeviceList(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWriteScopesReadAgentsAndCredentials keeps keys working that are older than the read scopes.
+func TestWriteScopesReadAgentsAndCredentials(t *testing.T) {
+	t.Parallel()
+	for write, read := range map[Permission]Permission{AgentsWrite: AgentsRead, CredentialsWrite: CredentialsRead} {
+		if k := (Key{Permissions: []Permission{write}}); !k.May(read) || !k.May(write) {
+			t.Errorf("a key with %s may not read", write)
+		}
+		if k := (Key{Permissions: []Permission{read}}); !k.May(read) || k.May(write) {
+			t.Errorf("a key with %s may read %v, write %v", read, k.May(read), k.May(write))
+		}
+	}
+	if k := (Key{Permissions: []Permission{DevicesWrite}}); k.May(DevicesRead) {
+		t.Error("a key with devices:write may read devices")
+	}
+}

@@ -45,8 +45,8 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/pairings", Needs: tenants.DevicesWrite, key: a.addPairing},
 
 		{Method: "POST", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.addAgent},
-		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsWrite, key: a.listAgents},
-		{Method: "GET", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.showAgent},
+		{Method: "GET", Path: "/v1/agents", Needs: tenants.AgentsRead, key: a.listAgents},
+		{Method: "GET", Path: "/v1/agents/:id", Needs: tenants.AgentsRead, key: a.showAgent},
 		{Method: "PATCH", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.changeAgent},
 		{Method: "POST", Path: PathAnnouncement, Needs: tenants.AgentsWrite, key: a.setAnnouncement},
 		{Method: "DELETE", Path: "/v1/agents/:id", Needs: tenants.AgentsWrite, key: a.removeAgent},

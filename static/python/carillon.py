@@ -1143,7 +1143,7 @@ class Agents(_Resource):
     def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Agent]:
         """Agents, newest first.
 
-        Needs `agents:write`.
+        Needs `agents:read` or `agents:write`.
         """
         return self._sender.read_json("GET", "/v1/agents", query={"q": q, "limit": limit, "after": after})
 
@@ -1160,7 +1160,7 @@ class Agents(_Resource):
     def get(self, id: str) -> Agent:
         """An agent.
 
-        Needs `agents:write`.
+        Needs `agents:read` or `agents:write`.
         """
         return self._sender.read_json("GET", f"/v1/agents/{_quote(id)}")
 
@@ -1391,7 +1391,7 @@ class Credentials(_Resource):
     def list(self, *, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Credential]:
         """Credentials, newest first.
 
-        Needs `credentials:write`.
+        Needs `credentials:read` or `credentials:write`.
         """
         return self._sender.read_json("GET", "/v1/credentials", query={"q": q, "limit": limit, "after": after})
 
@@ -1408,7 +1408,7 @@ class Credentials(_Resource):
     def get(self, id: str) -> Credential:
         """A credential.
 
-        Needs `credentials:write`.
+        Needs `credentials:read` or `credentials:write`.
         """
         return self._sender.read_json("GET", f"/v1/credentials/{_quote(id)}")
 

@@ -3017,7 +3017,7 @@ type ClientInterface interface {
 
 	// ListAgents Agents, newest first
 	//
-	// Needs `agents:write`.
+	// Needs `agents:read` or `agents:write`.
 	//
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3051,7 +3051,7 @@ type ClientInterface interface {
 
 	// ShowAgent An agent
 	//
-	// Needs `agents:write`.
+	// Needs `agents:read` or `agents:write`.
 	//
 	// Corresponds with GET /v1/agents/{id} (the `ShowAgent` operationId).
 	ShowAgent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3294,7 +3294,7 @@ type ClientInterface interface {
 
 	// ListCredentials Credentials, newest first
 	//
-	// Needs `credentials:write`.
+	// Needs `credentials:read` or `credentials:write`.
 	//
 	// Corresponds with GET /v1/credentials (the `ListCredentials` operationId).
 	ListCredentials(ctx context.Context, params *ListCredentialsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3322,7 +3322,7 @@ type ClientInterface interface {
 
 	// ShowCredential A credential
 	//
-	// Needs `credentials:write`.
+	// Needs `credentials:read` or `credentials:write`.
 	//
 	// Corresponds with GET /v1/credentials/{id} (the `ShowCredential` operationId).
 	ShowCredential(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4021,7 +4021,7 @@ func (c *Calls) SpeakMCP(ctx context.Context, params *SpeakMCPParams, body Speak
 
 // ListAgents Agents, newest first
 //
-// Needs `agents:write`.
+// Needs `agents:read` or `agents:write`.
 //
 // Corresponds with GET /v1/agents (the `ListAgents` operationId).
 func (c *Calls) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4095,7 +4095,7 @@ func (c *Calls) RemoveAgent(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // ShowAgent An agent
 //
-// Needs `agents:write`.
+// Needs `agents:read` or `agents:write`.
 //
 // Corresponds with GET /v1/agents/{id} (the `ShowAgent` operationId).
 func (c *Calls) ShowAgent(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4588,7 +4588,7 @@ func (c *Calls) ShowConsent(ctx context.Context, id ID, reqEditors ...RequestEdi
 
 // ListCredentials Credentials, newest first
 //
-// Needs `credentials:write`.
+// Needs `credentials:read` or `credentials:write`.
 //
 // Corresponds with GET /v1/credentials (the `ListCredentials` operationId).
 func (c *Calls) ListCredentials(ctx context.Context, params *ListCredentialsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4646,7 +4646,7 @@ func (c *Calls) RemoveCredential(ctx context.Context, id ID, reqEditors ...Reque
 
 // ShowCredential A credential
 //
-// Needs `credentials:write`.
+// Needs `credentials:read` or `credentials:write`.
 //
 // Corresponds with GET /v1/credentials/{id} (the `ShowCredential` operationId).
 func (c *Calls) ShowCredential(ctx context.Context, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {

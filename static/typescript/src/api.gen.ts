@@ -428,7 +428,7 @@ export interface paths {
         };
         /**
          * Credentials, newest first
-         * @description Needs `credentials:write`.
+         * @description Needs `credentials:read` or `credentials:write`.
          */
         get: operations["listCredentials"];
         put?: never;
@@ -460,7 +460,7 @@ export interface paths {
         };
         /**
          * A credential
-         * @description Needs `credentials:write`.
+         * @description Needs `credentials:read` or `credentials:write`.
          */
         get: operations["showCredential"];
         put?: never;
@@ -538,7 +538,7 @@ export interface paths {
         };
         /**
          * Agents, newest first
-         * @description Needs `agents:write`.
+         * @description Needs `agents:read` or `agents:write`.
          */
         get: operations["listAgents"];
         put?: never;
@@ -565,7 +565,7 @@ export interface paths {
         };
         /**
          * An agent
-         * @description Needs `agents:write`.
+         * @description Needs `agents:read` or `agents:write`.
          */
         get: operations["showAgent"];
         put?: never;
