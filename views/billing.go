@@ -123,6 +123,7 @@ type ChangePage struct {
 	From, To string // "Starter, by the month"
 	Lines    []Row  // text and amount
 	Due      string // "Due now: $312.50"
+	Then     string // "Then $499 by the month, from 10 December 2026."
 	Note     string
 	Warnings []Callout
 	Plan     string

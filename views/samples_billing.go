@@ -25,7 +25,7 @@ func (s sampler) billingPages() []Sample {
 	return []Sample{
 		{"billing", Billing(BillingPage{Shell: owed, Plan: "Growth", Price: "$499 a month", CanEdit: true, Selling: true, Portal: true,
 			Cancel: true,
-			Facts:  []Row{{Name: "State", Text: "Payment failed"}, {Name: "Renews", When: s.ago(-9 * 24 * time.Hour)}},
+			Facts:  []Row{{Name: "State", Text: "Payment failed"}, {Name: "Renews", Text: "10 Dec 2026, $149"}},
 			Meters: []Meter{{"Rings this month", 41_270, 50_000, ""}, {"Devices", 812, 1000, ""}, {"People", 15, 15, "all taken"},
 				{"Calls at once", 0, 25, ""}},
 			Forecast: "At this pace 47,900 rings by the end of the month.", Days: days, DaysOlder: PathBilling +
@@ -44,6 +44,7 @@ func (s sampler) billingPages() []Sample {
 			NoBills: "This server does not take payments.", Offers: offers, Meters: []Meter{{"Devices", 3, 0, ""}}})},
 		{"billing-change", BillingChange(ChangePage{Shell: s.shell("Change plan", NavBilling, up), From: "Starter by the month",
 			To: "Growth by the month", Due: "Due now: $175.00",
+			Then:  "Then $499 by the month, from 10 December 2026. Prices are without tax.",
 			Lines: []Row{{Name: "Unused time", Text: "−$74.50"}, {Name: "Remaining time", Text: "$249.50"}},
 			Note:  "Takes effect now. Quote valid for 1 hour.", Plan: "growth", Interval: "month", At: 1})},
 		{"billing-cancel", ConfirmPage(s.shell("Cancel subscription", NavBilling, up),

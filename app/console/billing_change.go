@@ -74,6 +74,8 @@ func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
 		Note: quoteNote, Due: "Due now: " + page.Money(shown.Due, shown.Currency),
 		Warnings: tight(e, plan),
+		Then: "Then " + page.Money(plan.Cents(every), k.Store.Plans().Currency) + " " + by(every) + ", from " +
+			renewal(sub, e, every, shown.At).In(v.Zone).Format("2 January 2006") + ". Prices are without tax.",
 	}
 	if shown.Due < 0 {
 		p.Due = creditFor + page.Money(-shown.Due, shown.Currency)
@@ -85,6 +87,20 @@ func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		return err
 	}
 	return web.Page(c, views.BillingChange(p), fiber.StatusOK)
+}
+
+// renewal is when the price of a changed plan is charged in full first. A trial goes to its end,
+// and a period that is paid keeps its end; another interval begins a period of its own at once.
+func renewal(sub tenants.Subscription, e tenants.Entitlement, every tenants.Interval, at time.Time) time.Time {
+	switch {
+	case e.Standing == tenants.StandingTrial:
+		return e.Until
+	case sub.Interval == every:
+		return sub.PeriodEnd
+	case every == tenants.Yearly:
+		return at.AddDate(1, 0, 0)
+	}
+	return at.AddDate(0, 1, 0)
 }
 
 func (k billingPages) changePlan(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -88,7 +88,8 @@ func TestBillingFromTrialToCancelled(t *testing.T) {
 	w.Get("/billing?checkout=done").Want(200).Has("$149 by the month", "Current plan", "Payment method",
 		"Cancel subscription").Lacks("is confirming", "Subscribe to")
 
-	w.Get("/billing/change?plan=growth&interval=month").Want(200).Has("From Starter by the month to Growth by the month", "Due now: $0")
+	w.Get("/billing/change?plan=growth&interval=month").Want(200).Has("From Starter by the month to Growth by the month", "Due now: $0",
+		"Then $499 by the month, from ")
 	w.Get("/billing/change?plan=gold&interval=month").Want(404)
 	w.Post("/billing/change", fieldsOf("plan", "growth", "interval", "month", "at", "x")).Want(400)
 	now := h.Clock.Now().Unix()

@@ -54,6 +54,9 @@ func forecast(e tenants.Entitlement, now time.Time) string {
 // facts are the subscription in words.
 func (k billingPages) facts(v *page.Visitor, sub tenants.Subscription, e tenants.Entitlement) []views.Row {
 	rows := []views.Row{{Name: "State", Text: standings[e.Standing]}}
+	charge := func(at time.Time) string { // "10 Dec 2026, $149"
+		return at.In(v.Zone).Format("2 Jan 2006") + ", " + page.Money(e.Plan.Cents(sub.Interval), k.Store.Plans().Currency)
+	}
 	cancelled := e.Standing == tenants.StandingEnding && !sub.WasCut()
 	switch {
 	case cancelled:
@@ -66,13 +69,13 @@ func (k billingPages) facts(v *page.Visitor, sub tenants.Subscription, e tenants
 		return append(rows, views.Row{Name: "Limits", Text: "none"})
 	case cancelled:
 	case e.Standing == tenants.StandingTrial && sub.Stripe != "":
-		rows = append(rows, views.Row{Name: "First payment", When: v.At(e.Until)})
+		rows = append(rows, views.Row{Name: "First payment", Text: charge(e.Until)})
 	case e.Standing == tenants.StandingTrial, e.Standing == tenants.StandingEnding, e.Standing == tenants.StandingOver && !e.Until.IsZero():
 		rows = append(rows, views.Row{Name: "Ends", When: v.At(e.Until)})
 	case e.Standing == tenants.StandingGrace:
 		rows = append(rows, views.Row{Name: "Phones ring until", When: v.At(e.Until)})
 	case sub.Stripe != "":
-		rows = append(rows, views.Row{Name: "Renews", When: v.At(sub.PeriodEnd)})
+		rows = append(rows, views.Row{Name: "Renews", Text: charge(sub.PeriodEnd)})
 	}
 	if sub.ByHand() {
 		rows = append(rows, views.Row{Name: "Given by", Text: "the operator of this server"})
