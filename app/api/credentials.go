@@ -152,8 +152,8 @@ type credentialAPI struct{ *API }
 func (a credentialAPI) credentialRoutes() []Route {
 	return []Route{
 		{Method: "POST", Path: PathUpload, Needs: tenants.CredentialsWrite, key: a.addCredential},
-		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsWrite, key: a.listCredentials},
-		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.showCredential},
+		{Method: "GET", Path: "/v1/credentials", Needs: tenants.CredentialsRead, key: a.listCredentials},
+		{Method: "GET", Path: "/v1/credentials/:id", Needs: tenants.CredentialsRead, key: a.showCredential},
 		{Method: "PATCH", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.changeCredential},
 		{Method: "DELETE", Path: "/v1/credentials/:id", Needs: tenants.CredentialsWrite, key: a.removeCredential},
 		{Method: "POST", Path: "/v1/credentials/:id/probe", Needs: tenants.CredentialsWrite, key: a.probeCredential},
