@@ -112,7 +112,8 @@ func TestZeroPages(t *testing.T) {
 		"alerts":    Alerts(AlertsPage{}), "phone-health": PhoneHealth(PhoneHealthPage{}), "outcomes": OutcomesOf(Outcomes{}),
 		"late": LateOf(Late{Total: 1}), "wakes": WakeHistoryOf(WakeHistory{}), "phone": PhoneOf(PhonePage{}),
 		"storybook": Storybook(StorybookPage{}), "secret": SecretOnce(SecretPage{}),
-		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "time": TimeChartOf(TimeChart{}), "qr": QR(nil, ""), "spark": Spark(nil),
+		"funnel": FunnelOf(Funnel{}), "latency": LatencyOf(Latency{}), "time": TimeChartOf(TimeChart{}),
+		"qr": QR(nil, ""), "spark": Spark(nil),
 		"sound": SoundOf(Sound{Graphs: []SoundGraph{{}}}), "calls": CallFiguresOf(CallFigures{Rows: []CallFigure{{}}}),
 	} {
 		t.Run(name, func(t *testing.T) {
