@@ -293,7 +293,7 @@ func (a *analytics) table() views.SplitTable {
 	}
 	by := tenants.Split(a.split)
 	if a.cut.By != "" && a.split != splitHour {
-		out.Note = "These are all rings: two properties at once are not counted."
+		out.Note = oneProperty
 	}
 	then := map[string]tenants.Counts{}
 	for _, x := range a.valuesThen {
@@ -328,7 +328,7 @@ func splitRow(c, before tenants.Counts) views.SplitRow {
 func (a *analytics) waits() views.TimesChart {
 	out := views.TimesChart{Name: wordsOfFact[a.hop.Fact].wait, Zone: a.v.Zone.String(), CSV: a.file("times")}
 	if !a.timed() {
-		out.None = "For these rings only the times to wake and to answer are counted, and none by iOS version or key."
+		out.None = fewTimes
 		return out
 	}
 	if a.days {
@@ -359,7 +359,7 @@ func (a *analytics) waits() views.TimesChart {
 		out.Points = append(out.Points, p)
 	}
 	if !any {
-		out.None = "Nothing was timed in this time."
+		out.None = noTimes
 	}
 	return out
 }

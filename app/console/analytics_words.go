@@ -136,3 +136,9 @@ func (a *analytics) figures() []views.Compared {
 		{Label: "Failed", Value: views.Count(ends[4].N), Change: changed(now.Failed, then.Failed, a.span.before), Href: ends[4].Href},
 	}
 }
+
+const (
+	oneProperty = "These are all rings: two properties at once are not counted."
+	fewTimes    = "For these rings only the times to wake and to answer are counted, and none by iOS version or key."
+	noTimes     = "Nothing was timed in this time."
+)

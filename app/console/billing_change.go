@@ -74,8 +74,7 @@ func (k billingPages) previewPlan(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		From: old.Name + " " + by(sub.Interval), To: plan.Name + " " + by(every), Plan: code, Interval: string(every), At: shown.At.Unix(),
 		Note: quoteNote, Due: "Due now: " + page.Money(shown.Due, shown.Currency),
 		Warnings: tight(e, plan),
-		Then: "Then " + page.Money(plan.Cents(every), k.Store.Plans().Currency) + " " + by(every) + ", from " +
-			renewal(sub, e, every, shown.At).In(v.Zone).Format("2 January 2006") + ". Prices are without tax.",
+		Then:     thenPays(page.Money(plan.Cents(every), k.Store.Plans().Currency), by(every), renewal(sub, e, every, shown.At).In(v.Zone)),
 	}
 	if shown.Due < 0 {
 		p.Due = creditFor + page.Money(-shown.Due, shown.Currency)

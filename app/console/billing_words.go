@@ -144,3 +144,8 @@ const (
 	confirmingCause    = "This takes a few seconds. Your plan changes when Stripe confirms it."
 	trialLastDay       = "Last day of the trial"
 )
+
+// thenPays says what is paid after a change, how often and from which day.
+func thenPays(price, every string, from time.Time) string {
+	return "Then " + price + " " + every + ", from " + from.Format("2 January 2006") + ". Prices are without tax."
+}
