@@ -287,12 +287,3 @@ func (c TimesChart) ticks() []tick {
 	}
 	return ticksOf(labels)
 }
-
-func (c TimesChart) timed() bool {
-	for _, p := range c.Points {
-		if p.N > 0 {
-			return true
-		}
-	}
-	return false
-}

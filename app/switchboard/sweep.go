@@ -148,7 +148,7 @@ func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 	var errs []error
 	for _, r := range rings {
 		if r.To.Group != "" {
-			more, err := groups{s.Board}.sweep(ctx, r)
+			more, err := groups(s).sweep(ctx, r)
 			if errs = append(errs, err); !more {
 				continue
 			}

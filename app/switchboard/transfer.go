@@ -66,7 +66,7 @@ func (b transfers) toPeople(ctx context.Context, c Caller, r *tenants.Ring, chai
 	if !ok {
 		return nil, errBusyLine()
 	}
-	back, lost, err := agentLinks{b.Board}.links(ctx, r, r.Agent)
+	back, lost, err := agentLinks(b).links(ctx, r, r.Agent)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (b transfers) placeJoining(
 	*called = second.ID
 	b.chains.keep(second, agents.NewChain(agents.ChainConfig{
 		Links: []agents.Link{{Agent: bridge.Called(), Name: "The other call", Within: 5 * time.Second}},
-		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: agentLinks{b.Board}.noteOf(second),
+		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: agentLinks(b).noteOf(second),
 	}))
 	b.chains.join(second.ID)
 	placed, _, err := b.launch(ctx, c, second, store.Idempotency{})

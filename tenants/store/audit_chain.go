@@ -31,18 +31,8 @@ func saltsOf(a *tenants.Audit) []byte {
 	return out
 }
 
-// erasedOf is what is left of the values that were erased.
-func erasedOf(a *tenants.Audit) (out []byte) {
-	for v := range a.Erased {
-		if a.Erased[v] != (tenants.AuditHash{}) {
-			out = append(append(out, byte(v)), a.Erased[v][:]...)
-		}
-	}
-	return out
-}
-
-// proofs reads what saltsOf and erasedOf wrote. What does not fit is left out, and the chain then
-// does not fit either.
+// proofs reads what saltsOf wrote, and the number and hash of each erased value. What does not fit
+// is left out, and the chain then does not fit either.
 func (r *auditRow) proofs(a *tenants.Audit) {
 	salts := r.Salts
 	for v := range a.Salts {

@@ -239,7 +239,7 @@ func (s Groups) Duties(ctx context.Context) (d tenants.Duties, err error) {
 	if d.Groups, err = s.All(ctx); err != nil {
 		return d, err
 	}
-	if d.Schedules, err = (Schedules{s.scope}).All(ctx); err != nil {
+	if d.Schedules, err = Schedules(s).All(ctx); err != nil {
 		return d, err
 	}
 	d.Rosters = map[tenants.ConnectionID]tenants.Roster{}
@@ -247,7 +247,7 @@ func (s Groups) Duties(ctx context.Context) (d tenants.Duties, err error) {
 		if _, read := d.Rosters[sched.Calendar]; read || sched.Calendar == "" {
 			continue
 		}
-		kept, err := (Rosters{s.scope}).Get(ctx, sched.Calendar)
+		kept, err := Rosters(s).Get(ctx, sched.Calendar)
 		if err != nil && tenants.KindOf(err) != tenants.Unknown { // a removed calendar decides nothing
 			return d, err
 		}
