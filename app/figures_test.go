@@ -27,7 +27,7 @@ func TestFiguresAgree(t *testing.T) {
 
 	f.ringsOfToday(overview)
 	f.stepsOfTheFunnel(base)
-	f.dayByDay(overview)
+	f.dayByDay()
 	f.devices(overview)
 	f.usage()
 }
@@ -53,7 +53,7 @@ func (f figuresOf) ringsOfToday(overview string) {
 	rows, api := f.file("/rings.csv?period=today"), f.funnel(f.midnight)
 	f.same(today, map[string]int{"the API's funnel": api["placed"], "the file": len(rows),
 		"the API's list": f.listed("/v1/rings?from="+f.midnight.Format(time.RFC3339), nil),
-		"the chart":      f.day(overview, "2026-11-24", 0, 1, 2)})
+		"the chart":      f.day(f.opens("/overview?period=month"), "2026-11-24", 0)})
 	picked, placed := f.numbers(overview, `([\d,]+) of ([\d,]+) picked up`)
 	calls := 0
 	for _, row := range rows {
@@ -62,7 +62,7 @@ func (f figuresOf) ringsOfToday(overview string) {
 		}
 	}
 	f.same(placed, map[string]int{"the figure beside it": today})
-	f.same(picked, map[string]int{"the API": api["answered"], "the file": calls, "the chart": f.day(overview, "2026-11-24", 0)})
+	f.same(picked, map[string]int{"the API": api["answered"], "the file": calls, "the chart": f.day(f.opens("/overview?period=month"), "2026-11-24", 1)})
 }
 
 func (f figuresOf) stepsOfTheFunnel(now time.Time) {
@@ -77,7 +77,8 @@ func (f figuresOf) stepsOfTheFunnel(now time.Time) {
 	}
 }
 
-func (f figuresOf) dayByDay(overview string) {
+func (f figuresOf) dayByDay() {
+	month := f.opens("/overview?period=month")
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		f.t.Fatal(err)
@@ -92,7 +93,7 @@ func (f figuresOf) dayByDay(overview string) {
 	}
 	for back := range 14 {
 		day := f.midnight.In(zone).AddDate(0, 0, -back).Format(time.DateOnly)
-		f.same(days[day], map[string]int{day + " in the chart": f.day(overview, day, 0, 1, 2)})
+		f.same(days[day], map[string]int{day + " in the chart": f.day(month, day, 0)})
 	}
 }
 
@@ -185,13 +186,14 @@ func (f figuresOf) stat(page, label string) int {
 // day adds up columns of a day in the table of a chart.
 func (f figuresOf) day(page, day string, columns ...int) (sum int) {
 	f.t.Helper()
-	m := regexp.MustCompile(`<time datetime="` + day + `">[^<]*</time></th>((?:\s*<td class="num">[\d,]+</td>)+)`).FindStringSubmatch(page)
+	m := regexp.MustCompile(`<time datetime="` + day + `(?:T00:00[^"]*)?">[^<]*</time></th>((?:\s*<td class="num">\s*(?:<a [^>]*>)?[\d,]+(?:</a>)?\s*</td>)+)`).
+		FindStringSubmatch(page)
 	if m == nil {
 		f.t.Fatalf("the page has no day %s", day)
 	}
-	cells := regexp.MustCompile(`[\d,]+</td>`).FindAllString(m[1], -1)
+	cells := regexp.MustCompile(`[\d,]+(?:</a>)?\s*</td>`).FindAllString(m[1], -1)
 	for _, c := range columns {
-		sum += f.number(strings.TrimSuffix(cells[c], "</td>"))
+		sum += f.number(regexp.MustCompile(`^[\d,]+`).FindString(cells[c]))
 	}
 	return sum
 }

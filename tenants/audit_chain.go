@@ -82,6 +82,17 @@ func (a *Audit) value(buf []byte, v AuditValue) []byte {
 	}
 }
 
+// unchecked reports that the row has a value beside what is left of it when it is erased: the hash
+// covers what is left, so the value could say anything.
+func (a *Audit) unchecked() bool {
+	for v := range a.Erased {
+		if a.Erased[v] != (AuditHash{}) && !a.isEmpty(AuditValue(v)) {
+			return true
+		}
+	}
+	return false
+}
+
 // isEmpty reports that the row has no such value.
 func (a *Audit) isEmpty(v AuditValue) bool {
 	switch v {
@@ -306,7 +317,7 @@ func (v *AuditVerifier) Row(a *Audit, hash AuditHash) *AuditFault {
 	case a.Seq < want:
 		return v.fail(a.Seq, "order", "Row %d is out of order: it comes behind row "+strconv.FormatInt(d.Last, 10)+".")
 	}
-	if a.Chained(v.before, v.tenant) != hash {
+	if a.Chained(v.before, v.tenant) != hash || a.unchecked() {
 		return v.fail(a.Seq, "changed", "Row %d was changed: its hash does not fit what it says and the row before.")
 	}
 	if h, ok := v.heads[a.Seq]; ok {

@@ -101,10 +101,14 @@ func checkIdempotencyKey(key string) error {
 // fingerprint is equal only for equal requests: every part is quoted.
 func fingerprint(q tenants.Request) [32]byte {
 	b := make([]byte, 0, 256)
-	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.To.Group), string(q.Agent), q.Caller, q.Reference} {
+	for _, s := range []string{string(q.To.Device), q.To.Person, string(q.Agent), q.Caller, q.Reference} {
 		b = append(strconv.AppendQuote(b, s), ',')
 	}
-	return sha256.Sum256(strconv.AppendInt(b, int64(q.TTL), 10))
+	b = strconv.AppendInt(b, int64(q.TTL), 10)
+	if q.To.Group != "" { // a request without a group has the fingerprint of the versions before groups
+		b = strconv.AppendQuote(b, string(q.To.Group))
+	}
+	return sha256.Sum256(b)
 }
 
 // placeRing: POST /v1/rings.

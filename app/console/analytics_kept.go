@@ -17,10 +17,13 @@ type hoursKept struct {
 	kept table[hoursKey, keptHours]
 }
 
+// mostHoursKept bounds the spans that are kept, of all tenants: a year of hours takes about 0.9 MB.
+const mostHoursKept = 64
+
 type hoursKey struct {
-	tenant   tenants.TenantID
-	cut      tenants.Cut
-	from, to int64
+	tenant tenants.TenantID
+	cut    tenants.Cut
+	from   int64
 }
 
 // keptHours are the hours before cut.
@@ -37,7 +40,7 @@ func (h *hoursKept) of(ctx context.Context, v *page.Visitor, cut tenants.Cut, fr
 	if to.Sub(from) < 40*24*time.Hour || !from.Before(over) {
 		return s.Hours(ctx, cut, from, to)
 	}
-	e := h.kept.entry(hoursKey{v.Tenant.ID, cut, from.Unix(), min(to.Unix(), over.Unix())})
+	e := h.kept.entry(hoursKey{v.Tenant.ID, cut, from.Unix()})
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if end := minTime(to, over); !e.cut.Equal(end) {

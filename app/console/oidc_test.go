@@ -102,6 +102,9 @@ func refusals(t *testing.T, h *server, p *oidctest.Provider, a, b *tenant) {
 	through(w, h, p, "", oidctest.Claims{"sub": "s2", "email": eve.Email}).Leads("/overview")
 	w.Get("/overview").Want(200).Lacks("Alpha")
 	w.Post("/tenant", fieldsOf("tenant", string(a.Id))).Want(404)
+	w.Post("/tenant", fieldsOf("tenant", string(b.Id))).Leads("/overview")
+	w.Post("/tenant", fieldsOf("tenant", string(a.Id))).Want(404) // its own tenant gave it no other sign-in
+	w.Get("/overview").Want(200).Lacks("Alpha")
 
 	// What asks for a fresh proof leads to the provider, which must ask the person again.
 	h.Clock.Pass(time.Hour)

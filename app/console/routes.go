@@ -279,8 +279,8 @@ func (k *Console) accountRoutes() []route {
 		{method: get, path: views.PathSettings, needs: seeSettings, sample: "settings", member: settings.settings},
 		{method: post, path: views.PathSettings, needs: maySettings, member: settings.setSettings},
 		{method: get, path: views.PathRules, needs: seeSettings, sample: "rules", member: settings.rules},
-		{method: post, path: views.PathRules, needs: maySettings, member: settings.setRule},
-		{method: post, path: views.PathRecording, needs: mayRecord, member: settings.setRecording},
+		{method: post, path: views.PathRules, needs: maySettings, stepUp: true, member: settings.setRule},
+		{method: post, path: views.PathRecording, needs: mayRecord, stepUp: true, member: settings.setRecording},
 	}
 }
 
@@ -381,7 +381,7 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 		if v.In.Provider && r.method != get && ofAccount(r.path) {
 			return tenants.Refuse(tenants.Forbidden, "through_provider", throughProvider)
 		}
-		if v.Tenant.TwoSteps && !v.User.TwoSteps && !r.own && !r.out && !r.part && !v.In.Provider {
+		if v.Tenant.TwoSteps && !v.User.TwoSteps && !r.own && !r.out && !v.In.Provider {
 			return c.Redirect(views.PathApp, fiber.StatusSeeOther)
 		}
 		if r.stepUp && !v.Proved(k.Now()) {

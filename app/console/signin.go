@@ -140,6 +140,9 @@ func (k signInPages) signOut(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 func (k signInPages) switchTenant(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	want, _ := tenants.ParseID[tenants.TenantID](page.FormOf(c).Text("tenant"))
 	for _, m := range v.Tenants {
+		if m.Tenant.ID == want && v.In.Provider { // a new sign-in would lose the mark that it opens this tenant only
+			return c.Redirect(views.PathOverview, fiber.StatusSeeOther)
+		}
 		if m.Tenant.ID == want {
 			if err := k.Enter(ctx, c, v.User, want, v.In.ProvedAt, v.In.ExpiresAt); err != nil {
 				return err

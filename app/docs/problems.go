@@ -83,6 +83,8 @@ var problems = []problemGroup{
 		{"provider_refused", "403", "Your organisation’s provider did not sign you in, or its answer was not accepted.",
 			"`detail` says why. An administrator finds it in the audit log."},
 		{"provider_only", "403", "Your organisation signs in through its own provider.", "Choose “Sign in with your organisation”."},
+		{"no_second_step", "409", "You have no second step yourself, so you cannot require one of others.",
+			"Set up an authenticator app on your account page first."},
 		{"through_provider", "403", "You signed in through your organisation’s provider, which may not change your account.",
 			"Sign in with your password."},
 		{"owner_password", "403", "Owners do not sign in through a provider.", "Sign in with your password."},

@@ -55,13 +55,9 @@ const chainStep = 2000
 // chainRest chains the rows at the end that have no hash: those of a version without chains that
 // ran beside this one.
 func (t *tx) chainRest(id tenants.TenantID) (tip auditTip, err error) {
-	var hash []byte
-	err = t.row("SELECT seq, hash FROM audits WHERE tenant_id = ? AND length(hash) > 0 ORDER BY seq DESC LIMIT 1", []any{uuid(id)},
-		&tip.seq, &hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if tip, err = t.chained(id); err != nil {
 		return tip, err
 	}
-	copy(tip.hash[:], hash)
 	for more := true; more; {
 		if tip, more, err = t.chainNext(id, tip); err != nil {
 			return tip, err
@@ -70,10 +66,22 @@ func (t *tx) chainRest(id tenants.TenantID) (tip auditTip, err error) {
 	return tip, nil
 }
 
+// chained is the last row that has a hash. Without one it is zero.
+func (t *tx) chained(id tenants.TenantID) (tip auditTip, err error) {
+	var hash []byte
+	err = t.row("SELECT seq, hash FROM audits WHERE tenant_id = ? AND length(hash) > 0 ORDER BY seq DESC LIMIT 1", []any{uuid(id)},
+		&tip.seq, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return tip, nil
+	}
+	copy(tip.hash[:], hash)
+	return tip, err
+}
+
 // chainNext chains the next rows behind tip, and reports whether there may be more.
 func (t *tx) chainNext(id tenants.TenantID, tip auditTip) (auditTip, bool, error) {
-	rows, err := t.query(context.Background(), "SELECT "+auditColumns+" FROM audits WHERE tenant_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-		uuid(id), tip.seq, chainStep)
+	rows, err := t.query(context.Background(), "SELECT "+auditColumns+" FROM audits WHERE tenant_id = ? AND seq > ? AND "+
+		"length(hash) = 0 ORDER BY seq LIMIT ?", uuid(id), tip.seq, chainStep)
 	found, err := collect(rows, err, (*auditRow).fields)
 	if err != nil {
 		return tip, false, err
@@ -99,13 +107,13 @@ func (s Jobs) chainAll(ctx context.Context, log *slog.Logger) error {
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM tenants ORDER BY id")
 	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{(*uuid)(id)} })
 	for _, id := range ids {
-		var tip auditTip
 		for more, began := true, s.now(); more && err == nil; {
-			err = s.w.do(ctx, access(id), func(t *tx) error {
-				at, rest, err := t.chainNext(id, tip)
-				if err == nil {
-					tip, more = at, rest
+			var tip auditTip
+			err = s.w.do(ctx, access(id), func(t *tx) (err error) {
+				if tip, err = t.chained(id); err != nil {
+					return err
 				}
+				tip, more, err = t.chainNext(id, tip)
 				return err
 			})
 			if s.now().Sub(began) > 5*time.Second {

@@ -25,7 +25,7 @@ func (s Factors) changed(t *tx, by Who, action string, u tenants.UserID, keep te
 	if _, err := t.exec(recountSteps, uuid(u)); err != nil {
 		return err
 	}
-	if _, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(u), keep[:]); err != nil {
+	if err := t.endSignIns(u, keep); err != nil {
 		return err
 	}
 	return t.people().auditEverywhere(s.core, by, action, u)

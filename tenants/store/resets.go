@@ -51,7 +51,7 @@ func (s Users) TakeReset(ctx context.Context, h tenants.Hash, phc string, now ti
 		if _, err := t.exec("UPDATE users SET password = ?, unproven = ? WHERE id = ?", phc, false, uuid(u.ID)); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM sign_ins WHERE user_id = ?", uuid(u.ID)); err != nil {
+		if err := t.endSignIns(u.ID, tenants.Hash{}); err != nil {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM password_resets WHERE email = ?", u.Email); err != nil {

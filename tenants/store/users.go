@@ -101,9 +101,22 @@ func (s Users) SetPassword(ctx context.Context, id tenants.UserID, phc string, e
 		if len(except) > 0 {
 			keep = except[0]
 		}
-		_, err = t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(id), keep[:])
-		return err
+		return t.endSignIns(id, keep)
 	})
+}
+
+// endSignIns ends a person's sign-ins but keep, those that wait for a second step, and a change of
+// address that is not confirmed: who could sign in before must not get in by what they began.
+func (t *tx) endSignIns(u tenants.UserID, keep tenants.Hash) error {
+	if _, err := t.exec("DELETE FROM sign_ins WHERE user_id = ? AND hash <> ?", uuid(u), keep[:]); err != nil {
+		return err
+	}
+	for _, query := range []string{"DELETE FROM half_sign_ins WHERE user_id = ?", "DELETE FROM email_changes WHERE user_id = ?"} {
+		if _, err := t.exec(query, uuid(u)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Membership is one tenant of a person.
