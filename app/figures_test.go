@@ -62,7 +62,8 @@ func (f figuresOf) ringsOfToday(overview string) {
 		}
 	}
 	f.same(placed, map[string]int{"the figure beside it": today})
-	f.same(picked, map[string]int{"the API": api["answered"], "the file": calls, "the chart": f.day(f.opens("/overview?period=month"), "2026-11-24", 1)})
+	f.same(picked, map[string]int{"the API": api["answered"], "the file": calls,
+		"the chart": f.day(f.opens("/overview?period=month"), "2026-11-24", 1)})
 }
 
 func (f figuresOf) stepsOfTheFunnel(now time.Time) {
@@ -186,8 +187,8 @@ func (f figuresOf) stat(page, label string) int {
 // day adds up columns of a day in the table of a chart.
 func (f figuresOf) day(page, day string, columns ...int) (sum int) {
 	f.t.Helper()
-	m := regexp.MustCompile(`<time datetime="` + day + `(?:T00:00[^"]*)?">[^<]*</time></th>((?:\s*<td class="num">\s*(?:<a [^>]*>)?[\d,]+(?:</a>)?\s*</td>)+)`).
-		FindStringSubmatch(page)
+	const cell = `\s*<td class="num">\s*(?:<a [^>]*>)?[\d,]+(?:</a>)?\s*</td>`
+	m := regexp.MustCompile(`<time datetime="` + day + `(?:T00:00[^"]*)?">[^<]*</time></th>((?:` + cell + `)+)`).FindStringSubmatch(page)
 	if m == nil {
 		f.t.Fatalf("the page has no day %s", day)
 	}
