@@ -1474,7 +1474,7 @@ func heatOf(h HeatMap) templ.Component {
 			templ_7745c5c3_Var77 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 125, "<div class=\"list-scroll heat-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answered rings by weekday and hour\"><table class=\"heat\"><caption class=\"visually-hidden\">Answered rings in per cent, by weekday and hour</caption> <thead><tr><td></td>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 125, "<div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answered rings by weekday and hour\"><table class=\"heat\"><caption class=\"visually-hidden\">Answered rings in per cent, by weekday and hour</caption> <thead><tr><td></td>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
