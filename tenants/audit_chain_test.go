@@ -96,6 +96,10 @@ func TestVerifierNamesTheFault(t *testing.T) {
 			r[4].Changes = []tenants.Change{{Field: "name", Before: "Tesk", After: "Front desk"}}
 			return r, h
 		}, 5, "changed"},
+		"an erased value": {func(r rows, h heads) (rows, heads) {
+			r[4].Erase(tenants.AuditActorName)
+			return r, h
+		}, 0, ""},
 		"a moment": {func(r rows, h heads) (rows, heads) {
 			r[4].At = r[3].At
 			return r, h
@@ -194,6 +198,23 @@ func TestVerifierNamesTheFault(t *testing.T) {
 		if err != nil || got.Fault == nil || got.Fault.Code != c.code {
 			t.Errorf("%s: %v %v, want %s", name, got.Fault, err, c.code)
 		}
+	}
+}
+
+// TestNoValueBesideItsCommitment: the hash of a row covers what is left of an erased value, so that
+// a value beside it could say anything.
+func TestNoValueBesideItsCommitment(t *testing.T) {
+	t.Parallel()
+	public, private, _ := ed25519.GenerateKey(nil)
+	all, _ := chainOf(private, 1)
+	row := all[0]
+	row.Erase(tenants.AuditActorName)
+	if f := tenants.NewAuditVerifier(chainTenant, public, tenants.AuditHead{}).Row(&row, row.Hash); f != nil {
+		t.Errorf("an erased value: %+v", f)
+	}
+	row.Actor.Name = "Mallory"
+	if f := tenants.NewAuditVerifier(chainTenant, public, tenants.AuditHead{}).Row(&row, row.Hash); f == nil || f.Code != "changed" {
+		t.Errorf("a value beside its commitment: %+v", f)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -256,7 +257,7 @@ func (a *analytics) heat() views.HeatMap {
 		for hour, c := range day {
 			cell := views.HeatCell{Level: -1}
 			if over := c.Over(); over > 0 {
-				cell.Text = strconv.FormatInt(100*c.Answered/over, 10)
+				cell.Text = strings.TrimRight(views.Percent(int(c.Answered), int(over)), "% \u00a0\u202f\u2009")
 				cell.Title = heatTitle(name, hour, c)
 				cell.Href = ringsOf(a.span.from, a.span.to, a.cut, "", "weekday", strconv.Itoa(int(name)), "hour", strconv.Itoa(hour))
 				if over >= fewRings {

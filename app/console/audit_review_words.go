@@ -95,5 +95,6 @@ const (
 	reviewNoteHelp    = "It becomes an entry of the audit log, with your name."
 	wrongEvidenceDays = "Give two days, the first one not after the second, as in 2026-11-24."
 	noEvidence        = "There are no entries in these days. Choose others."
+	notVerified       = "The audit log could not be verified now, so there is no new verdict. Try again in a minute."
 	verifierBusy      = "Many organisations verify their audit logs now. Try again in a minute."
 )

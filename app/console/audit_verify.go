@@ -32,6 +32,7 @@ type verification struct {
 	scope     *store.Scope
 	done, all int64
 	ended     chan struct{}
+	failed    bool // there is no verdict; read it once ended is closed
 }
 
 // add queues a verification of the tenant, unless there is one.
@@ -92,6 +93,7 @@ func (q *verifier) progress(t tenants.TenantID) (done, all int64, running bool) 
 func (k *Console) VerifyAudits(ctx context.Context) error {
 	for j := k.verifier.next(); j != nil; j = k.verifier.next() {
 		err := k.verifyAudit(ctx, j)
+		j.failed = err != nil
 		k.verifier.end(j)
 		if err != nil {
 			return err
@@ -127,9 +129,13 @@ func (k auditPages) verify(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	said := page.FlashVerified
 	select {
 	case <-j.ended:
+		if j.failed {
+			return tenants.Refuse(tenants.Unavailable, "busy", notVerified)
+		}
 	case <-late.C:
 		said = page.FlashVerifying
 	case <-ctx.Done():
+		said = page.FlashVerifying
 	}
 	return k.Done(c, said, views.PathAuditReview)
 }

@@ -64,7 +64,7 @@ var problems = []problemGroup{
 		{"device_not_allowed", "403", "The key is limited to some devices or people, and this one is not on its list.",
 			"Add the device or its person to the key under API keys, or use another key."},
 		{"key_ended", "409", "The key was revoked or has expired, so it cannot be changed.", "Create a new key."},
-		{"key_rotated", "409", "The key was rotated already and has one successor.", "Rotate the key that replaced it."},
+		{"key_rotated", "409", "The key was rotated already and has one successor.", "Rotate or change the key that replaced it."},
 		{"unauthorized", "401", "The key is missing, unknown or revoked, or you are not signed in.",
 			"Send the key as `Authorization: Bearer`. Make a new one under API keys. A phone must be paired again."},
 		{"key_malformed", "401", "What was sent is no API key.", "Copy the whole key. It starts with `crl_live_` or `crl_test_`."},

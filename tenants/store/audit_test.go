@@ -115,3 +115,39 @@ func walkAudits(t *testing.T, s *store.Scope, ask store.AuditQuery) (walked []in
 	}
 	return walked, cursors
 }
+
+// TestChainedRowsStayAsTheyAre: a later migration chains the rows that have no hash, and touches no
+// other one.
+func TestChainedRowsStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	now := time.Now()
+	id := tenants.NewID[tenants.TenantID](now)
+	tenant := tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal, State: tenants.TenantActive, TimeZone: "UTC"}
+	if err := s.Tenants().Add(t.Context(), store.Who{}, tenant); err != nil {
+		t.Fatal(err)
+	}
+	scope := s.For(id)
+	if err := scope.Audits().Add(t.Context(), "user.sign_in", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.WriteAs(t.Context(), scope, "INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, "+
+		"target, detail, ip, request_id) SELECT tenant_id, MAX(seq) + 1, ?, 'key', x'', 'bot', 'ring.place', '', '', '', '' "+
+		"FROM audits WHERE tenant_id = ?", now.UnixMicro(), store.Bytes(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.ChainOld(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := s.AuditKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, err := scope.Audits().Verify(t.Context(), key, nil)
+	if err != nil || verdict.Fault != nil || verdict.Rows != 3 {
+		t.Errorf("%+v %v %v", verdict, verdict.Fault, err)
+	}
+}

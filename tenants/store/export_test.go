@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"math"
 	"time"
 
@@ -150,4 +151,9 @@ func OldestWait() (waiting int, oldest time.Duration, left int, after time.Durat
 // Review reviews a connection that has failed since a moment, as it was read before.
 func Review(ctx context.Context, s *Scope, id tenants.ConnectionID, failing, now time.Time) (stopped bool, err error) {
 	return s.Deliveries().review(ctx, connectionRow{ID: uuid(id), FailingSince: micros(failing), State: "active"}, now)
+}
+
+// ChainOld does what a migration does for the audit rows of earlier versions.
+func (s *Store) ChainOld(ctx context.Context) error {
+	return s.Jobs().chainAll(ctx, slog.New(slog.DiscardHandler))
 }

@@ -128,6 +128,9 @@ func (s Keys) Change(ctx context.Context, k tenants.Key) error {
 		if len(set) == 0 {
 			return nil
 		}
+		if old.ReplacedBy != "" { // it has its end from the rotation
+			return tenants.Refuse(tenants.Conflict, "key_rotated", "This key was rotated already. Change the key that replaced it.")
+		}
 		if _, err := t.exec("UPDATE keys SET name = ?, permissions = ?, per_second = ?, expires_at = ?, networks = ?, only_devices = ?, "+
 			"only_people = ? WHERE tenant_id = ? AND id = ?", row.Name, row.Permissions, row.PerSecond, row.ExpiresAt, row.Networks,
 			row.OnlyDevices, row.OnlyPeople, uuid(s.id), uuid(k.ID)); err != nil {

@@ -353,8 +353,21 @@ func testPasswordResets(b *bench) {
 	_, err = b.s.Users().OfReset(ctx, link("nobody@example.com"), now)
 	b.refused(err, tenants.Gone, "a link of an address without an account")
 	in := b.signIn(u, s)
+	change := func() tenants.Hash { // what somebody began who could sign in before
+		h := hashOf("change", b.next())
+		b.must(b.s.Users().AddEmailChange(ctx, store.EmailChange{Hash: h, User: u.ID, Email: "mallory@example.com",
+			ExpiresAt: now.Add(time.Hour)}))
+		return h
+	}
+	begun := change()
 	got, err = b.s.Users().TakeReset(ctx, first, "fresh", now, store.Who{IP: "192.0.2.1"})
 	b.must(err)
+	_, err = b.s.Users().OfEmailChange(ctx, begun, now)
+	b.refused(err, tenants.Gone, "a change of address of before")
+	begun = change()
+	b.must(b.s.Users().SetPassword(ctx, u.ID, "fresh"))
+	_, err = b.s.Users().OfEmailChange(ctx, begun, now)
+	b.refused(err, tenants.Gone, "a change of address of before a new password")
 	equal(b, got.Password, "fresh", "the new password")
 	_, _, err = b.s.SignIns().Get(ctx, in.Hash, now)
 	b.refused(err, tenants.Unauthorized, "a sign-in of before")
