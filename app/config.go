@@ -65,6 +65,7 @@ type Config struct {
 	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"2m" env:"CARILLON_DRAIN"`
+	OperatorConsole
 	DemoAgent
 	OpenAI
 	PlansFile
@@ -106,6 +107,7 @@ func (c Config) check() (checked, error) {
 	if c.Database.URL == "" {
 		f.add("CARILLON_DATA", folder(c.Data))
 	}
+	f.add("CARILLON_OPERATOR_URL", c.OperatorConsole.check())
 	f.add("CARILLON_DEMO_AGENT", c.DemoAgent.check())
 	f.add("CARILLON_OPENAI_URL", c.OpenAI.check())
 	c.Stripe.check(f.add)
@@ -133,7 +135,8 @@ func (c Config) addresses(f *configFaults) {
 	f.add("CARILLON_APNS_SANDBOX_URL", secureURL(c.APNsSandboxURL))
 	f.add("CARILLON_RTC_UDP_ADDR", addr(c.RTCUDPAddr))
 	taken := map[string]string{c.Addr: "CARILLON_ADDR"}
-	for _, x := range []struct{ name, at string }{{"CARILLON_RTC_TCP_ADDR", c.RTCTCPAddr}, {"CARILLON_METRICS_ADDR", c.MetricsAddr}} {
+	for _, x := range []struct{ name, at string }{{"CARILLON_RTC_TCP_ADDR", c.RTCTCPAddr}, {"CARILLON_METRICS_ADDR", c.MetricsAddr},
+		{"CARILLON_OPERATOR_ADDR", c.OperatorAddr}} {
 		if x.at == "" {
 			continue
 		}

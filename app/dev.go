@@ -17,6 +17,7 @@ import (
 	"carillon/app/billing"
 	"carillon/app/billing/stripetest"
 	"carillon/app/dev"
+	"carillon/app/operator"
 	"carillon/app/push"
 	"carillon/app/push/apnstest"
 	"carillon/app/web"
@@ -33,6 +34,8 @@ type devCmd struct {
 	JSON    bool   `help:"Print one JSON line once it is ready."`
 	Log     bool   `help:"Write the log to standard error."`
 	History bool   `help:"Begin with thirty days of made-up rings." default:"true" negatable:""`
+
+	OperatorAddr string `help:"Address of the operator console." default:"127.0.0.1:0"`
 	IndustryFolder
 }
 
@@ -48,6 +51,7 @@ type ready struct {
 	DeviceID         tenants.DeviceID `json:"device_id"`
 	DeviceCredential string           `json:"device_credential"`
 	PhoneURL         string           `json:"phone_url"`
+	OperatorURL      string           `json:"operator_url"`
 	APNsURL          string           `json:"apns_url"`
 }
 
@@ -56,6 +60,9 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if !d.Public && !web.LoopbackName(d.Addr) {
 		return fmt.Errorf("--addr: other machines reach %s, and dev mode shows its sign-in to all of them; "+
 			"use 127.0.0.1, or add --public", d.Addr)
+	}
+	if !web.LoopbackName(d.OperatorAddr) {
+		return fmt.Errorf("--operator-addr: other machines reach %s, and dev mode shows its sign-in; use 127.0.0.1", d.OperatorAddr)
 	}
 	dir := d.Data
 	if dir == "" {
@@ -111,6 +118,9 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := dev.AddOperator(ctx, n.store, c.now()); err != nil {
+		return err
+	}
 	if err := n.roll(ctx); err != nil { // pages count the history from the first look on
 		return err
 	}
@@ -141,11 +151,17 @@ func (d *devCmd) open(ctx context.Context, good checked, world *dev.World, far d
 	if _, err := store.Migrate(ctx, good.store(nil)); err != nil {
 		return nil, err
 	}
-	return open(ctx, good, extras{
+	var n *node
+	var err error
+	n, err = open(ctx, good, extras{
+		operator: func() *operator.Seen {
+			return &operator.Seen{Email: dev.OperatorEmail, Password: dev.OperatorPassword, Code: dev.OperatorCode(ctx, n.store, n.now())}
+		},
 		local: true, public: d.Public, dev: world, login: dev.Login, opened: world.Opened, heard: far.Robot,
 		changelog: changelogOf(ctx),
 		added:     func(c tenants.Credential, k *push.Key) { world.Learn(c, k) },
 	})
+	return n, err
 }
 
 // ownFolder closes a folder to other users if it is empty or dev mode made what is in it. Any other
@@ -198,7 +214,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: ":0", LogFormat: "text",
 		RingsPerSecond: setting[float64]{is: 20}, DeviceSpacing: setting[time.Duration]{is: 500 * time.Millisecond},
 		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
-		Database: Database{Data: dir},
+		Database: Database{Data: dir}, OperatorConsole: OperatorConsole{OperatorAddr: d.OperatorAddr},
 	}, roots: apple.CAPool(), logTo: io.Discard}
 	var err error
 	if good.industries, err = d.IndustryFolder.read(); err != nil {
@@ -219,7 +235,7 @@ func (d *devCmd) greet(c terminal, n *node, notes dev.Notes, apple *apnstest.App
 	}
 	r := ready{
 		URL: base, APIKey: first.APIKey, TenantID: first.Tenant, DeviceID: first.Device, DeviceCredential: first.Credential,
-		PhoneURL: base + "/phone/" + first.Slug, APNsURL: apple.URL(apnstest.Production),
+		OperatorURL: n.operatorURL(), PhoneURL: base + "/phone/" + first.Slug, APNsURL: apple.URL(apnstest.Production),
 	}
 	r.Login.Email, r.Login.Password = notes.Email, notes.Password
 	if d.JSON {
@@ -231,11 +247,13 @@ func (d *devCmd) greet(c terminal, n *node, notes dev.Notes, apple *apnstest.App
   Sign in   %s   password: %s
   Phone     %s
   API key   %s
+  Operator  %s   sign in: %s, password: %s
 
 Ring the phone:
   curl %s/v1/rings -H "Authorization: Bearer %s" -H "Content-Type: application/json" -d '{"to":{"device":"%s"}}'
 
 Ctrl-C stops it.
-`, r.URL, r.Login.Email, r.Login.Password, r.PhoneURL, r.APIKey, r.URL, r.APIKey, r.DeviceID)
+`, r.URL, r.Login.Email, r.Login.Password, r.PhoneURL, r.APIKey,
+		r.OperatorURL, dev.OperatorEmail, dev.OperatorPassword, r.URL, r.APIKey, r.DeviceID)
 	return nil
 }

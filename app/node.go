@@ -25,6 +25,7 @@ import (
 	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/oidc"
+	"carillon/app/operator"
 	"carillon/app/outbound"
 	"carillon/app/page"
 	"carillon/app/push"
@@ -70,12 +71,14 @@ type node struct {
 	addr    net.Addr
 
 	metricsAddr net.Addr // nil = no metrics listener
-	meter       *meter   // nil likewise
-	counts      web.Counts
-	room        room
-	listeners   listeners
-	memoryTight func() bool
-	dataDir     string // of SQLite; "" = PostgreSQL
+
+	operatorAddr net.Addr // nil = no operator console
+	meter        *meter   // nil likewise
+	counts       web.Counts
+	room         room
+	listeners    listeners
+	memoryTight  func() bool
+	dataDir      string // of SQLite; "" = PostgreSQL
 
 	drainFor time.Duration // how long calls may last once the server must stop
 	draining atomic.Bool
@@ -91,7 +94,9 @@ type extras struct {
 	public bool                                // dev mode that other machines may reach
 	dev    console.Waker                       // the pages that play a phone
 	login  string                              // said on the page of signing in
-	memory budget                              // of serve
+
+	operator func() *operator.Seen // a sign-in to the operator console; nil = not dev mode
+	memory   budget                // of serve
 
 	changelog string // CHANGELOG.md
 
@@ -133,7 +138,10 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	if err = n.openBoard(c, x); err != nil {
 		return n, err
 	}
-	return n, n.mount(c, x)
+	if err = n.mount(c, x); err != nil {
+		return n, err
+	}
+	return n, n.openOperator(c, x)
 }
 
 func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {

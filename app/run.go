@@ -22,6 +22,7 @@ type cli struct {
 	Industry  industryCmd  `cmd:"" help:"The industries that a tenant can have, and their files."`
 	Plans     plansCmd     `cmd:"" help:"What tenants may buy."`
 	User      userCmd      `cmd:"" help:"Let people in again, or keep them out."`
+	Operator  operatorCmd  `cmd:"" help:"The people who run this server, and their console."`
 	Audit     auditCmd     `cmd:"" help:"Verify a tenant's record of changes."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`

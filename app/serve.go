@@ -40,6 +40,9 @@ func (s *serveCmd) Run(ctx context.Context, c terminal) (err error) {
 	if n.metricsAddr != nil {
 		fmt.Fprintf(c.out, "metrics at http://%s/metrics\n", n.metricsAddr)
 	}
+	if n.operatorAddr != nil {
+		fmt.Fprintf(c.out, "operator console on %s\n", n.operatorAddr)
+	}
 	if hidden := good.hiddenClients(); hidden != "" {
 		n.log.Warn(hidden)
 	}

@@ -28,6 +28,7 @@ type (
 	GroupID      string
 	ScheduleID   string
 	ConsentID    string
+	OperatorID   string
 )
 
 // id is the constraint of the typed ids.

@@ -58,6 +58,8 @@ const (
 	ActorKey    ActorKind = "key"    // a program with an API key
 	ActorDevice ActorKind = "device" // a phone with its credential
 	ActorSystem ActorKind = "system" // Carillon itself, or its command line
+
+	ActorOperator ActorKind = "operator" // a person who runs the server
 )
 
 // Actor is who did something: a person, an API key, a phone, or Carillon itself.

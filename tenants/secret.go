@@ -34,6 +34,7 @@ const (
 	EmailPrefix      = "crl_email_"   // in the link that proves a new address
 	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
 	JoinPrefix       = "crl_join_"    // of an agent's one connection to a ring
+	OperatorPrefix   = "crl_op_"      // in the link with which an operator begins
 )
 
 // NewSecret makes a secret: prefix, 24 random bytes in base 62, and a CRC-32 in base 62.
@@ -48,7 +49,7 @@ func NewSecret(prefix string) Secret {
 // a typo without a look-up.
 func WellFormed(s string) bool {
 	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, EmailPrefix,
-		PartnerPrefix, JoinPrefix} {
+		PartnerPrefix, JoinPrefix, OperatorPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

@@ -82,6 +82,7 @@ const (
 	sameEmail            = "This is your address already. Enter another one."
 	wrongEmail           = "Enter an email address, such as ana@example.com."
 	brokenLink           = "This link is not complete. Ask for a new one."
+	suspendedBecause     = "The operator of this server has suspended this account. The reason: %s"
 	suspendedAccount     = "This account is suspended. Its owner can ask the operator of this server why."
 	lacksPermission      = "Your role (%s) does not include: %s."
 	otherSession         = "This page was opened under another sign-in or for another organisation. Reload it."

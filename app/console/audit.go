@@ -36,6 +36,7 @@ var auditNouns = []views.Choice{
 var auditActors = []views.Choice{
 	{Value: "", Text: "Anyone"}, {Value: string(tenants.ActorUser), Text: "People"}, {Value: string(tenants.ActorKey), Text: "API keys"},
 	{Value: string(tenants.ActorDevice), Text: "Phones"}, {Value: string(tenants.ActorSystem), Text: "Carillon"},
+	{Value: string(tenants.ActorOperator), Text: operatorsShown},
 }
 
 // auditOutcomes are whether it was done.
@@ -138,8 +139,11 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	case a.Times > 1:
 		row.Times = views.Count(int(a.Times)) + " times"
 	}
-	if a.Actor.Kind == tenants.ActorDevice {
+	switch a.Actor.Kind {
+	case tenants.ActorDevice:
 		row.Actor = joined(" ", a.Actor.Name, "(phone)")
+	case tenants.ActorOperator:
+		row.Actor = joined(" ", a.Actor.Name, "(operator)")
 	}
 	if t, ok := known[a.Detail]; ok && a.Action == "pairing.take" {
 		row.Target, row.Href, row.Changed = t.Text, t.Href, ""

@@ -74,6 +74,8 @@ var auditWords = map[string]string{
 	"invitation.revoke":   "cancelled the invitation for",
 	"tenant.add":          "created the organisation",
 	"tenant.set":          "changed the organisation",
+	"tenant.suspend":      "suspended the organisation",
+	"tenant.resume":       "resumed the organisation",
 	"rules.set":           "changed the rules",
 	"subscription.set":    "changed the subscription to",
 	"subscription.remove": "ended the subscription of",
@@ -101,6 +103,9 @@ var auditWords = map[string]string{
 	"access.refuse":       "asked without permission for",
 }
 
+// operatorsShown names the people who run the server, among those who may have changed something.
+const operatorsShown = "Operators of this server"
+
 // auditFields say the changed fields of an entry. What is not here is shown as it is recorded.
 var auditFields = map[string]string{
 	"name": "name", "kind": "kind", "caller": "name shown on the phone", "token": "push token", "bundle_id": "app",
@@ -111,7 +116,7 @@ var auditFields = map[string]string{
 	"plan": "plan", "interval": "month or year", "period": "period", "trial_end": "end of the trial", "trial_cut": "early end of the trial",
 	"cancel_at_end": "cancellation", "past_due_since": "failed payment", "overage": "overage", "customer": "customer at Stripe",
 	"stripe": "subscription at Stripe", "scopes": "permissions", "per_second": "rings a second", "expires": "expiry",
-	"networks": "allowed addresses", "devices": "allowed devices",
+	"networks": "allowed addresses", "devices": "allowed devices", "reason": "reason",
 }
 
 // auditDetail says the detail of an entry as a person would. Files have it as it is recorded.

@@ -71,7 +71,7 @@ func (k *Console) routes() []route {
 	devices, people, signIn, overview := devicePages{k}, peoplePages{k}, signInPages{k}, overviewPages{k}
 	forgot := forgotPages{k}
 	all := []route{
-		{method: get, path: "/static/*", public: k.asset},
+		{method: get, path: "/static/*", public: page.Asset},
 		{method: get, path: views.PathSignIn, sample: "signin", public: signIn.signInPage},
 		{method: post, path: views.PathSignIn, public: signIn.signIn},
 		{method: get, path: views.PathForgot, sample: "forgot", public: forgot.form},
@@ -366,8 +366,10 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			return err
 		}
 		if v.Tenant.State != tenants.TenantActive && !r.out {
-			return tenants.Refuse(tenants.Forbidden, "tenant_suspended",
-				suspendedAccount)
+			if why := v.Tenant.SuspendedWhy; why != "" {
+				return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedBecause, page.Sentence(why))
+			}
+			return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedAccount)
 		}
 		if r.needs != "" && !v.Role.May(r.needs) {
 			v.Missing = r.needs

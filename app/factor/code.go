@@ -61,6 +61,15 @@ func CheckCode(seed, code string, last int64, now time.Time) (step int64, ok boo
 	return 0, false
 }
 
+// CodeAt is the code that an app with the seed shows at a moment; empty for a text that is no seed.
+func CodeAt(seed string, at time.Time) string {
+	code, err := totp.GenerateCode(seed, at)
+	if err != nil {
+		return ""
+	}
+	return code
+}
+
 // A recovery code has 15 letters of base 32: 75 bits, so that a plain hash of it is enough.
 const (
 	recoveryCodes   = 10

@@ -57,10 +57,22 @@ const (
 	FlashVerified     Flash = "verified"
 	FlashVerifying    Flash = "verifying"
 	FlashRinging      Flash = "ringing"
+	FlashSuspended    Flash = "suspended"
+	FlashTenantBack   Flash = "tenant-back"
+	FlashPlanGiven    Flash = "plan-given"
+	FlashPaidOut      Flash = "paid-out"
+	FlashReplayed     Flash = "replayed"
+	FlashResent       Flash = "resent"
 )
 
 var flashes = map[Flash]string{
-	FlashSaved: "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.",
+	FlashSuspended:  "Suspended. Its people and programs are refused, and they read the reason.",
+	FlashTenantBack: "Resumed. Everything works again.",
+	FlashPlanGiven:  "The plan was changed.",
+	FlashPaidOut:    "The payout is recorded.",
+	FlashReplayed:   "The event was processed again.",
+	FlashResent:     "The email was sent again.",
+	FlashSaved:      "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.",
 	FlashRevoked:   "The key is revoked.",
 	FlashReviewed:  "The review is signed off.",
 	FlashVerified:  "Verified.",
@@ -92,19 +104,27 @@ var flashes = map[Flash]string{
 	FlashPlanEnds:     "Your subscription is cancelled. Everything works until it ends.", FlashPlanGoesOn: "Your subscription continues.",
 }
 
+// flashName is the cookie of Done.
+func (m *Common) flashName() string {
+	if m.Cookie != "" {
+		return m.Cookie + "-flash"
+	}
+	return FlashCookie
+}
+
 // Done leads on after a change and says so there.
 func (m *Common) Done(c *fiber.Ctx, f Flash, to string) error {
-	m.SetCookie(c, FlashCookie, string(f), time.Minute, false)
+	m.SetCookie(c, m.flashName(), string(f), time.Minute, false)
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
 // Flash is what there is to say on this page, once.
 func (m *Common) Flash(c *fiber.Ctx) *views.Flash {
-	code := c.Cookies(FlashCookie)
+	code := c.Cookies(m.flashName())
 	if code == "" {
 		return nil
 	}
-	m.SetCookie(c, FlashCookie, "", 0, false)
+	m.SetCookie(c, m.flashName(), "", 0, false)
 	if text, ok := flashes[Flash(code)]; ok {
 		return &views.Flash{Tone: views.ToneGood, Text: text}
 	}

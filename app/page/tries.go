@@ -101,8 +101,11 @@ const (
 )
 
 func (m *Common) knownName() string {
+	if m.Cookie != "" {
+		return m.CookieName() + "-known"
+	}
 	if m.secure {
-		return "__Host-" + knownCookie
+		return securePrefix + knownCookie
 	}
 	return knownCookie
 }

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -121,17 +122,18 @@ func (v *Visitor) Midnight(now time.Time) time.Time {
 // The names of our cookies. __Host- makes browsers refuse a cookie that another host set or that
 // came without TLS (RFC 6265bis).
 const (
-	secureCookie = "__Host-carillon"
+	securePrefix = "__Host-"
 	plainCookie  = "carillon"
 	ThemeCookie  = "theme" // the script that switches the theme writes it too
 	FlashCookie  = "flash"
 )
 
 func (m *Common) CookieName() string {
+	name := cmp.Or(m.Cookie, plainCookie)
 	if m.secure {
-		return secureCookie
+		return securePrefix + name
 	}
-	return plainCookie
+	return name
 }
 
 // SetCookie sets one of ours; an age of zero or less takes it away.

@@ -99,6 +99,14 @@ func (t *tx) record(s *scope, e auditEntry) error {
 		return err
 	}
 	t.wrote = true
+	if s.who.Kind == tenants.ActorOperator { // what operators do to a tenant is in their record too
+		if err := t.operators().ofTenant(s, e); err != nil {
+			return err
+		}
+		if err := t.counter(s.id); err != nil { // a flush forgets it
+			return err
+		}
+	}
 	if e.name == "" && slices.Contains(removals, e.action) {
 		e.name = e.detail
 	} else if e.name == "" {

@@ -180,6 +180,8 @@ func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 			{"DELETE FROM email_changes WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM half_sign_ins WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM passkey_challenges WHERE expires_at <= ?", []any{at}},
+			{"DELETE FROM operator_links WHERE expires_at <= ?", []any{at}},
+			{"DELETE FROM operator_sign_ins WHERE expires_at <= ? OR idle_at <= ?", []any{at, at}},
 			{"DELETE FROM partner_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM partner_sign_ins WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM metered WHERE at <= ? AND reported_at <> 0", []any{micros(now.Add(-meteredFor))}},

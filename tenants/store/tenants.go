@@ -19,6 +19,7 @@ type tenantRow struct {
 	TwoSteps     bool
 	Created      int64 `gorm:"column:created_at"`
 	Rules        string
+	SuspendedWhy string
 }
 
 func (tenantRow) TableName() string { return "tenants" }
@@ -29,7 +30,7 @@ func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
 		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), TwoSteps: r.TwoSteps,
 		CreatedAt: moment(r.Created),
-		Changes:   tenants.ParseRuleChanges(r.Rules),
+		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy,
 	})
 }
 
@@ -37,7 +38,7 @@ func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
 		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
-		Created: micros(t.CreatedAt), Rules: t.Changes.Text(),
+		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy,
 	}
 }
 

@@ -130,6 +130,11 @@ var acrossBy = map[string]string{
 	"SELECT c.tenant_id, c.id, c.settings FROM":              "Jobs.Askers: a ring of any tenant may ask its system",
 	"SELECT c.tenant_id, c.id, c.role, c.settings":           "Jobs.Listeners: what happens to any tenant may be an event",
 	"SELECT COUNT(*) FROM (SELECT 1 FROM connections c JOIN": "Jobs.Listens: what happens to any tenant may be an event",
+	"SELECT tenant_id, COUNT(*) FROM devices WHERE state":    "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT tenant_id, COUNT(*) FROM members GROUP":          "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT tenant_id, COUNT(*) FROM alerts WHERE":           "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT t.id, COALESCE((SELECT r.created_at":             "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT tenant_id, CAST(SUM(rings) AS":                   "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT role, MIN(due) FROM (SELECT c.role":              "Jobs.OldestDue: a figure of all tenants for the operator",
 	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
 		"tenant " +

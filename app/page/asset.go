@@ -1,4 +1,4 @@
-package console
+package page
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"carillon/tenants"
 )
 
-// asset serves a file of package static. Its address holds a hash of its content, so that browsers
+// Asset serves a file of package static. Its address holds a hash of its content, so that browsers
 // may keep it for ever.
-func (k *Console) asset(_ context.Context, c *fiber.Ctx) error {
+func Asset(_ context.Context, c *fiber.Ctx) error {
 	a, ok := static.Open(web.Param(c, "*"), web.Header(c, fiber.HeaderAcceptEncoding))
 	if !ok {
 		return tenants.NoSuch("file")

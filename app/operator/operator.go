@@ -1,0 +1,93 @@
+// Package operator serves HTML for the people who run the server, on a listener of their own: all
+// tenants, the health of the server, Stripe's events, partners, and the record of what operators
+// did. Nothing of it is on the public listener, and nothing of the public one is here.
+//
+// Every page but the sign-in needs an operator who gave a password and a code of an authenticator
+// app. Each change is in the record of operators, and one that touches a tenant is in the tenant's
+// audit log too.
+//
+// Start reading at routes.go, then any page.
+package operator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+// Config is what the operator console is made of. Common is required.
+type Config struct {
+	*page.Common              // with a cookie of its own
+	Billing      bool         // the server takes money
+	Dev          func() *Seen // dev mode: a sign-in that works; nil = no dev mode
+}
+
+// Seen is a sign-in that dev mode shows to everybody.
+type Seen struct{ Email, Password, Code string }
+
+// Console is the pages of this process.
+type Console struct{ Config }
+
+// New checks the parts and gives a Console to mount.
+func New(c Config) (*Console, error) {
+	if c.Common == nil || c.Common.Cookie == "" {
+		return nil, errors.New("operator: Common with a cookie of its own is required")
+	}
+	return &Console{c}, nil
+}
+
+// Mount adds every route to r, the root of an app made by web.New with Console.ErrorPage.
+func (k *Console) Mount(r fiber.Router) {
+	var all []page.Route
+	for _, one := range k.routes() {
+		all = append(all, page.Route{Method: one.method, Path: one.path, Serve: k.serve(one)})
+	}
+	k.Common.Mount(r, all)
+}
+
+// shell is what surrounds a page.
+func (k *Console) shell(c *fiber.Ctx, v *visitor, title string, nav pages.Nav, crumbs ...views.Link) pages.Shell {
+	return pages.Shell{Title: title, Current: nav, Name: v.operator.Name, Email: v.operator.Email, Theme: page.ThemeOf(c),
+		Flash: k.Flash(c), Crumbs: crumbs, Billing: k.Billing}
+}
+
+// at is a moment as every page here shows it.
+func at(t time.Time) views.Time { return views.At(t, time.UTC) }
+
+// confirmation is a question as a page, and what its button does.
+type confirmation struct {
+	ask   views.Confirm
+	title string
+	nav   pages.Nav
+	up    []views.Link
+
+	do   func(context.Context) error
+	said page.Flash
+	next string
+}
+
+// confirmed serves both routes of an act that cannot be undone: GET asks, POST does it.
+func (k *Console) confirmed(find func(context.Context, *fiber.Ctx, *visitor) (confirmation, error)) handler {
+	return func(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+		q, err := find(ctx, c, v)
+		if err != nil {
+			return err
+		}
+		if c.Method() == fiber.MethodPost {
+			if err := q.do(ctx); err != nil {
+				return err
+			}
+			return k.Done(c, q.said, q.next)
+		}
+		return web.Page(c, pages.Confirm(k.shell(c, v, q.title, q.nav, q.up...), q.ask), fiber.StatusOK)
+	}
+}
+
+func up(text, href string) views.Link { return views.Link{Text: text, Href: href} }

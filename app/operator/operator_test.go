@@ -1,0 +1,190 @@
+package operator
+
+import (
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/factor"
+	"carillon/app/page"
+	"carillon/app/page/pagetest"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// server is an operator console with one tenant.
+type server struct {
+	*pagetest.Server
+	k      *Console
+	common *page.Common
+	tenant *pagetest.Account
+}
+
+func open(t *testing.T) *server {
+	t.Helper()
+	h := &server{Server: pagetest.NewServer(t, "http://ring.example")}
+	var err error
+	h.common, err = page.NewCommon(page.CommonConfig{Store: h.Store, PublicURL: "http://ops.example", Cookie: "carillon-operator",
+		Now: h.Clock.Now, Log: slog.New(slog.DiscardHandler)})
+	pagetest.Must(t, err)
+	h.k, err = New(Config{Common: h.common})
+	pagetest.Must(t, err)
+	app := web.New(web.Config{Now: h.Clock.Now, PublicURL: "http://ops.example", ErrorPage: h.k.ErrorPage})
+	h.k.Mount(app)
+	h.Serve(app)
+	h.tenant = h.Bare("harbor", "Harbor")
+	return h
+}
+
+// operator adds an operator who has used their link, and gives the seed of their app.
+func (h *server) operator(email string) (tenants.Operator, string) {
+	h.Helper()
+	now, link, seed := h.Clock.Now(), tenants.NewSecret(tenants.OperatorPrefix), factor.NewSeed()
+	o := tenants.Operator{ID: tenants.NewID[tenants.OperatorID](now), Email: email, Name: "Sam Hill", CreatedAt: now}
+	pagetest.Must(h, h.Store.Operators().Add(h.Context(), store.Who{}, o, store.OperatorLink{Hash: link.Hash(),
+		ExpiresAt: now.Add(time.Hour)}))
+	_, err := h.Store.Operators().Enrol(h.Context(), link.Hash(), store.Enrolment{Password: h.Phc, Seed: seed,
+		Codes: factor.NewRecoveryCodes()}, store.Who{})
+	pagetest.Must(h, err)
+	return o, seed
+}
+
+// signedIn is a browser with an operator's sign-in, half or whole.
+func (h *server) signedIn(o tenants.Operator, half bool) *pagetest.Browser {
+	h.Helper()
+	b, token, now := h.Browser(), page.NewToken(), h.Clock.Now()
+	pagetest.Must(h, h.Store.Operators().SignIn(h.Context(), store.Who{Actor: o.Actor()}, store.OperatorSignIn{
+		Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: half, CreatedAt: now, IdleAt: now.Add(idleTime),
+		ExpiresAt: now.Add(signInTime)}, tenants.Hash{}))
+	b.Cookies[h.common.CookieName()] = token
+	return b
+}
+
+// address fills the parameters of a route.
+func (h *server) address(pattern string) string {
+	return strings.NewReplacer(":id", string(h.tenant.Id), ":token", "x", "*", "x").Replace(pattern)
+}
+
+// TestOnlyOperatorsComeIn: every route with everybody who is no operator. Each is sent away, and no
+// row changes.
+func TestOnlyOperatorsComeIn(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	gone, _ := h.operator("gone@ops.example")
+	disabled := h.signedIn(gone, false)
+	pagetest.Must(t, h.Store.Operators().Disable(t.Context(), store.Who{}, gone.ID, h.Clock.Now()))
+	owner := h.tenant.Quick(h.tenant.Owner) // signed in to the console, with that token under both names
+	owner.Cookies[h.common.CookieName()] = owner.Cookies[h.Common.CookieName()]
+	whole := h.signedIn(o, false)
+	actors := map[string]*pagetest.Browser{"nobody": h.Browser(), "an owner of a tenant": owner, "a disabled operator": disabled,
+		"an operator without a code": h.signedIn(o, true)}
+	before := h.Dump("")
+	asked := 0
+	for _, r := range h.k.routes() {
+		if r.public != nil {
+			continue
+		}
+		for name, b := range actors {
+			res := b.Send(r.method, h.address(r.path), "application/x-www-form-urlencoded", "why=x&plan=none")
+			asked++
+			if want := map[string]int{get: 303, post: 401}[r.method]; res.StatusCode != want || strings.Contains(res.Body, "Harbor Homes") {
+				t.Errorf("%s %s as %s: %d, want %d", r.method, r.path, name, res.StatusCode, want)
+			}
+		}
+	}
+	if after := h.Dump(""); after != before || asked < 40 {
+		t.Errorf("%d requests of strangers were made; the rows changed: %v", asked, after != before)
+	}
+	for _, r := range h.k.routes() {
+		if r.public != nil || r.method != get {
+			continue
+		}
+		if res := whole.Get(h.address(r.path)); res.StatusCode != 200 && res.StatusCode != 404 {
+			t.Errorf("GET %s as an operator: %d", r.path, res.StatusCode)
+		}
+	}
+	for _, path := range []string{"/overview", "/rings", "/settings", "/v1/rings", "/mcp", "/trial", "/docs/ios", "/metrics"} {
+		whole.Get(path).Want(404)
+	}
+}
+
+// TestOperatorSignsIn: the link, then password and code; neither works alone, and none twice.
+func TestOperatorSignsIn(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	now, link := h.Clock.Now(), tenants.NewSecret(tenants.OperatorPrefix)
+	o := tenants.Operator{ID: tenants.NewID[tenants.OperatorID](now), Email: "sam@ops.example", Name: "Sam Hill", CreatedAt: now}
+	pagetest.Must(t, h.Store.Operators().Add(t.Context(), store.Who{}, o, store.OperatorLink{Hash: link.Hash(),
+		ExpiresAt: now.Add(time.Hour)}))
+	b, welcome := h.Browser(), "/welcome/"+string(link)
+	b.Get(welcome).Want(200).Has("sam@ops.example", "Key:")
+	seed := factor.NewSeed()
+	form := url.Values{"password": {"short"}, "seed": {seed}, "code": {factor.CodeAt(seed, now)}}
+	b.Post(welcome, form).Want(422).Has("at least 12 characters")
+	form.Set("password", pagetest.Secret)
+	form.Set("code", "000000")
+	b.Post(welcome, form).Want(422).Has("does not fit")
+	form.Set("code", factor.CodeAt(seed, now))
+	b.Post(welcome, form).Want(200).Has("Recovery codes")
+	b.Get("/tenants").Want(200).Has("Harbor Homes")
+	b.Get(welcome).Want(410)
+	b.Post(welcome, form).Want(410)
+	b.Post("/signout", nil).Leads("/signin")
+	b.Get("/tenants").Leads("/signin")
+
+	h.Clock.Pass(time.Minute)
+	b.Post("/signin", url.Values{"email": {o.Email}, "password": {"a wrong passphrase"}}).Want(401)
+	b.Post("/signin", url.Values{"email": {"nobody@ops.example"}, "password": {pagetest.Secret}}).Want(401).Has("wrong")
+	b.Post("/signin", url.Values{"email": {o.Email}, "password": {pagetest.Secret}}).Leads("/signin/second")
+	b.Get("/tenants").Leads("/signin")
+	b.Post("/signin/second", url.Values{"code": {"000000"}}).Want(401)
+	code := factor.CodeAt(seed, h.Clock.Now())
+	b.Post("/signin/second", url.Values{"code": {code}}).Leads("/")
+	b.Get("/").Leads("/tenants")
+	b.Get("/audit").Want(200).Has("signed in", "refused", "chose a password")
+	again := h.Browser()
+	again.Post("/signin", url.Values{"email": {o.Email}, "password": {pagetest.Secret}}).Leads("/signin/second")
+	again.Post("/signin/second", url.Values{"code": {code}}).Want(401)
+
+	h.Clock.Pass(idleTime + time.Minute)
+	b.Get("/tenants").Leads("/signin")
+}
+
+// TestSuspendingIsInBothRecords: the tenant's people read why, and both audit logs say who did it.
+func TestSuspendingIsInBothRecords(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	b, home := h.signedIn(o, false), "/tenants/"+string(h.tenant.Id)
+	b.Post(home+"/suspend", url.Values{"why": {" "}}).Want(400).Has("Say in 1 to 300 characters")
+	b.Post(home+"/suspend", url.Values{"why": {"invoices are open"}}).Leads(home)
+	b.Get(home).Has("Suspended. Its people", "Its people read: Invoices are open.", "suspended the tenant")
+	b.Get("/tenants?state=suspended").Has("Harbor Homes", "Suspended")
+	tenant, err := h.Store.For(h.tenant.Id).Tenant(t.Context())
+	if err != nil || tenant.State != tenants.TenantSuspended || tenant.SuspendedWhy != "invoices are open" {
+		t.Fatalf("%+v %v", tenant, err)
+	}
+	theirs, _, err := h.Store.For(h.tenant.Id).Audits().List(t.Context(), store.AuditQuery{Action: "tenant.suspend"})
+	if err != nil || len(theirs) != 1 || theirs[0].Actor != o.Actor() || len(theirs[0].Changes) != 2 {
+		t.Fatalf("the tenant's audit log has %+v %v", theirs, err)
+	}
+	b.Post(home+"/resume", nil).Leads(home)
+	b.Post(home+"/plan", url.Values{"plan": {"growth"}, "until": {"2001-01-01"}}).Want(422)
+	b.Post(home+"/plan", url.Values{"plan": {"nonsense"}}).Want(422)
+	b.Post(home+"/plan", url.Values{"plan": {"growth"}}).Leads(home)
+	ours, _, err := h.Store.Operators().Audits(t.Context(), string(h.tenant.Id), store.Page{})
+	var said []string
+	for _, a := range ours {
+		said = append(said, a.Action)
+	}
+	if err != nil || strings.Join(said, " ") != "subscription.set tenant.resume tenant.suspend" {
+		t.Fatalf("the record of operators has %v %v", said, err)
+	}
+	b.Post("/audit", nil).Want(200).Has("The record is whole")
+	b.Get("/tenants.csv").Want(200).Has("harbor", "growth")
+	b.Get("/audit.csv").Want(200).Has("tenant.suspend")
+}

@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"strings"
+
+	"carillon/app/page"
+	"carillon/tenants"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+const (
+	signInFirst    = "You are not signed in as an operator. Sign in again."
+	wrongSignIn    = "Email or password is wrong. Check both and try again."
+	wrongCode      = "This code is wrong or was used already. Wait for the next one and try again."
+	wrongFirstCode = "This code does not fit the key. Check the time of your phone, and enter the code that the app shows now."
+	failedPassword = "wrong address or password"
+	failedCode     = "wrong code"
+	toSignIn       = "Go to sign in"
+	codesTitle     = "Recovery codes"
+	tryAgainLater  = "Wait a moment and try again. If it happens again, look at the server’s log for the request ID."
+)
+
+// cures say what to do about a refusal, by its status.
+var cures = map[int]string{
+	400: "Go back, check what you entered, and try again.",
+	401: "Sign in again.",
+	403: "Open the page here and try again.",
+	404: "Choose a page from the menu.",
+	405: "Choose a page from the menu.",
+	409: "Load the page again: somebody changed it in the meantime.",
+	429: "Wait a moment and try again.",
+}
+
+func cureOf(status int) string {
+	if cure, ok := cures[status]; ok {
+		return cure
+	}
+	return tryAgainLater
+}
+
+func devSignIn(s Seen) string { return "Dev mode: " + s.Email + ", password: " + s.Password }
+
+func devCode(s Seen) string { return "Dev mode: the code is " + s.Code + " now." }
+
+func newCodes(left int) views.Confirm {
+	return views.Confirm{ID: "codes", Title: "Make new recovery codes?",
+		Consequence: []string{"You have " + views.Plural(left, "code", "codes") + " left.", "Older codes stop working.",
+			"The new ones are shown once."},
+		Action: pages.PathCodes, Button: "Make new codes", Back: pages.PathTenants}
+}
+
+// stateOf is an operator's state in words.
+func stateOf(o tenants.Operator) (string, views.Tone, views.Icon) {
+	switch {
+	case !o.DisabledAt.IsZero():
+		return "Disabled", views.ToneBad, views.IconBan
+	case !o.Ready:
+		return "Link not used yet", views.ToneWarn, views.IconHourglass
+	}
+	return "Active", views.ToneGood, views.IconCheck
+}
+
+var operatorWords = page.Words{
+	Name: "Operators", Path: pages.PathOperators, Search: "Name or email", One: "operator", Many: "operators",
+	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-seen", Text: "Last sign-in first"}, {Key: "-created", Text: "Newest first"}},
+	Empty: views.Empty{Icon: views.IconPeople, Text: "No operators."},
+}
+
+var auditListWords = page.Words{
+	Name: "Audit log", Path: pages.PathAudit, CSV: pages.PathAuditCSV, File: "operator-audit", Search: "Operator, action or tenant",
+	One: "entry", Many: "entries", Sorts: page.Newest(),
+	Empty: views.Empty{Icon: views.IconAudit, Text: "No entries yet."},
+}
+
+// actions say what an operator did. What is not here is shown as it is recorded.
+var actions = map[string]string{
+	"operator.add":        "added the operator",
+	"operator.reset":      "reset the operator",
+	"operator.disable":    "disabled the operator",
+	"operator.enable":     "enabled the operator",
+	"operator.enrol":      "chose a password and an app:",
+	"operator.codes":      "made new recovery codes for",
+	"operator.recovered":  "used a recovery code of",
+	"operator.sign_in":    "signed in:",
+	"tenant.suspend":      "suspended the tenant",
+	"tenant.resume":       "resumed the tenant",
+	"subscription.set":    "changed the plan of the tenant",
+	"subscription.remove": "took the plan away from the tenant",
+	"tenant.look":         "opened the console of the tenant",
+	"tenant.look_end":     "closed the console of the tenant",
+	"tenant.look_page":    "looked at a page of the tenant",
+	"stripe.replay":       "processed again the event",
+	"partner.paid":        "recorded a payout to the partner",
+	"mail.resend":         "sent again an email:",
+}
+
+func said(action string) string {
+	if word, ok := actions[action]; ok {
+		return word
+	}
+	return action
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return "“" + s + "”"
+}
+
+func resultOf(a tenants.Audit) string {
+	if a.Refused {
+		return tenants.AuditRefused
+	}
+	return "done"
+}
+
+func changesCell(all []tenants.Change) string {
+	var lines []string
+	for _, c := range all {
+		lines = append(lines, c.Field+": "+c.Before+" → "+c.After)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// verdictOf says what a check of the record found.
+func verdictOf(entries int64, fault *tenants.AuditFault) views.Callout {
+	if fault == nil {
+		return views.Callout{Tone: views.ToneGood, Title: "The record is whole: " + views.Plural(int(entries), "entry", "entries") + "."}
+	}
+	return views.Callout{Tone: views.ToneBad, Title: "The record was changed at entry " + views.Plain(int(fault.Seq)) + ".",
+		Cause: fault.Why,
+		Cure:  "Somebody with access to the database changed it. Compare it with a backup."}
+}

@@ -1,0 +1,130 @@
+package operator
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+// recordPages serve the operators and what they did.
+type recordPages struct{ *Console }
+
+var operatorOrders = map[store.Sort]func(a, b tenants.Operator) int{
+	"name": func(a, b tenants.Operator) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	},
+	"created": func(a, b tenants.Operator) int { return a.CreatedAt.Compare(b.CreatedAt) },
+	"seen":    func(a, b tenants.Operator) int { return a.SeenAt.Compare(b.SeenAt) },
+}
+
+func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	q := page.QueryOf(c)
+	all, err := k.Store.Operators().List(ctx)
+	if err != nil {
+		return err
+	}
+	found := matching(all, q.Text("q"), func(o tenants.Operator) []string { return []string{o.Name, o.Email} })
+	l := page.List[tenants.Operator]{Words: operatorWords, Find: page.InMemory(found, operatorOrders), Total: totalOf(found)}
+	rows, table, err := l.Page(ctx, q)
+	if err != nil {
+		return err
+	}
+	p := pages.OperatorsPage{Shell: k.shell(c, v, operatorWords.Name, pages.NavOperators), Table: table}
+	for _, o := range rows {
+		r := pages.OperatorRow{Name: o.Name, Email: o.Email, Seen: at(o.SeenAt), Since: at(o.CreatedAt), Self: o.ID == v.operator.ID}
+		r.State, r.Tone, r.Icon = stateOf(o)
+		p.Rows = append(p.Rows, r)
+	}
+	return web.Page(c, pages.Operators(p), fiber.StatusOK)
+}
+
+func (k recordPages) list() page.List[tenants.Audit] {
+	return page.List[tenants.Audit]{Words: auditListWords,
+		Find: func(ctx context.Context, p store.Page) ([]tenants.Audit, string, error) {
+			return k.Store.Operators().Audits(ctx, "", p)
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) {
+			if p.Search != "" {
+				return store.Total{More: true}, nil
+			}
+			return k.Store.Operators().AuditsTotal(ctx)
+		},
+		Head: []string{"seq", "at", "operator", "action", "target", "target_name", "detail", "changes", "result", "ip",
+			"request_id", "hash"},
+		Cells: page.Each(func(a tenants.Audit) []string {
+			return []string{views.Plain(int(a.Seq)), page.Stamp(a.At), a.Actor.Name, a.Action, a.Target, a.TargetName, a.Detail,
+				changesCell(a.Changes), resultOf(a), a.IP, a.RequestID, a.Hash.String()}
+		})}
+}
+
+func (k recordPages) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.show(ctx, c, v, nil)
+}
+
+func (k recordPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, verdict *views.Callout) error {
+	rows, table, err := k.list().Page(ctx, page.QueryOf(c))
+	if err != nil {
+		return err
+	}
+	return web.Page(c, pages.Audit(pages.AuditPage{Shell: k.shell(c, v, auditListWords.Name, pages.NavAudit), Table: table,
+		Rows: auditRows(rows), Verdict: verdict}), fiber.StatusOK)
+}
+
+// auditRows are entries as pages show them.
+func auditRows(all []tenants.Audit) []pages.AuditRow {
+	rows := make([]pages.AuditRow, len(all))
+	for i, a := range all {
+		r := pages.AuditRow{At: at(a.At), Actor: a.Actor.Name, Action: said(a.Action), Target: a.TargetName, Detail: a.Detail, IP: a.IP,
+			Failed: a.Refused}
+		if r.Target == "" && !tenants.ValidID(a.Target) {
+			r.Target = a.Target
+		}
+		if noun, _, _ := strings.Cut(a.Action, "."); noun != "operator" && noun != "partner" && tenants.ValidID(a.Target) {
+			r.Href = pages.TenantPath(a.Target)
+		}
+		for _, f := range a.Changes {
+			r.Fields = append(r.Fields, views.AuditChange{Field: f.Field, Before: orNothing(f.Before), After: orNothing(f.After)})
+		}
+		rows[i] = r
+	}
+	return rows
+}
+
+func (k recordPages) auditCSV(ctx context.Context, c *fiber.Ctx, _ *visitor) error {
+	return k.list().Send(ctx, c, k.Common, page.QueryOf(c))
+}
+
+// verify checks the chain of the record, from its first entry.
+func (k recordPages) verify(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	entries, fault, err := k.Store.Operators().VerifyAudits(ctx)
+	if err != nil {
+		return err
+	}
+	verdict := verdictOf(entries, fault)
+	return k.show(ctx, c, v, &verdict)
+}
+
+// matching leaves the rows that have what was searched for in one of their words.
+func matching[T any](all []T, search string, words func(T) []string) []T {
+	search = strings.ToLower(search)
+	found := []T{}
+	for _, x := range all {
+		if strings.Contains(strings.ToLower(strings.Join(words(x), "\n")), search) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// totalOf counts rows that are all here.
+func totalOf[T any](all []T) func(context.Context, store.Page) (store.Total, error) {
+	return func(context.Context, store.Page) (store.Total, error) { return store.Total{N: int64(len(all))}, nil }
+}

@@ -1,0 +1,86 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+// handler serves an operator who is signed in.
+type handler = func(context.Context, *fiber.Ctx, *visitor) error
+
+// route is one address. Exactly one of public and operator is set.
+type route struct {
+	method, path string
+	public       func(context.Context, *fiber.Ctx) error
+	operator     handler
+}
+
+const (
+	get  = fiber.MethodGet
+	post = fiber.MethodPost
+)
+
+// routes lists every address.
+func (k *Console) routes() []route {
+	in, record, all := signInPages{k}, recordPages{k}, tenantPages{k}
+	return []route{
+		{method: get, path: "/static/*", public: page.Asset},
+		{method: get, path: "/", public: first},
+		{method: get, path: pages.PathSignIn, public: in.form},
+		{method: post, path: pages.PathSignIn, public: in.enter},
+		{method: get, path: pages.PathSecond, public: in.askCode},
+		{method: post, path: pages.PathSecond, public: in.giveCode},
+		{method: get, path: pages.WelcomePath(":token"), public: in.welcome},
+		{method: post, path: pages.WelcomePath(":token"), public: in.enrol},
+		{method: post, path: views.PathTheme, public: in.theme},
+		{method: post, path: pages.PathSignOut, operator: in.leave},
+		{method: get, path: pages.PathCodes, operator: in.askCodes},
+		{method: post, path: pages.PathCodes, operator: in.newCodes},
+		{method: get, path: pages.PathTenants, operator: all.tenants},
+		{method: get, path: pages.PathTenantsCSV, operator: all.csv},
+		{method: get, path: pages.TenantPath(":id"), operator: all.tenant},
+		{method: get, path: pages.SuspendPath(":id"), operator: all.askSuspend},
+		{method: post, path: pages.SuspendPath(":id"), operator: all.suspend},
+		{method: get, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
+		{method: post, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
+		{method: post, path: pages.PlanPath(":id"), operator: all.setPlan},
+		{method: get, path: pages.PathOperators, operator: record.operators},
+		{method: get, path: pages.PathAudit, operator: record.audit},
+		{method: post, path: pages.PathAudit, operator: record.verify},
+		{method: get, path: pages.PathAuditCSV, operator: record.auditCSV},
+	}
+}
+
+func first(_ context.Context, c *fiber.Ctx) error {
+	return c.Redirect(pages.PathTenants, fiber.StatusSeeOther)
+}
+
+// serve lets in the operators that a route is for.
+func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
+	if r.public != nil {
+		return r.public
+	}
+	return func(ctx context.Context, c *fiber.Ctx) error {
+		v, err := k.visitor(ctx, c)
+		switch {
+		case tenants.KindOf(err) == tenants.Unauthorized && r.method == get:
+			return c.Redirect(pages.PathSignIn, fiber.StatusSeeOther)
+		case err != nil:
+			return err
+		}
+		c.Locals(visitorKey{}, v)
+		if r.method != get {
+			if err := web.MayWrite(c, v.holder()); err != nil {
+				return err
+			}
+		}
+		return r.operator(ctx, c, v)
+	}
+}

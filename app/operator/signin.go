@@ -1,0 +1,269 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/factor"
+	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+// signInPages serve signing in and out, and the link of a new operator.
+type signInPages struct{ *Console }
+
+func (k signInPages) form(ctx context.Context, c *fiber.Ctx) error {
+	if _, err := k.visitor(ctx, c); err == nil {
+		return c.Redirect("/", fiber.StatusSeeOther)
+	}
+	p := k.page(c)
+	if f := k.Flash(c); f != nil {
+		p.Note = f.Text
+	}
+	return web.Page(c, pages.SignIn(p), fiber.StatusOK)
+}
+
+func (k signInPages) page(c *fiber.Ctx) pages.SignInPage {
+	p := pages.SignInPage{Theme: page.ThemeOf(c)}
+	if k.Dev != nil {
+		p.Dev = devSignIn(*k.Dev())
+	}
+	return p
+}
+
+// enter checks address and password, and asks for the code then. What it answers to an unknown
+// address and to a wrong password is the same and takes as long.
+func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
+	f := page.FormOf(c)
+	p := k.page(c)
+	p.Email = page.Shown(page.Clip(f.Text("email"), 254), 254)
+	email, _ := tenants.ParseEmail(p.Email)
+	try, err := k.Try(c, email)
+	if err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, pages.SignIn(p), fiber.StatusTooManyRequests)
+		})
+	}
+	o, err := k.Store.Operators().ByEmail(ctx, email)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return err
+	}
+	phc := ""
+	if err == nil && o.Ready && o.DisabledAt.IsZero() {
+		phc = o.Password
+	}
+	ok, err := k.Passwords.Match(ctx, try.Known, f.Raw("password"), phc)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := k.failed(ctx, c, o, failedPassword); err != nil {
+			return err
+		}
+		p.Error = wrongSignIn
+		return web.Page(c, pages.SignIn(p), fiber.StatusUnauthorized)
+	}
+	try.Worked()
+	if err := k.admit(ctx, c, o, true); err != nil {
+		return err
+	}
+	return c.Redirect(pages.PathSecond, fiber.StatusSeeOther)
+}
+
+// failed records a failed attempt. It writes the same for an address that nobody has, so that the
+// time of the answer does not tell; what was typed is not in it, because people type passwords into
+// the wrong field.
+func (k signInPages) failed(ctx context.Context, c *fiber.Ctx, o tenants.Operator, what string) error {
+	who := store.Who{Actor: tenants.System, IP: web.IP(c), RequestID: web.RequestID(c)}
+	return k.Store.Operators().Record(ctx, who, "operator.sign_in", string(o.ID), o.Name, what, true)
+}
+
+func (k signInPages) codePage(c *fiber.Ctx) pages.SecondPage {
+	p := pages.SecondPage{Theme: page.ThemeOf(c)}
+	if k.Dev != nil {
+		p.Dev = devCode(*k.Dev())
+	}
+	return p
+}
+
+func (k signInPages) askCode(ctx context.Context, c *fiber.Ctx) error {
+	v, err := k.anyVisitor(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Unauthorized:
+		return c.Redirect(pages.PathSignIn, fiber.StatusSeeOther)
+	case err != nil:
+		return err
+	case !v.in.Half:
+		return c.Redirect("/", fiber.StatusSeeOther)
+	}
+	return web.Page(c, pages.Second(k.codePage(c)), fiber.StatusOK)
+}
+
+func (k signInPages) giveCode(ctx context.Context, c *fiber.Ctx) error {
+	v, err := k.anyVisitor(ctx, c)
+	switch {
+	case tenants.KindOf(err) == tenants.Unauthorized:
+		return c.Redirect(pages.PathSignIn, fiber.StatusSeeOther)
+	case err != nil:
+		return err
+	}
+	p := k.codePage(c)
+	asUser := tenants.User{ID: tenants.UserID(v.operator.ID), Email: v.operator.Email}
+	if err := k.TryCode(c, asUser); err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
+			p.Error = msg
+			return web.Page(c, pages.Second(p), fiber.StatusTooManyRequests)
+		})
+	}
+	ok, err := k.codeOf(ctx, v, page.FormOf(c).Text("code"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := k.failed(ctx, c, v.operator, failedCode); err != nil {
+			return err
+		}
+		p.Error = wrongCode
+		return web.Page(c, pages.Second(p), fiber.StatusUnauthorized)
+	}
+	if err := k.admit(ctx, c, v.operator, false); err != nil {
+		return err
+	}
+	return c.Redirect("/", fiber.StatusSeeOther)
+}
+
+// codeOf reports whether an operator has this code now: one of their app, or a recovery code.
+// Either is used up by it.
+func (k *Console) codeOf(ctx context.Context, v *visitor, typed string) (bool, error) {
+	if code, ok := factor.ParseRecoveryCode(typed); ok {
+		return k.Store.Operators().UseCode(ctx, v.who, v.operator.ID, code)
+	}
+	seed, last, err := k.Store.Operators().Authenticator(ctx, v.operator.ID)
+	if err != nil || seed == "" {
+		return false, err
+	}
+	step, ok := factor.CheckCode(seed, typed, last, k.Now())
+	if !ok {
+		return false, nil
+	}
+	return k.Store.Operators().UseStep(ctx, v.operator.ID, step)
+}
+
+func (k signInPages) leave(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	if err := k.Store.Operators().SignOut(ctx, v.in.Hash); err != nil {
+		return err
+	}
+	k.SetCookie(c, k.CookieName(), "", 0, false)
+	c.Set("Clear-Site-Data", `"cache"`)
+	return k.Done(c, page.FlashSignedOut, pages.PathSignIn)
+}
+
+// link is whose link the address has.
+func (k signInPages) link(ctx context.Context, c *fiber.Ctx) (tenants.Hash, tenants.Operator, error) {
+	h := tenants.Secret(web.Param(c, "token")).Hash()
+	o, err := k.Store.Operators().OfLink(ctx, h, k.Now())
+	return h, o, err
+}
+
+func (k signInPages) welcome(ctx context.Context, c *fiber.Ctx) error {
+	_, o, err := k.link(ctx, c)
+	if tenants.KindOf(err) == tenants.Gone {
+		return web.Page(c, pages.Welcome(pages.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
+	}
+	if err != nil {
+		return err
+	}
+	return k.welcomePage(c, o, factor.NewSeed(), "", fiber.StatusOK)
+}
+
+func (k signInPages) welcomePage(c *fiber.Ctx, o tenants.Operator, seed, fault string, status int) error {
+	uri, err := factor.SeedURI(seed, o.Email)
+	if err != nil {
+		return err
+	}
+	p := pages.WelcomePage{Theme: page.ThemeOf(c), Email: o.Email, Action: pages.WelcomePath(web.Param(c, "token")), Seed: seed,
+		Error: fault}
+	if p.QR, err = web.QRDots(uri, false); err != nil {
+		return err
+	}
+	return web.Page(c, pages.Welcome(p), status)
+}
+
+// enrol keeps password and app once a code shows that the app has the seed, signs the operator in
+// and shows recovery codes.
+func (k signInPages) enrol(ctx context.Context, c *fiber.Ctx) error {
+	h, o, err := k.link(ctx, c)
+	if tenants.KindOf(err) == tenants.Gone {
+		return web.Page(c, pages.Welcome(pages.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
+	}
+	if err != nil {
+		return err
+	}
+	f := page.FormOf(c)
+	seed := f.Text("seed")
+	if !factor.ValidSeed(seed) {
+		seed = factor.NewSeed()
+	}
+	if fault := page.NewPassword(f.Raw("password"), page.About{Email: o.Email, Name: o.Name}); fault != "" {
+		return k.welcomePage(c, o, seed, fault, fiber.StatusUnprocessableEntity)
+	}
+	step, ok := factor.CheckCode(seed, f.Text("code"), 0, k.Now())
+	if !ok {
+		return k.welcomePage(c, o, seed, wrongFirstCode, fiber.StatusUnprocessableEntity)
+	}
+	phc, err := k.Passwords.Hash(ctx, true, f.Raw("password"))
+	if err != nil {
+		return err
+	}
+	codes := factor.NewRecoveryCodes()
+	if o, err = k.Store.Operators().Enrol(ctx, h, store.Enrolment{Password: phc, Seed: seed, Step: step, Codes: codes},
+		whoOf(c, o)); err != nil {
+		return err
+	}
+	if err := k.admit(ctx, c, o, false); err != nil {
+		return err
+	}
+	return showCodes(c, codes)
+}
+
+func showCodes(c *fiber.Ctx, codes []tenants.Secret) error {
+	p := pages.CodesPage{Theme: page.ThemeOf(c)}
+	for _, one := range codes {
+		p.Codes = append(p.Codes, string(one))
+	}
+	return web.Page(c, pages.Codes(p), fiber.StatusOK)
+}
+
+// askCodes asks before the codes of before stop working.
+func (k signInPages) askCodes(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	left, err := k.Store.Operators().CodesLeft(ctx, v.operator.ID)
+	if err != nil {
+		return err
+	}
+	return web.Page(c, pages.Confirm(k.shell(c, v, codesTitle, ""), newCodes(left)), fiber.StatusOK)
+}
+
+func (k signInPages) newCodes(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	codes := factor.NewRecoveryCodes()
+	if err := k.Store.Operators().SetCodes(ctx, v.who, v.operator.ID, codes); err != nil {
+		return err
+	}
+	return showCodes(c, codes)
+}
+
+// theme keeps the colour scheme in a cookie.
+func (k signInPages) theme(_ context.Context, c *fiber.Ctx) error {
+	t := views.Theme(page.FormOf(c).Text("theme"))
+	if t != views.ThemeLight && t != views.ThemeDark {
+		t = views.ThemeAuto
+	}
+	k.SetCookie(c, page.ThemeCookie, string(t), 365*24*time.Hour, true)
+	return c.Redirect("/", fiber.StatusSeeOther)
+}

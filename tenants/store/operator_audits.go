@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"carillon/tenants"
+)
+
+// recordOfOperators is in place of a tenant in the hashes of the record of operators.
+const recordOfOperators = tenants.TenantID(nilUUID)
+
+// audit adds an entry to the record of operators. The row of the chain's end is held until
+// the commit, so that entries of several nodes do not have the same number. A transaction that also
+// writes a tenant's record holds the tenant's row first.
+func (t operatorsTx) audit(s *core, by Who, e auditEntry) error {
+	if by.Kind == "" {
+		by.Actor = tenants.System
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	var seq int64
+	var hash []byte
+	if err := t.row("SELECT seq, hash FROM operator_chain WHERE n = 1"+t.d.dialect.hold(), nil, &seq, &hash); err != nil {
+		return err
+	}
+	e = e.clean()
+	set, err := writeChanges(e.changes)
+	if err != nil {
+		return err
+	}
+	var before tenants.AuditHash
+	copy(before[:], hash)
+	by.IP, by.RequestID = validUTF8(by.IP), validUTF8(by.RequestID)
+	by.Actor.Name = validUTF8(by.Actor.Name)
+	a := tenants.Audit{Seq: seq + 1, At: stored(s.now()), Actor: by.Actor, Action: e.action, Target: e.target, TargetName: e.name,
+		Detail: e.detail, Changes: e.changes, Refused: e.refused, IP: by.IP, RequestID: by.RequestID, Times: 1}
+	a.Salt()
+	next := a.Chained(before, recordOfOperators)
+	if _, err := t.exec("INSERT INTO operator_audits ("+auditColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		a.Seq, micros(a.At), string(a.Actor.Kind), uuid(a.Actor.ID), a.Actor.Name, a.Action, a.Target, a.Detail, a.IP, a.RequestID,
+		a.Times, int64(0), a.TargetName, set, result(a.Refused), saltsOf(&a), []byte{}, next[:]); err != nil {
+		return err
+	}
+	_, err = t.exec("UPDATE operator_chain SET seq = ?, hash = ? WHERE n = 1", a.Seq, next[:])
+	return err
+}
+
+// Record adds an entry that goes with no change of its own, such as a refused attempt.
+func (s Operators) Record(ctx context.Context, by Who, action, target, name, detail string, refused bool) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		return t.operators().audit(s.core, by, auditEntry{action: action, target: target, name: name, detail: detail, refused: refused})
+	})
+}
+
+var operatorAuditOrders = orders[auditRow]{"created", map[Sort]order[auditRow]{
+	"created": by("seq", func(r auditRow) []any { return []any{r.Seq} }),
+}}
+
+// Audits lists the record of operators; target narrows it to one tenant or operator. The search
+// looks at names, actions and details.
+func (s Operators) Audits(ctx context.Context, target string, p Page) ([]tenants.Audit, string, error) {
+	db := s.db.through(noTenant).gorm(ctx).Table("operator_audits")
+	if target != "" {
+		db = db.Where("target = ?", target)
+	}
+	if p.Search != "" {
+		found, args := s.db.dialect.contains(p.Search).inAny("actor_name", "action", "target_name", "detail")
+		db = db.Where("("+found+")", args...)
+	}
+	rows, next, err := list(db.Select(auditColumns), p, operatorAuditOrders)
+	return nouns(rows, auditRow.noun), next, err
+}
+
+// AuditsTotal counts the record of operators.
+func (s Operators) AuditsTotal(ctx context.Context) (Total, error) {
+	n, err := one(s.db.through(noTenant).query(ctx, "SELECT seq FROM operator_chain WHERE n = 1"))
+	return Total{N: n}, err
+}
+
+// VerifyAudits checks the chain of the record of operators from its first entry to its last. fault
+// is nil where it is whole.
+func (s Operators) VerifyAudits(ctx context.Context) (entries int64, fault *tenants.AuditFault, err error) {
+	var before tenants.AuditHash
+	for {
+		rows, err := s.db.through(noTenant).query(ctx, "SELECT "+auditColumns+" FROM operator_audits WHERE seq > ? ORDER BY seq LIMIT ?",
+			entries, verifyStep)
+		found, err := collect(rows, err, (*auditRow).fields)
+		if err != nil {
+			return entries, nil, translate(err)
+		}
+		for i := range found {
+			a := found[i].noun()
+			if a.Seq != entries+1 {
+				return entries, &tenants.AuditFault{Seq: entries + 1, Code: "missing", Why: "An entry is missing."}, nil
+			}
+			if a.Chained(before, recordOfOperators) != a.Hash {
+				return entries, &tenants.AuditFault{Seq: a.Seq, Code: "changed", Why: "An entry was changed."}, nil
+			}
+			entries, before = a.Seq, a.Hash
+		}
+		if len(found) < verifyStep {
+			break
+		}
+	}
+	total, err := s.AuditsTotal(ctx)
+	if err == nil && total.N > entries {
+		fault = &tenants.AuditFault{Seq: entries + 1, Code: "cut", Why: "The end of the record was cut off."}
+	}
+	return entries, fault, err
+}
+
+func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// ofTenant adds what an operator does to a tenant to the record of operators.
+func (t operatorsTx) ofTenant(s *scope, e auditEntry) error {
+	var name string
+	if err := t.row("SELECT name FROM tenants WHERE id = ?", []any{uuid(s.id)}, &name); err != nil {
+		return missing(err, "tenant")
+	}
+	detail := e.detail
+	if len(e.changes) == 0 && e.target != string(s.id) && e.target != "" {
+		detail = strings.TrimPrefix(e.target+": "+detail, ": ")
+	}
+	return t.audit(s.s, s.who, auditEntry{action: e.action, target: string(s.id), name: name,
+		detail: strings.TrimSuffix(detail, ": "), changes: e.changes, refused: e.refused})
+}
