@@ -55,8 +55,10 @@ type Mailer struct {
 	queue chan Mail
 	done  chan struct{}
 
-	mu     sync.Mutex // guards closed
+	mu     sync.Mutex // guards closed, failed and serial
 	closed bool
+	failed []Failed
+	serial int
 	stop   context.CancelFunc
 }
 
@@ -175,6 +177,7 @@ func (m *Mailer) try(ctx context.Context, r retry, waiting []retry) []retry {
 		return waiting
 	case r.tried >= tries || errors.Is(err, ErrRefused) || len(waiting) >= queueLength:
 		m.Log.Error("mail failed", "subject", r.Subject, "tries", r.tried, "err", err)
+		m.keepFailed(r, err)
 		return waiting
 	}
 	pause := m.pause

@@ -76,6 +76,7 @@ func (s *Sender) Push(ctx context.Context, k *Key, p Push) Answer {
 	s.begin()
 	defer s.busy.Add(-1)
 	d.route(ctx)
+	s.teams.count(k.team(), d.answer.Status, s.cfg.Now())
 	return d.answer
 }
 

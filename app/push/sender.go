@@ -73,6 +73,7 @@ type Sender struct {
 	busy           atomic.Int64   // pushes under way
 	count          counters
 	tokens         tokenCache
+	teams          teams
 
 	mu      sync.Mutex         // guards all below
 	pools   map[poolName]*pool // the pools that new pushes use
