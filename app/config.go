@@ -72,6 +72,7 @@ type Config struct {
 	IndustryFolder
 	Stripe `embed:""`
 	Mail
+	BreachedPasswords
 	Tracing
 	Relays
 	Database
@@ -112,6 +113,7 @@ func (c Config) check() (checked, error) {
 	f.add("CARILLON_OPENAI_URL", c.OpenAI.check())
 	c.Stripe.check(f.add)
 	f.add("CARILLON_SMTP_URL", c.Mail.check())
+	f.add("CARILLON_BREACHED_PASSWORDS_URL", c.BreachedPasswords.check())
 	c.Tracing.check(f.add)
 	c.Relays.check(f.add)
 	out := checked{Config: c}

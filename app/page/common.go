@@ -19,11 +19,12 @@ import (
 	"carillon/tenants/store"
 )
 
-// CommonConfig is what Common is made of. Every field but Memory and Cookie is required.
+// CommonConfig is what Common is made of. Every field but Memory, Breached and Cookie is required.
 type CommonConfig struct {
 	Store     *store.Store
-	PublicURL string // scheme and host; over https cookies are Secure
-	Memory    int64  // bytes that the process may use: passwords are hashed within it; 0 = no limit is known
+	PublicURL string    // scheme and host; over https cookies are Secure
+	Memory    int64     // bytes that the process may use: passwords are hashed within it; 0 = no limit is known
+	Breached  *Breaches // knows passwords of breaches; nil = nobody is asked
 	// Cookie names the sign-in's cookie, and begins the names of the others; empty = carillon.
 	// Ports of one host share their cookies (RFC 6265, 8.5), so each listener needs its own.
 	Cookie string

@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// The passwords that are tried first are a common word or two with digits around them. A list of
-// whole passwords would say little here: hardly any of the well-known ones has twelve characters.
-// So a password is read as a row of common words, runs of the keyboard, digits and repetitions; one
-// that is nothing else is refused, unless it is a sentence of four words or more.
+// The passwords that are tried first are a common word or two with digits around them. The list of
+// whole passwords (isCommon) says little here: hardly any of the well-known ones has twelve
+// characters. So a password is read as a row of common words, runs of the keyboard, digits and
+// repetitions; one that is nothing else is refused, unless it is a sentence of four words or more.
 
 // commonWords is a list of our own making: what people use for a password, in the languages that we
 // know best.

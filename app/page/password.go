@@ -133,6 +133,8 @@ func NewPassword(password string, who About) string {
 		return "Use at most 200 characters."
 	case who.usesKnown(password):
 		return "Choose a password that does not contain your email, your name, your company or “Carillon”."
+	case isCommon(password):
+		return "This password is one of the most used ones. Choose another one, such as a short sentence."
 	case guessable(password):
 		return "This password is easy to guess. Choose another one, such as a short sentence."
 	}

@@ -170,8 +170,11 @@ func (m *Common) Enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 const providerOnly = "Your organisation signs in through its own provider. Choose “Sign in with your organisation”."
 
 // AdmitThrough starts a sign-in that the tenant's provider vouches for. It opens this tenant only.
-// proved is when the person proved themselves to the provider.
+// proved is when the person proved themselves to the provider; a moment to come counts as now.
 func (m *Common) AdmitThrough(ctx context.Context, c *fiber.Ctx, u tenants.User, t tenants.TenantID, proved time.Time) error {
+	if now := m.Now(); proved.After(now) {
+		proved = now
+	}
 	if err := m.enter(ctx, c, u, t, proved, m.Now().Add(SignInTime), true); err != nil {
 		return err
 	}

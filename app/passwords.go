@@ -1,0 +1,21 @@
+package app
+
+import "carillon/app/page"
+
+// BreachedPasswords configures whether new passwords are compared with those of data breaches.
+type BreachedPasswords struct {
+	BreachedPasswordsURL string `help:"Address of the range protocol of Have I Been Pwned, such as https://api.pwnedpasswords.com/range: refuses new passwords known from a breach. The password never leaves the server. Empty = nobody is asked." env:"CARILLON_BREACHED_PASSWORDS_URL"`
+}
+
+// open makes what asks; nil when nobody is asked.
+func (b BreachedPasswords) open() (*page.Breaches, error) {
+	if b.BreachedPasswordsURL == "" {
+		return nil, nil
+	}
+	return page.NewBreaches(b.BreachedPasswordsURL)
+}
+
+func (b BreachedPasswords) check() error {
+	_, err := b.open()
+	return err
+}
