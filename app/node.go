@@ -357,7 +357,12 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
-	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Memory: x.memory.heap, Now: c.now, Log: n.log})
+	breached, err := c.BreachedPasswords.open()
+	if err != nil {
+		return p, err
+	}
+	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Memory: x.memory.heap, Breached: breached,
+		Now: c.now, Log: n.log})
 	if err != nil {
 		return p, err
 	}
@@ -384,7 +389,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		return p, err
 	}
 	p.console, err = console.New(console.Config{
-		OIDC:   own,
+		OIDC: own, Resolver: net.DefaultResolver,
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection,

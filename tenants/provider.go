@@ -1,6 +1,7 @@
 package tenants
 
 import (
+	_ "embed" // the list of public mail domains
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,6 +18,23 @@ type Provider struct {
 	Role      Role     // at the first sign-in of somebody without an invitation
 	OnlyWay   bool     // nobody but owners signs in with a password
 	UpdatedAt time.Time
+	Claims    []DomainClaim // one for each of Domains, as stored
+}
+
+// DomainClaim is a domain that a tenant says is theirs, and the proof. Until it is verified, the
+// provider admits nobody new with its addresses.
+type DomainClaim struct {
+	Domain     string
+	Token      string    // what the record must hold
+	VerifiedAt time.Time // zero = the record was not found yet
+}
+
+// Record is the TXT record that proves the claim.
+func (d DomainClaim) Record() string { return "carillon-domain=" + d.Token }
+
+// Proves reports whether one of the domain's TXT records is the one of the claim.
+func (d DomainClaim) Proves(records []string) bool {
+	return d.Token != "" && slices.ContainsFunc(records, func(r string) bool { return strings.TrimSpace(r) == d.Record() })
 }
 
 // Identity is what a provider says about a person, after the answer was checked.
@@ -28,11 +46,16 @@ type Identity struct {
 	At      time.Time // when the person last proved who they are to the provider; zero = it did not say
 }
 
+//go:embed public_mail.txt
+var publicMailFile string
+
 // publicMail are domains whose addresses anybody can have: they say nothing about an organisation.
-var publicMail = []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com",
-	"icloud.com", "me.com", "mac.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "mail.com", "mail.ru", "yandex.com",
-	"yandex.ru", "proton.me", "protonmail.com", "pm.me", "tutanota.com", "zoho.com", "fastmail.com", "hey.com", "qq.com", "163.com",
-	"126.com", "t-online.de", "orange.fr", "free.fr", "libero.it"}
+var publicMail = strings.Fields(publicMailFile)
+
+// isPublicMail reports whether the domain is one of publicMail, or below one.
+func isPublicMail(domain string) bool {
+	return slices.ContainsFunc(publicMail, func(p string) bool { return domain == p || strings.HasSuffix(domain, "."+p) })
+}
 
 var domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
 
@@ -56,7 +79,7 @@ func (p Provider) Check() error {
 	f.add(len(p.Domains) > 0 && len(p.Domains) <= 20, "domains", "1 to 20 domains, such as example.com")
 	for _, d := range p.Domains {
 		f.add(len(d) <= 253 && domainForm.MatchString(d), "domains", "“"+d+"” is not a domain, such as example.com")
-		f.add(!slices.Contains(publicMail, d), "domains", "anybody can have an address at "+d+"; name a domain of your organisation")
+		f.add(!isPublicMail(d), "domains", "anybody can have an address at "+d+"; name a domain of your organisation")
 	}
 	f.add(p.Role.Known() && p.Role != Owner, "role", "a role of the list, but not owner")
 	return f.err()

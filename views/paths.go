@@ -279,6 +279,9 @@ func KeyRevokePath(id string) string { return PathKeys + "/" + id + "/revoke" }
 // PersonRolePath changes a person's role (POST role).
 func PersonRolePath(id string) string { return PathPeople + "/" + id + "/role" }
 
+// PersonResendPath sends the link of an invitation again.
+func PersonResendPath(id string) string { return PathPeople + "/" + id + "/resend" }
+
 // PersonRemovePath asks before removing (GET) and removes (POST).
 func PersonRemovePath(id string) string { return PathPeople + "/" + id + "/remove" }
 

@@ -31,7 +31,7 @@ func (k accountPages) account(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 }
 
 func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e accountEdit) error {
-	p := views.AccountPage{Mail: k.Mail != nil, Password: e.password,
+	p := views.AccountPage{Mail: k.Mail != nil, Password: e.password, Guest: v.In.Provider,
 		Name: views.Field{Name: "name", Label: "Your name", Value: v.User.Name, Max: 80, Autocomplete: "name"},
 		Email: views.Field{Name: "email", Label: "New email address", Type: "email", Max: 254, Autocomplete: "email",
 			Value: e.email.Value, Error: e.email.Error}}
@@ -51,8 +51,19 @@ func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	return web.Page(c, views.Account(p), e.status)
 }
 
-func (k accountPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
+// ownSignIns are those of the person's sign-ins that this one may see and end: all, or, where a
+// tenant's provider vouched for it, those that the same provider vouched for. Its tenant chooses
+// the provider, and is not to learn where else its people sign in.
+func (k accountPages) ownSignIns(ctx context.Context, v *page.Visitor) ([]store.SignIn, error) {
 	all, err := k.Store.SignIns().List(ctx, v.User.ID)
+	if v.In.Provider {
+		all = slices.DeleteFunc(all, func(s store.SignIn) bool { return !s.Provider || s.Tenant != v.In.Tenant })
+	}
+	return all, err
+}
+
+func (k accountPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.SignInRow, error) {
+	all, err := k.ownSignIns(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +98,9 @@ func (k accountPages) setName(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	return k.Done(c, page.FlashSaved, views.PathAccount)
 }
 
-// changeEmail mails a link to the new address. It answers the same whether or not somebody has that
-// address: then no link is sent.
+// changeEmail mails a link to the new address, and tells the old one at once: somebody else may
+// have asked. It answers the same whether or not somebody has the new address: then no link is
+// sent.
 func (k accountPages) changeEmail(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	typed := page.FormOf(c).Text("email")
 	back := func(status int, fault string) error {
@@ -115,6 +127,9 @@ func (k accountPages) changeEmail(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if err := k.Store.Users().AddEmailChange(ctx, store.EmailChange{Hash: token.Hash(), User: v.User.ID, Email: email,
 		ExpiresAt: k.Now().Add(tenants.EmailChangeTTL)}); err != nil {
 		return err
+	}
+	if err := k.Mail.Send(askedEmailMail(v.User, email)); err != nil {
+		k.Log.Error("a mail about a change of address was not queued", "err", err)
 	}
 	if free {
 		if err := k.Mail.Send(newEmailMail(email, v.User.Name, k.PublicURL+views.EmailChangePath(string(token)))); err != nil {
@@ -191,7 +206,7 @@ func (k accountPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		return back(views.PasswordForm{Current: wrongCurrentPassword})
 	}
 	fresh := f.Raw("password")
-	if fault := page.NewPassword(fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {
+	if fault := k.CheckPassword(ctx, fresh, page.About{Email: v.User.Email, Name: v.User.Name, Company: v.Tenant.Name}); fault != "" {
 		return back(views.PasswordForm{New: fault})
 	}
 	phc, err := k.Passwords.Hash(ctx, true, fresh)
@@ -210,24 +225,30 @@ func (k accountPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	return k.Done(c, page.FlashPassword, views.PathAccount)
 }
 
-// endSignIn ends one of the person's own sign-ins, or all but this one.
+// endSignIn ends one of the person's own sign-ins, or all but this one, of those that it may see.
 func (k accountPages) endSignIn(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id := page.FormOf(c).Text("id")
-	if id == "others" {
-		if err := k.Store.SignIns().EndAll(ctx, v.User.ID, v.In.Hash); err != nil {
-			return err
-		}
-		return k.Done(c, page.FlashSignInsEnded, views.PathAccount)
-	}
-	all, err := k.Store.SignIns().List(ctx, v.User.ID)
+	all, err := k.ownSignIns(ctx, v)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(all, func(s store.SignIn) bool { return hex.EncodeToString(s.Hash[:]) == id })
-	if at < 0 {
-		return tenants.NoSuch("sign-in")
+	switch {
+	case id == "others" && !v.In.Provider: // also those that began a moment ago
+		err = k.Store.SignIns().EndAll(ctx, v.User.ID, v.In.Hash)
+	case id == "others":
+		for _, s := range all {
+			if err == nil && s.Hash != v.In.Hash {
+				err = k.Store.SignIns().End(ctx, s.Hash)
+			}
+		}
+	default:
+		at := slices.IndexFunc(all, func(s store.SignIn) bool { return hex.EncodeToString(s.Hash[:]) == id })
+		if at < 0 {
+			return tenants.NoSuch("sign-in")
+		}
+		err = k.Store.SignIns().End(ctx, all[at].Hash)
 	}
-	if err := k.Store.SignIns().End(ctx, all[at].Hash); err != nil {
+	if err != nil {
 		return err
 	}
 	return k.Done(c, page.FlashSignInsEnded, views.PathAccount)

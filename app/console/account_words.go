@@ -29,6 +29,14 @@ func newEmailMail(to, name, link string) notify.Mail {
 		"\n\nThe link works once, within 24 hours. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
+func askedEmailMail(u tenants.User, to string) notify.Mail {
+	return notify.Mail{To: u.Email, Subject: "A new address was asked for your Carillon account", Text: "Hello " + u.Name + ",\n\n" +
+		"Somebody who is signed in to your account asked to change its email address to " + to +
+		". Nothing has changed yet: the link that confirms it went to the new address.\n\n" +
+		"If it was not you, sign in now, choose “Sign out everywhere else” on your account page and change your password. The link " +
+		"then no longer works.\n"}
+}
+
 func oldEmailMail(was tenants.User, to string) notify.Mail {
 	return notify.Mail{To: was.Email, Subject: "Your Carillon email address was changed", Text: "Hello " + was.Name + ",\n\n" +
 		"Your account no longer signs in with this address. The new address is " + to + ".\n\n" +
@@ -76,6 +84,7 @@ const (
 	wrongCode            = "This code is wrong, too old, or was used already. Wait for the next one and try again."
 	wrongFirstCode       = "This is not the code that the app shows now. Check that the time of your phone is right, and try again."
 	confirmMeTitle       = "Confirm that it is you"
+	noWayIn              = "Each of your organisations signs in through its own provider. Choose “Sign in with your organisation”."
 	wrongName            = "The name does not match. Type it exactly as shown above."
 	wrongName80          = "1 to 80 characters, no control characters."
 	noMailHere           = "This server sends no email, so a new address cannot be confirmed. Ask its operator."

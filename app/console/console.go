@@ -98,6 +98,7 @@ type Config struct {
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
+	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
 
 	Mail      Mailer           // nil = no mail: invitations show their link, and nobody resets a password
 	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
@@ -124,6 +125,9 @@ func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.CheckAgent == nil ||
 		c.CheckConnection == nil {
 		return nil, errors.New("console: Common, Board, Credentials, Connections, CheckAgent and CheckConnection are required")
+	}
+	if c.OIDC != nil && c.Resolver == nil {
+		return nil, errors.New("console: Resolver is required with OIDC")
 	}
 	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}

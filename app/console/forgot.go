@@ -101,7 +101,7 @@ func (k forgotPages) set(ctx context.Context, c *fiber.Ctx) error {
 		return k.gone(c, err)
 	}
 	password := page.FormOf(c).Raw("password")
-	if p.Error = page.NewPassword(password, page.About{Email: user.Email, Name: user.Name}); p.Error != "" {
+	if p.Error = k.CheckPassword(ctx, password, page.About{Email: user.Email, Name: user.Name}); p.Error != "" {
 		return web.Page(c, views.Reset(p), fiber.StatusUnprocessableEntity)
 	}
 	phc, err := k.Passwords.Hash(ctx, true, password) // the link is used up by it, so nobody floods this

@@ -123,7 +123,7 @@ func (k peoplePages) guest(ctx context.Context, c *fiber.Ctx, try page.Try, i in
 	if i.Shown { // it may be the password of an account, which was not chosen for this company
 		about = page.About{Email: i.Email}
 	}
-	if p.Error = page.NewPassword(password, about); p.Error != "" {
+	if p.Error = k.CheckPassword(ctx, password, about); p.Error != "" {
 		return nil, nil
 	}
 	if i.Shown && i.user.ID != "" {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"carillon/app/page/pagetest"
+	"encoding/hex"
 
 	"carillon/app/page"
 
@@ -64,6 +65,7 @@ var (
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
 	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
+	ofInvitation = func(t *tenant) string { h := t.invitation.Hash(); return "/people/" + hex.EncodeToString(h[:]) }
 )
 
 // viewer is a second person of the tenant, made once.
@@ -304,7 +306,10 @@ var visits = map[string]visit{
 	"POST /signin/organisation": {form: fields("email", "x@y.example")},
 	"GET /signin/oidc/callback": {},
 	"GET /signin/oidc/:slug":    {path: func(*tenant) string { return "/signin/oidc/none" }},
+	"POST /signin/oidc/:slug":   {path: func(*tenant) string { return "/signin/oidc/none" }, form: fields()},
 	"GET /settings/sign-in":     {access: editors},
+	"POST /settings/sign-in/check": {access: editors, owned: true, refused: 422,
+		form: func(t *tenant) url.Values { return url.Values{"domain": {t.Slug + ".example"}} }},
 	"POST /settings/sign-in": {access: editors, refused: 422,
 		form: fields("issuer", "http://127.0.0.1:1", "client_id", "x", "domains", "x.example", "role", "admin")},
 	"GET /settings/sign-in/remove":  {access: editors},
@@ -317,6 +322,7 @@ var visits = map[string]visit{
 	"GET /people/add":            {access: editors},
 	"POST /people/add":           {access: editors, form: fields("email", "eve@evil.example", "role", "viewer")},
 	"POST /people/:id/role":      {access: editors, owned: true, path: plus(ofPerson, "/role"), form: fields("role", "admin")},
+	"POST /people/:id/resend":    {access: editors, owned: true, path: plus(ofInvitation, "/resend"), form: fields(), refused: 429},
 	"GET /people/:id/remove":     {access: editors, owned: true, path: plus(ofPerson, "/remove")},
 	"POST /people/:id/remove":    {access: editors, owned: true, path: plus(ofPerson, "/remove"), form: fields()},
 	"GET /audit":                 {access: members},

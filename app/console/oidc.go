@@ -23,10 +23,11 @@ type oidcPages struct{ *Console }
 // startTime is how long somebody may take at the provider.
 const startTime = 10 * time.Minute
 
-// How often a network may begin a sign-in at providers.
+// How often a network may begin a sign-in at providers, and how often a tenant's people may.
 var (
 	providerStarts = tenants.Rate{Of: "provider", Every: 5 * time.Second, Burst: 30, Says: manyResets}
 	widerStarts    = tenants.Rate{Of: "provider", Every: time.Second, Burst: 120, Says: manyResets}
+	tenantStarts   = tenants.Rate{Of: "provider of", Every: 200 * time.Millisecond, Burst: 300, Says: manyStarts}
 )
 
 // oidcCookie is the name of the cookie that holds the secret of a sign-in under way.
@@ -78,30 +79,49 @@ func (k oidcPages) mayStart(c *fiber.Ctx) error {
 	return k.mails.Admit(k.Now(), "too_many_tries", web.NetworkRates(web.IP(c), providerStarts, widerStarts)...)
 }
 
-// start begins a sign-in in the tenant with this short name. With fresh=1 the provider must ask the
+// tenantOf is the tenant with a provider whose short name is in the path.
+func (k oidcPages) tenantOf(ctx context.Context, c *fiber.Ctx) (tenants.Tenant, error) {
+	id, err := k.Store.ProviderAt(ctx, web.Param(c, "slug"))
+	if err != nil {
+		return tenants.Tenant{}, err
+	}
+	return k.Store.For(id).Tenant(ctx)
+}
+
+// ask shows who signs in where, with a button. A visit alone begins nothing: any site can make a
+// browser visit this address, and would so choose the organisation that the person ends up in.
+func (k oidcPages) ask(ctx context.Context, c *fiber.Ctx) error {
+	t, err := k.tenantOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	return web.Page(c, views.ProviderStart(views.ProviderStartPage{Theme: page.ThemeOf(c), Tenant: t.Name, Action: views.OIDCPath(t.Slug),
+		Next: ownPath(web.Query(c, "next")), Fresh: web.Query(c, "fresh") != ""}), fiber.StatusOK)
+}
+
+// start begins a sign-in in the tenant with this short name. With fresh the provider must ask the
 // person again, which counts as a proof of who they are.
 func (k oidcPages) start(ctx context.Context, c *fiber.Ctx) error {
 	if err := k.mayStart(c); err != nil {
 		return err
 	}
-	id, err := k.Store.ProviderAt(ctx, web.Param(c, "slug"))
+	t, err := k.tenantOf(ctx, c)
 	if err != nil {
 		return err
 	}
-	t, err := k.Store.For(id).Tenant(ctx)
-	if err != nil {
-		return err
-	}
-	fresh := time.Time{}
-	if web.Query(c, "fresh") != "" {
+	f, fresh := page.FormOf(c), time.Time{}
+	if f.Text("fresh") != "" {
 		fresh = k.Now()
 	}
-	return k.depart(ctx, c, t, ownPath(web.Query(c, "next")), fresh)
+	return k.depart(ctx, c, t, ownPath(f.Text("next")), fresh)
 }
 
 // depart notes the sign-in and sends the browser to the provider. The note is found by a secret
 // that only this browser holds.
 func (k oidcPages) depart(ctx context.Context, c *fiber.Ctx, t tenants.Tenant, next string, fresh time.Time) error {
+	if err := k.mails.Admit(k.Now(), "too_many_tries", tenantStarts.For(string(t.ID))); err != nil {
+		return err
+	}
 	p, err := k.Store.For(t.ID).Providers().Get(ctx)
 	if err != nil {
 		return err
@@ -115,12 +135,15 @@ func (k oidcPages) depart(ctx context.Context, c *fiber.Ctx, t tenants.Tenant, n
 		return k.refused(ctx, c, t, err)
 	}
 	err = k.Store.StartAtProvider(ctx, store.ProviderStart{Hash: secret.Hash(), Tenant: t.ID, Next: next, Fresh: fresh,
-		Expires: k.Now().Add(startTime)})
+		Expires: k.Now().Add(startTime), Network: web.Network(web.IP(c))})
 	if err != nil {
 		return err
 	}
 	k.SetCookie(c, k.oidcCookie(), string(secret), startTime, false)
-	return c.Redirect(to, fiber.StatusSeeOther)
+	// No redirect: Chromium holds the redirects of a form to the page's form-action, which is
+	// 'self'.
+	c.Set("Refresh", "0; url="+to)
+	return web.Page(c, views.ProviderLeave(views.ProviderLeavePage{Theme: page.ThemeOf(c), Tenant: t.Name, To: to}), fiber.StatusOK)
 }
 
 // arrive takes the browser back from the provider. The state must be of the flow that this browser

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -101,7 +102,7 @@ func pendingRow(i store.Invitation, v *page.Visitor) views.PersonRow {
 	return views.PersonRow{
 		ID: invitationID(i), Name: i.Email, Email: "invited by " + i.By.Name, Role: i.Role.Name(), Fixed: true, Kept: !ranks(v,
 			i.Role), Pending: true,
-		Remove: takingBack(i),
+		Remove: takingBack(i), Resend: views.PersonResendPath(invitationID(i)),
 	}
 }
 
@@ -161,14 +162,61 @@ func (k peoplePages) addPerson(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err != nil {
 		return err
 	}
-	if k.Mail != nil && k.Dev == nil { // in dev mode no mail arrives, so the link is shown too
+	return k.invited(ctx, c, v, i, link)
+}
+
+// invited says that the mail was sent, or shows the link once. In dev mode no mail arrives, so the
+// link is shown too.
+func (k peoplePages) invited(ctx context.Context, c *fiber.Ctx, v *page.Visitor, i store.Invitation, link string) error {
+	if k.Mail != nil && k.Dev == nil {
 		return k.Done(c, page.FlashInvited, views.PathPeople)
 	}
 	return k.showOnce(ctx, c, v, views.NavPeople, views.Secret{
-		Title: "Invitation for " + email, Text: link, Next: views.PathPeople,
+		Title: "Invitation for " + i.Email, Text: link, Next: views.PathPeople,
 		Note: invitationNote,
-		Rows: []views.Row{{Name: "Role", Text: role.Name()}, {Name: "Works until", When: v.At(now.Add(invitationTime))}},
+		Rows: []views.Row{{Name: "Role", Text: i.Role.Name()}, {Name: "Works until", When: v.At(i.ExpiresAt)}},
 	})
+}
+
+// resend gives an open invitation a new link and mails it. The old link is over.
+func (k peoplePages) resend(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	i, err := openInvitation(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	if err := mayRank(v, i.Role); err != nil {
+		return err
+	}
+	if k.Mail != nil {
+		if err := k.mayInvite(v.Tenant.ID, i.Email); err != nil {
+			return err
+		}
+	}
+	secret := tenants.NewSecret(tenants.InvitationPrefix)
+	i, err = v.Scope.Invitations().Resend(ctx, i.Hash, secret.Hash(), k.Mail == nil, k.Now().Add(invitationTime))
+	if err != nil {
+		return err
+	}
+	link := k.PublicURL + views.InvitationPath(string(secret))
+	if k.Mail != nil {
+		if err := k.Mail.Send(invitationMail(i, v, link)); err != nil {
+			return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Err: err, Msg: mailBusy}
+		}
+	}
+	return k.invited(ctx, c, v, i, link)
+}
+
+// openInvitation finds the invitation that the path names.
+func openInvitation(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (store.Invitation, error) {
+	open, err := v.Scope.Invitations().List(ctx)
+	if err != nil {
+		return store.Invitation{}, err
+	}
+	at := slices.IndexFunc(open, func(i store.Invitation) bool { return invitationID(i) == web.Param(c, "id") })
+	if at < 0 {
+		return store.Invitation{}, tenants.NoSuch("invitation")
+	}
+	return open[at], nil
 }
 
 // invite keeps an invitation and mails it. Only an owner replaces an invitation of an owner.
@@ -238,15 +286,8 @@ func (k peoplePages) leaving(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	remove func(context.Context) error, err error) {
 	id := web.Param(c, "id")
 	if len(id) == 2*len(tenants.Hash{}) {
-		open, err := v.Scope.Invitations().List(ctx)
-		if err != nil {
-			return ask, "", nil, err
-		}
-		for _, i := range open {
-			if invitationID(i) == id {
-				return takingBack(i), i.Role, func(ctx context.Context) error { return v.Scope.Invitations().Revoke(ctx, i) }, nil
-			}
-		}
+		i, err := openInvitation(ctx, c, v)
+		return takingBack(i), i.Role, func(ctx context.Context) error { return v.Scope.Invitations().Revoke(ctx, i) }, err
 	}
 	m, err := oneMember(ctx, c, v)
 	return removalOfPerson(m), m.Role, func(ctx context.Context) error { return v.Scope.Members().Remove(ctx, m.User) }, err

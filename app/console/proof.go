@@ -32,24 +32,21 @@ func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 }
 
 func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ConfirmMePage, status int) error {
-	seed, _, err := k.Store.Factors().Authenticator(ctx, v.User.ID)
-	if err != nil {
-		return err
-	}
-	p.Code = seed != ""
+	p.Code = v.User.TwoSteps
+	var err error
 	if p.Shell, err = k.shell(ctx, c, v, at(confirmMeTitle, "")); err != nil {
 		return err
 	}
 	return web.Page(c, views.ConfirmMe(p), status)
 }
 
-// prove checks the password, or a code, and leads back.
+// prove checks the password, or, of somebody with a second step, a code: a browser may have kept
+// the password. It leads back.
 func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
 	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
-	code := f.Text("code")
-	if err == nil && code != "" {
+	if err == nil && v.User.TwoSteps {
 		err = k.TryCode(c, v.User)
 	}
 	if err != nil {
@@ -59,9 +56,9 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		})
 	}
 	ok, fault := false, wrongPassword
-	if code != "" {
+	if v.User.TwoSteps {
 		fault = wrongCode
-		ok, err = k.codeOf(ctx, c, v.User, code)
+		ok, err = k.codeOf(ctx, c, v.User, f.Text("code"))
 	} else {
 		ok, err = k.Passwords.Match(ctx, true, f.Raw("password"), v.User.Password)
 	}
@@ -94,5 +91,5 @@ func askProvider(c *fiber.Ctx, v *page.Visitor, r route) error {
 // ofAccount reports whether the address changes the person's account, which is theirs in every
 // organisation: one organisation's provider must not be able to.
 func ofAccount(path string) bool {
-	return strings.HasPrefix(path, "/account") || path == views.PathPassword || path == views.PathSignInEnd
+	return strings.HasPrefix(path, "/account") && path != views.PathSignInEnd
 }

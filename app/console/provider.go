@@ -3,8 +3,11 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -53,7 +56,8 @@ func (k oidcPages) providerPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		Domains: field("domains", "Email domains", strings.Join(p.Domains, ", "), providerDomainsHelp),
 		Role: views.Pick{Name: "role", Label: firstRoleLabel, Choices: page.Choose(string(p.Role), roles...),
 			Error: w.Fields["role"]},
-		Only: views.Tick{Name: "only", Value: "1", Label: onlyProviderLabel, Checked: p.OnlyWay},
+		Claims: domainRows(p, v),
+		Only:   views.Tick{Name: "only", Value: "1", Label: onlyProviderLabel, Checked: p.OnlyWay},
 	}
 	form.Secret.Type = "password"
 	return web.Page(c, views.Provider(form), w.Status)
@@ -73,9 +77,6 @@ func (k oidcPages) setProvider(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		p.Secret = old.Secret
 	}
 	if err = p.Check(); err == nil {
-		err = k.claims(ctx, v, p, old)
-	}
-	if err == nil {
 		err = k.answers(ctx, p)
 	}
 	if err == nil {
@@ -101,19 +102,69 @@ func (k oidcPages) answers(ctx context.Context, p tenants.Provider) error {
 	return err
 }
 
-// claims refuses a new domain that no owner has a proven address at: it would be somebody else's.
-func (k oidcPages) claims(ctx context.Context, v *page.Visitor, p, old tenants.Provider) error {
-	owners, err := v.Scope.Providers().OwnersDomains(ctx)
+// Resolver looks TXT records up. *net.Resolver does.
+type Resolver interface {
+	LookupTXT(ctx context.Context, name string) ([]string, error)
+}
+
+// lookupTime is how long the DNS of a domain may take.
+const lookupTime = 5 * time.Second
+
+// Rates of looking domains up.
+var (
+	tenantChecks = tenants.Rate{Of: "domains of", Every: 10 * time.Second, Burst: 10, Says: manyChecks}
+	allChecks    = tenants.Rate{Of: "domains", Every: 500 * time.Millisecond, Burst: 40, Shared: true, Says: manyChecks}
+)
+
+// checkDomain looks for the record that proves a domain. What was verified before stays so.
+func (k oidcPages) checkDomain(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	p, err := v.Scope.Providers().Get(ctx)
 	if err != nil {
 		return err
 	}
-	for _, d := range p.Domains {
-		if !slices.Contains(old.Domains, d) && !slices.Contains(owners, d) {
-			return &tenants.Error{Kind: tenants.Unprocessable, Code: "invalid", Msg: providerUnsaved,
-				Fields: []tenants.Field{{Name: "domains", Message: "no owner of your organisation has an address at " + d}}}
-		}
+	at := slices.IndexFunc(p.Claims, func(d tenants.DomainClaim) bool { return d.Domain == page.FormOf(c).Text("domain") })
+	if at < 0 {
+		return tenants.NoSuch("domain")
 	}
-	return nil
+	d := p.Claims[at]
+	back := func(status int, msg string) error {
+		return k.providerPage(ctx, c, v, p, true, page.Wrong{Status: status, Msg: msg})
+	}
+	if err := k.mails.Admit(k.Now(), "too_many_tries", tenantChecks.For(string(v.Tenant.ID)), allChecks); err != nil {
+		return page.SlowDown(c, err, func(msg string) error { return back(fiber.StatusTooManyRequests, msg) })
+	}
+	limit, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	records, err := k.Resolver.LookupTXT(limit, d.Domain+".") // with the dot no search domain of this machine is added
+	var none *net.DNSError
+	switch {
+	case err != nil && (!errors.As(err, &none) || !none.IsNotFound):
+		k.Log.Warn("a domain was not looked up", "domain", d.Domain, "err", err)
+		return back(fiber.StatusUnprocessableEntity, fmt.Sprintf(domainNoAnswer, d.Domain))
+	case !d.Proves(records):
+		return back(fiber.StatusUnprocessableEntity, fmt.Sprintf(domainNoRecord, d.Domain))
+	}
+	err = v.Scope.Providers().Verify(ctx, d)
+	if w, ok := page.WrongOf(err); ok {
+		return back(w.Status, w.Msg)
+	}
+	if err != nil {
+		return err
+	}
+	return k.Done(c, page.FlashVerified, views.PathProvider)
+}
+
+// domainRows say of each domain whether it is verified, and what its record must hold.
+func domainRows(p tenants.Provider, v *page.Visitor) (rows []views.DomainRow) {
+	for _, d := range p.Claims {
+		row := views.DomainRow{Domain: d.Domain, Record: d.Record(), Verified: !d.VerifiedAt.IsZero(), At: v.At(d.VerifiedAt),
+			State: domainWaits}
+		if row.Verified {
+			row.State = domainVerified
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // domainsOf reads domains parted by commas or spaces, with or without an @.

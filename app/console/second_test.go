@@ -74,10 +74,11 @@ func TestTwoStepSignIn(t *testing.T) {
 	late := h.Browser()
 	late.Get("/signin/second").Leads("/signin")
 
-	// A code is a proof too, and a new set of codes ends the old one.
+	// A code is the proof, the password alone is none, and a new set of codes ends the old one.
 	w = a.Quick(a.Owner)
 	h.Clock.Pass(page.ProofTime)
-	w.Get("/account/confirm").Want(200).Has("Or a code from your app")
+	w.Get("/account/confirm").Want(200).Has("Code from your app").Lacks(`type="password"`)
+	w.Post("/account/confirm", url.Values{"password": {pagetest.Secret}, "next": {"/account"}}).Want(422).Has("This code is wrong")
 	w.Post("/account/confirm", url.Values{"code": {"123"}, "next": {"/account"}}).Want(422).Has("This code is wrong")
 	w.Post("/account/confirm", url.Values{"code": {codeAt(t, seed, h.Clock.Now())}, "next": {"/account"}}).Leads("/account")
 	w.Get("/account/recovery").Want(200).Has("stop working")

@@ -15,6 +15,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -84,6 +85,13 @@ func (r receiver) Try(ctx context.Context, s *store.Scope, id tenants.Connection
 		Kind: tenants.EventRingPlaced, At: a.At, Body: a.Body}, a)
 }
 
+// noRecords is a DNS in which nothing is.
+type noRecords struct{}
+
+func (noRecords) LookupTXT(context.Context, string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+}
+
 // waker is dev mode with one phone.
 type waker struct {
 	ear    chan DevPush
@@ -135,6 +143,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	near := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
 	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
 	pagetest.Must(t, err)
+	c.Resolver = noRecords{}
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)

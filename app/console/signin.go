@@ -69,12 +69,12 @@ func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = wrongSignIn
 		return web.Page(c, views.SignIn(p), fiber.StatusUnauthorized)
 	}
-	first, ok, err := k.firstTenant(ctx, user.ID)
+	first, why, err := k.firstTenant(ctx, user.ID)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		p.Error = memberOfNone
+	if first == "" {
+		p.Error = why
 		return web.Page(c, views.SignIn(p), fiber.StatusForbidden)
 	}
 	return k.letIn(ctx, c, *user, first, orOverview(p.Next))
@@ -104,20 +104,32 @@ func (k *Console) who(ctx context.Context, c *fiber.Ctx, try page.Try, email, pa
 	return &u, nil
 }
 
-// firstTenant is the tenant to begin with: the one the person joined first, a suspended one only if
-// there is no other.
-func (k signInPages) firstTenant(ctx context.Context, u tenants.UserID) (tenants.TenantID, bool, error) {
+// firstTenant is the tenant to begin with: the one the person joined first of those that they may
+// enter with a password, a suspended one only if there is no other. If there is none, why
+// says how they get in.
+func (k *Console) firstTenant(ctx context.Context, u tenants.UserID) (first tenants.TenantID, why string, err error) {
 	all, err := k.Store.Users().Memberships(ctx, u)
 	if err != nil || len(all) == 0 {
-		return "", false, err
+		return "", memberOfNone, err
 	}
-	first := slices.MinFunc(all, func(a, b store.Membership) int {
+	slices.SortFunc(all, func(a, b store.Membership) int {
 		return cmp.Or(
 			cmp.Compare(suspended(a), suspended(b)),
 			a.Since.Compare(b.Since),
 			cmp.Compare(a.Tenant.ID, b.Tenant.ID))
 	})
-	return first.Tenant.ID, true, nil
+	for _, m := range all {
+		only := false
+		if m.Role != tenants.Owner {
+			if only, err = k.Store.For(m.Tenant.ID).Providers().OnlyWay(ctx); err != nil {
+				return "", "", err
+			}
+		}
+		if !only {
+			return m.Tenant.ID, "", nil
+		}
+	}
+	return "", noWayIn, nil
 }
 
 func suspended(m store.Membership) int {

@@ -8,6 +8,7 @@ import (
 
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -305,6 +306,47 @@ func TestInvitationsAreMailed(t *testing.T) {
 	if n := len(h.Mails.To("often@else.example")); n != 3 {
 		t.Errorf("%d mails to one address", n)
 	}
+}
+
+// TestInvitationsAreSentAgain: the old link is over, and there is a bound.
+func TestInvitationsAreSentAgain(t *testing.T) {
+	t.Parallel()
+	h := mailing(t)
+	a := h.bare("alpha", "Alpha")
+	w := a.Quick(a.Owner)
+	w.Post("/people/add", url.Values{"email": {"new@else.example"}, "role": {"viewer"}}).Leads("/people")
+	old, _ := h.Link("new@else.example")
+	resend := func() pagetest.Answer {
+		t.Helper()
+		found := regexp.MustCompile(`/people/[0-9a-f]{64}/resend`).FindString(w.Get("/people").Want(200).Body)
+		return w.Post(found, nil)
+	}
+	resend().Want(429).Has("once a minute")
+	h.Clock.Pass(20 * time.Minute)
+	w = a.Quick(a.Owner)
+	a.Quick(a.Person(tenants.Viewer)).Get("/people").Want(200).Lacks("Send again")
+	resend().Leads("/people")
+	w.Get("/people").Want(200).Has("The invitation was sent by email", "Send again")
+	fresh, _ := h.Link("new@else.example")
+	if fresh == old {
+		t.Fatal("the link stayed the same")
+	}
+	h.Browser().Get(old).Want(410)
+	h.Browser().Get(fresh).Want(200)
+	for range 4 {
+		h.Clock.Pass(20 * time.Minute)
+		w = a.Quick(a.Owner)
+		resend().Leads("/people")
+	}
+	h.Clock.Pass(20 * time.Minute)
+	w = a.Quick(a.Owner)
+	resend().Want(429)
+	h.Clock.Pass(24 * time.Hour)
+	w = a.Quick(a.Owner)
+	resend().Leads("/people")
+	w.Get("/audit?action=invitation").Want(200).Has("sent the invitation again to")
+	fresh, _ = h.Link("new@else.example")
+	h.Browser().Post(fresh, url.Values{"name": {"Neo"}, "password": {pagetest.Secret}}).Leads("/overview")
 }
 
 // TestAnInvitationDoesNotBindAnAddress takes up an invitation for somebody else's address on a

@@ -184,7 +184,7 @@ func (c *Client) Finish(ctx context.Context, p tenants.Provider, f Flow, code st
 		}
 		said.AuthTime = at
 	}
-	return identity(id, said, p)
+	return c.identity(id, said, p)
 }
 
 // wrong says what of a token that is signed by the provider is not right; empty = nothing.
@@ -199,6 +199,8 @@ func (c *Client) wrong(id *goidc.IDToken, said claims, p tenants.Provider, f Flo
 		return "The ID token is for another client (azp)."
 	case id.Subject == "" || len(id.Subject) > 255:
 		return "The ID token does not name a person (sub)."
+	case time.Unix(said.AuthTime, 0).After(now.Add(skew)):
+		return "The provider says that the person signed in in the future (auth_time)."
 	case !f.Fresh.IsZero() && time.Unix(said.AuthTime, 0).Before(f.Fresh.Add(-skew)):
 		return "The provider did not ask the person to sign in again (auth_time)."
 	}
@@ -206,7 +208,7 @@ func (c *Client) wrong(id *goidc.IDToken, said claims, p tenants.Provider, f Flo
 }
 
 // identity is who the claims speak of.
-func identity(id *goidc.IDToken, said claims, p tenants.Provider) (tenants.Identity, error) {
+func (c *Client) identity(id *goidc.IDToken, said claims, p tenants.Provider) (tenants.Identity, error) {
 	email, ok := tenants.ParseEmail(said.Email)
 	switch {
 	case !ok:
@@ -220,8 +222,8 @@ func identity(id *goidc.IDToken, said claims, p tenants.Provider) (tenants.Ident
 	if !tenants.ValidText(who.Name, 1, 80) {
 		who.Name, _, _ = strings.Cut(email, "@")
 	}
-	if said.AuthTime > 0 {
-		who.At = time.Unix(said.AuthTime, 0).UTC()
+	if said.AuthTime > 0 { // a clock that is ahead must not make the proof last longer
+		who.At = time.Unix(min(said.AuthTime, c.now().Unix()), 0).UTC()
 	}
 	return who, nil
 }

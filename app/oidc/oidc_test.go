@@ -124,6 +124,8 @@ func TestLiesAreRefused(t *testing.T) {
 		{name: "a domain below", said: claims{"email": "ana@x.beta.example"}, why: "domain"},
 		{name: "an old sign-in", said: claims{"auth_time": now.Add(-time.Hour).Unix()}, fresh: true, why: "(auth_time)"},
 		{name: "no time of the sign-in", said: claims{"auth_time": nil}, fresh: true, why: "(auth_time)"},
+		{name: "a sign-in of the future", said: claims{"auth_time": now.Add(time.Hour).Unix()}, why: "(auth_time)"},
+		{name: "a sign-in one minute ahead", said: claims{"auth_time": now.Add(time.Minute).Unix()}, fresh: true},
 		{name: "no signature", sign: oidctest.Unsigned, why: "(alg)"},
 		{name: "signed with the client's secret", why: "(alg)", sign: func(c claims) string {
 			return p.With(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(oidctest.Secret + oidctest.Secret)}, c)
@@ -151,6 +153,8 @@ func TestLiesAreRefused(t *testing.T) {
 		who, err := c.Finish(t.Context(), own, f, back.Query().Get("code"))
 		var refused *oidc.Refused
 		switch {
+		case who.At.After(now):
+			t.Errorf("%s: proved at %s, which is to come", x.name, who.At)
 		case x.why == "" && (err != nil || who.Email != "ana@beta.example" || who.Subject != "subject-1"):
 			t.Errorf("%s: refused or misread: %+v, %v", x.name, who, err)
 		case x.why != "" && (!errors.As(err, &refused) || !strings.Contains(refused.Why, x.why)):

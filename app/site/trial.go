@@ -67,7 +67,7 @@ func (s *trials) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views
 }
 
 // check marks what is wrong in the form; ok is false if anything is.
-func (s *trials) check(a applicant, p *views.TrialPage) (ok bool) {
+func (s *trials) check(ctx context.Context, a applicant, p *views.TrialPage) (ok bool) {
 	_, mail := tenants.ParseEmail(a.email)
 	_, domain := page.Registrable(a.email)
 	if !tenants.ValidText(a.company, 1, 80) {
@@ -79,7 +79,7 @@ func (s *trials) check(a applicant, p *views.TrialPage) (ok bool) {
 	if !mail || !domain {
 		p.Email.Error = wrongEmail
 	}
-	p.Password.Error = page.NewPassword(a.password, page.About{Email: a.email, Name: a.name, Company: a.company})
+	p.Password.Error = s.CheckPassword(ctx, a.password, page.About{Email: a.email, Name: a.name, Company: a.company})
 	t := s.Store.Industries().Of(tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL})
 	if w, wrong := page.WrongOf(t.Check()); wrong {
 		p.Zone.Error, p.Industries.Error = w.Fields["time_zone"], w.Fields["industry"]
@@ -105,7 +105,7 @@ func (s *trials) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if p.Off {
 		return web.Page(c, views.Trial(p), fiber.StatusServiceUnavailable)
 	}
-	if ok := s.knownCode(ctx, a.code, &p); !s.check(a, &p) || !ok {
+	if ok := s.knownCode(ctx, a.code, &p); !s.check(ctx, a, &p) || !ok {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := s.maySignUp(a.email, web.IP(c)); err != nil {

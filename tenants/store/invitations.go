@@ -32,6 +32,9 @@ type invitationRow struct {
 	ByName    string
 	Created   int64 `gorm:"column:created_at"`
 	ExpiresAt int64
+	SentAt    int64 // again, the last time
+	Sends     int64 // again, since SendsFrom
+	SendsFrom int64
 }
 
 func (invitationRow) TableName() string { return "invitations" }
@@ -134,4 +137,43 @@ func (s Invitations) Revoke(ctx context.Context, i Invitation) error {
 		}
 		return t.audit(s.scope, "invitation.revoke", i.Email, "")
 	})
+}
+
+// How often the link of an invitation is sent again: once a minute and five times a day.
+const (
+	resendEvery = time.Minute
+	resendsADay = 5
+)
+
+// Resend gives an open invitation a new link, which works until then; the old one is over. shown
+// says that who asks sees the link. Too soon or too often is TooMany.
+func (s Invitations) Resend(ctx context.Context, old, fresh tenants.Hash, shown bool, until time.Time) (i Invitation, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		now := s.s.now()
+		var row invitationRow
+		if err := s.in(t.db(), "invitations").Where("hash = ? AND expires_at > ?", old[:], micros(now)).Take(&row).Error; err != nil {
+			return missing(err, "invitation")
+		}
+		if now.Sub(moment(row.SendsFrom)) >= 24*time.Hour {
+			row.Sends, row.SendsFrom = 0, micros(now)
+		}
+		wait := moment(max(row.SentAt, row.Created)).Add(resendEvery).Sub(now)
+		if row.Sends >= resendsADay {
+			wait = moment(row.SendsFrom).Add(24 * time.Hour).Sub(now)
+		}
+		if wait > 0 {
+			return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_tries", RetryAfter: wait,
+				Msg: "An invitation is sent again once a minute and five times a day. Wait, and try again."}
+		}
+		row.Hash, row.Shown, row.ExpiresAt, row.SentAt, row.Sends = fresh[:], shown, micros(until), micros(now), row.Sends+1
+		_, err := t.exec("UPDATE invitations SET hash = ?, shown = ?, expires_at = ?, sent_at = ?, sends = ?, sends_from = ? "+
+			"WHERE tenant_id = ? AND email = ?", row.Hash, row.Shown, row.ExpiresAt, row.SentAt, row.Sends, row.SendsFrom, row.TenantID,
+			row.Email)
+		if err != nil {
+			return err
+		}
+		i = row.noun()
+		return t.audit(s.scope, "invitation.resend", i.Email, string(i.Role))
+	})
+	return i, err
 }

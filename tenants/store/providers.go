@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +43,27 @@ func (s Providers) Get(ctx context.Context) (tenants.Provider, error) {
 	}
 	p := tenants.Provider{Issuer: r.issuer, ClientID: r.client, Secret: tenants.Secret(secret), Role: tenants.Role(r.role), OnlyWay: r.only,
 		UpdatedAt: moment(r.at)}
-	rows, err = s.reads().query(ctx, "SELECT domain FROM oidc_domains WHERE tenant_id = ? ORDER BY domain", uuid(s.id))
-	p.Domains, err = collect(rows, err, func(d *string) []any { return []any{d} })
-	return p, translate(err)
+	if p.Claims, err = s.claims(s.reads().query(ctx, claimsOf, uuid(s.id))); err != nil {
+		return p, translate(err)
+	}
+	for _, d := range p.Claims {
+		p.Domains = append(p.Domains, d.Domain)
+	}
+	return p, nil
+}
+
+const claimsOf = "SELECT domain, token, verified_at FROM oidc_domains WHERE tenant_id = ? ORDER BY domain"
+
+// claims reads the rows of claimsOf.
+func (s Providers) claims(rows *sql.Rows, err error) ([]tenants.DomainClaim, error) {
+	type row struct {
+		domain, token string
+		at            int64
+	}
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.domain, &r.token, &r.at} })
+	return nouns(found, func(r row) tenants.DomainClaim {
+		return tenants.DomainClaim{Domain: r.domain, Token: r.token, VerifiedAt: moment(r.at)}
+	}), err
 }
 
 // OnlyWay reports whether nobody but owners may sign in to the tenant with a password.
@@ -52,27 +72,33 @@ func (s Providers) OnlyWay(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// Set sets the provider. A domain that another tenant has is a Conflict. With OnlyWay, sign-ins
-// with a password end, but not those of owners.
+// Set sets the provider; p.Claims is not read. A domain that is new is not verified. With another
+// issuer, client or domains, the sign-ins that it vouched for end. With OnlyWay, sign-ins with a
+// password end, but not those of owners.
 func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 	blob, err := s.s.seal.Seal([]byte(p.Secret), s.sealedAs()...)
 	if err != nil {
 		return fmt.Errorf("store: provider of %s: %w", s.id, err)
 	}
-	return s.s.w.do(ctx, allTenants, func(t *tx) error { // domains are unique over all tenants
-		_, err := t.exec("INSERT INTO oidc_providers (tenant_id, issuer, client_id, sealed, role, only_way, updated_at) "+
+	return s.write(ctx, func(t *tx) error {
+		same, err := s.sameSource(t, p)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO oidc_providers (tenant_id, issuer, client_id, sealed, role, only_way, updated_at) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id) DO UPDATE SET "+
 			replaced("issuer, client_id, sealed, role, only_way, updated_at"),
 			uuid(s.id), p.Issuer, p.ClientID, blob, string(p.Role), p.OnlyWay, micros(s.s.now()))
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM oidc_domains WHERE tenant_id = ?", uuid(s.id)); err != nil {
+		changed, err := s.setDomains(t, p.Domains)
+		if err != nil {
 			return err
 		}
-		for _, d := range p.Domains {
-			if _, err := t.exec("INSERT INTO oidc_domains (domain, tenant_id) VALUES (?, ?)", d, uuid(s.id)); err != nil {
-				return taken(err, "Another organisation signs in with addresses of "+d+".")
+		if !same || changed {
+			if _, err := t.exec("DELETE FROM sign_ins WHERE tenant_id = ? AND provider = ?", uuid(s.id), true); err != nil {
+				return err
 			}
 		}
 		if p.OnlyWay {
@@ -83,6 +109,60 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 			}
 		}
 		return t.audit(s.scope, "provider.set", p.Issuer, strings.Join(p.Domains, ", "))
+	})
+}
+
+// sameSource reports whether the stored provider has the issuer and the client of p.
+func (s Providers) sameSource(t *tx, p tenants.Provider) (bool, error) {
+	n, err := t.tally("SELECT COUNT(*) FROM oidc_providers WHERE tenant_id = ? AND issuer = ? AND client_id = ?", uuid(s.id), p.Issuer,
+		p.ClientID)
+	return n > 0, err
+}
+
+// setDomains keeps the claims of domains that stay, with their proof. It reports whether any came
+// or went.
+func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error) {
+	old, err := s.claims(t.query(context.Background(), claimsOf, uuid(s.id)))
+	if err != nil {
+		return false, err
+	}
+	var had []string
+	for _, d := range old {
+		had = append(had, d.Domain)
+		if slices.Contains(domains, d.Domain) {
+			continue
+		}
+		changed = true
+		if _, err := t.exec("DELETE FROM oidc_domains WHERE tenant_id = ? AND domain = ?", uuid(s.id), d.Domain); err != nil {
+			return false, err
+		}
+	}
+	for _, d := range domains {
+		if slices.Contains(had, d) {
+			continue
+		}
+		changed = true
+		if _, err := t.exec("INSERT INTO oidc_domains (domain, tenant_id, token, verified_at) VALUES (?, ?, ?, 0)", d, uuid(s.id),
+			tenants.NewRandomID()); err != nil {
+			return false, err
+		}
+	}
+	return changed, nil
+}
+
+// Verify notes that the tenant proved a claim. One that is unknown, or has another token by now, is
+// Unknown; a domain that another tenant has verified is a Conflict.
+func (s Providers) Verify(ctx context.Context, d tenants.DomainClaim) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE oidc_domains SET verified_at = ? WHERE tenant_id = ? AND domain = ? AND token = ?", micros(s.s.now()),
+			uuid(s.id), d.Domain, d.Token)
+		switch {
+		case err != nil:
+			return taken(err, "Another organisation has verified "+d.Domain+".")
+		case n == 0:
+			return tenants.NoSuch("domain")
+		}
+		return t.audit(s.scope, "provider.domain", d.Domain, "")
 	})
 }
 
@@ -106,10 +186,10 @@ func (s Providers) Remove(ctx context.Context) error {
 	})
 }
 
-// ProviderOf finds the tenant whose provider signs in addresses of a domain; Unknown when there is
-// none.
+// ProviderOf finds the tenant whose provider signs in addresses of a domain that it has verified;
+// Unknown when there is none.
 func (s *Store) ProviderOf(ctx context.Context, domain string) (tenants.TenantID, error) {
-	return s.providerBy(ctx, "SELECT tenant_id FROM oidc_domains WHERE domain = ?", domain)
+	return s.providerBy(ctx, "SELECT tenant_id FROM oidc_domains WHERE domain = ? AND verified_at > 0", domain)
 }
 
 // ProviderAt finds the tenant with a provider by its short name; Unknown when there is none.
@@ -137,26 +217,46 @@ type ProviderStart struct {
 	Next    string    // own path to go to afterwards
 	Fresh   time.Time // see oidc.Flow; zero = any sign-in will do
 	Expires time.Time
+	Network string // that began it
 }
 
-// mostStarts bounds the sign-ins under way at providers, of all tenants.
-const mostStarts = 20_000
+// Bounds of the sign-ins under way at providers: of all tenants, of one, and of one network.
+const (
+	mostStarts          = 20_000
+	mostStartsOfTenant  = 2_000
+	mostStartsOfNetwork = 500
+)
 
-// StartAtProvider notes a sign-in that is sent to a provider.
+// StartAtProvider notes a sign-in that is sent to a provider. Too many under way are refused:
+// TooMany for the tenant and the network, Unavailable for all tenants together.
 func (s *Store) StartAtProvider(ctx context.Context, x ProviderStart) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		if _, err := t.exec("DELETE FROM oidc_starts WHERE expires_at <= ?", micros(s.now())); err != nil {
 			return err
 		}
-		n, err := t.tally("SELECT COUNT(*) FROM oidc_starts")
-		if err != nil {
-			return err
+		for _, b := range []struct {
+			which string
+			args  []any
+			most  int64
+			kind  tenants.Kind
+			says  string
+		}{
+			{" WHERE network = ?", []any{x.Network}, mostStartsOfNetwork, tenants.TooMany,
+				"Too many sign-ins were begun from your network. Try again in a few minutes."},
+			{" WHERE tenant = ?", []any{uuid(x.Tenant)}, mostStartsOfTenant, tenants.TooMany,
+				"Too many people of this organisation are signing in. Try again in a few minutes."},
+			{"", nil, mostStarts, tenants.Unavailable, "Too many people are signing in. Try again in a minute."},
+		} {
+			n, err := t.tally("SELECT COUNT(*) FROM oidc_starts"+b.which, b.args...)
+			if err != nil {
+				return err
+			}
+			if n >= b.most {
+				return &tenants.Error{Kind: b.kind, Code: "too_many_tries", Msg: b.says, RetryAfter: time.Minute}
+			}
 		}
-		if n >= mostStarts {
-			return tenants.Refuse(tenants.Unavailable, "too_many_tries", "Too many people are signing in. Try again in a minute.")
-		}
-		_, err = t.exec("INSERT INTO oidc_starts (hash, tenant, next, fresh_at, expires_at) VALUES (?, ?, ?, ?, ?)", x.Hash[:],
-			uuid(x.Tenant), x.Next, micros(x.Fresh), micros(x.Expires))
+		_, err := t.exec("INSERT INTO oidc_starts (hash, tenant, next, fresh_at, expires_at, network) VALUES (?, ?, ?, ?, ?, ?)", x.Hash[:],
+			uuid(x.Tenant), x.Next, micros(x.Fresh), micros(x.Expires), x.Network)
 		return err
 	})
 }
@@ -189,9 +289,10 @@ func (s *Store) FinishAtProvider(ctx context.Context, h tenants.Hash) (x Provide
 }
 
 // Welcome finds or makes the person that a provider vouches for. Somebody is known by issuer and
-// subject. The first time the address decides, and only among members, invited people and addresses
-// without an account: a provider must not open the account of anybody else. Owners are never signed
-// in so, because an administrator chooses the provider.
+// subject. The first time the address decides, and only if its domain is verified: among members,
+// and addresses that nobody has an account with. An account that somebody has elsewhere is joined
+// by its person alone, with the link of an invitation: a provider must not open it. Owners are
+// never signed in so, because an administrator chooses the provider.
 func (s Providers) Welcome(ctx context.Context, p tenants.Provider, who tenants.Identity) (user tenants.User, err error) {
 	err = s.s.w.do(ctx, allTenants, func(t *tx) error {
 		user, err = t.people().welcome(s.scope, p, who, s.s.now())
@@ -200,87 +301,114 @@ func (s Providers) Welcome(ctx context.Context, p tenants.Provider, who tenants.
 	return user, err
 }
 
+// guest is who a provider speaks of, before it is known whether they may come in.
+type guest struct {
+	row   userRow
+	known bool // by issuer and subject
+	fresh bool // there is no account with the address
+}
+
+func (t peopleTx) guest(s *scope, who tenants.Identity, now time.Time) (g guest, err error) {
+	err = t.db().Table("users").Where("id IN (SELECT user_id FROM oidc_subjects WHERE tenant_id = ? AND issuer = ? AND subject = ?)",
+		uuid(s.id), who.Issuer, who.Subject).Take(&g.row).Error
+	if g.known = err == nil; g.known || !absent(err) {
+		return g, err
+	}
+	verified, err := t.tally("SELECT COUNT(*) FROM oidc_domains WHERE tenant_id = ? AND domain = ? AND verified_at > 0", uuid(s.id),
+		tenants.DomainOf(who.Email))
+	if err != nil {
+		return g, err
+	}
+	if verified == 0 {
+		return g, tenants.Refuse(tenants.Forbidden, "domain_unverified", "Your organisation has not proved yet that %s is its domain. "+
+			"Ask an administrator to add its DNS record: Settings, Sign-in.", tenants.DomainOf(who.Email))
+	}
+	err = t.db().Where("email = ?", who.Email).Take(&g.row).Error
+	if g.fresh = absent(err); g.fresh {
+		g.row, err = rowOfUser(tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: who.Email, Name: who.Name, Theme: "auto",
+			CreatedAt: now, Unproven: true}), nil
+	}
+	return g, err
+}
+
 func (t peopleTx) welcome(s *scope, p tenants.Provider, who tenants.Identity, now time.Time) (tenants.User, error) {
-	var row userRow
-	known := t.db().Table("users").Where("id IN (SELECT user_id FROM oidc_subjects WHERE tenant_id = ? AND issuer = ? AND subject = ?)",
-		uuid(s.id), who.Issuer, who.Subject).Take(&row).Error
-	if known != nil && !absent(known) {
-		return tenants.User{}, known
+	g, err := t.guest(s, who, now)
+	if err != nil {
+		return tenants.User{}, err
 	}
-	fresh := false
-	if absent(known) {
-		err := t.db().Where("email = ?", who.Email).Take(&row).Error
-		if err != nil && !absent(err) {
-			return tenants.User{}, err
-		}
-		if fresh = absent(err); fresh {
-			row = rowOfUser(tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: who.Email, Name: who.Name, Theme: "auto",
-				CreatedAt: now, Unproven: true})
-		}
-	}
-	if row.DisabledAt != 0 {
+	if g.row.DisabledAt != 0 {
 		return tenants.User{}, tenants.Refuse(tenants.Forbidden, "account_disabled", "This account is disabled.")
 	}
-	role, err := t.role(s, tenants.UserID(row.ID))
+	role, err := t.role(s, tenants.UserID(g.row.ID))
 	if tenants.KindOf(err) == tenants.Unknown && err != nil {
-		if known == nil {
-			return tenants.User{}, tenants.Refuse(tenants.Forbidden, "no_member", "You are no longer a member of this organisation.")
-		}
-		role, err = t.admit(s, p, who, row, fresh, now)
+		role, err = t.admit(s, p, g, now)
 	}
 	if err == nil && role == tenants.Owner {
 		err = tenants.Refuse(tenants.Forbidden, "owner_password", "Owners sign in with their password.")
 	}
-	if err != nil || known == nil {
-		return row.noun(), err
+	if err != nil || g.known {
+		return g.row.noun(), err
 	}
 	_, err = t.exec("INSERT INTO oidc_subjects (tenant_id, issuer, subject, user_id, created_at) VALUES (?, ?, ?, ?, ?)", uuid(s.id),
-		who.Issuer, who.Subject, row.ID, micros(now))
-	return row.noun(), err
+		who.Issuer, who.Subject, g.row.ID, micros(now))
+	return g.row.noun(), err
 }
 
 // admit joins somebody who is no member: with the role of their invitation, or, if there is no
-// account with the address, with the provider's.
-func (t peopleTx) admit(s *scope, p tenants.Provider, who tenants.Identity, row userRow, fresh bool, now time.Time) (tenants.Role, error) {
+// account with the address, with the provider's. It refuses the account of a person who can open it
+// without this provider.
+func (t peopleTx) admit(s *scope, p tenants.Provider, g guest, now time.Time) (tenants.Role, error) {
 	role := p.Role
 	var i invitationRow
-	err := s.in(t.db(), "invitations").Where("email = ? AND expires_at > ?", who.Email, micros(now)).Take(&i).Error
-	switch {
-	case err == nil:
-		role = tenants.Role(i.Role)
-	case !absent(err):
+	err := s.in(t.db(), "invitations").Where("email = ? AND expires_at > ?", g.row.Email, micros(now)).Take(&i).Error
+	if err != nil && !absent(err) {
 		return "", err
-	case !fresh:
+	}
+	invited := err == nil
+	own, err := t.ownedElsewhere(g)
+	switch {
+	case err != nil:
+		return "", err
+	case invited && own:
+		return "", tenants.Refuse(tenants.Forbidden, "accept_invitation",
+			"You have an account with this address and were invited to this organisation. Accept the invitation in the mail first, "+
+				"with the password of your account. After that, sign in here.")
+	case invited:
+		role = tenants.Role(i.Role)
+	case g.known:
+		return "", tenants.Refuse(tenants.Forbidden, "no_member", "You are no longer a member of this organisation.")
+	case !g.fresh:
 		return "", tenants.Refuse(tenants.Forbidden, "not_invited",
 			"There is an account with this address that is no member of the organisation. Ask an administrator to invite it.")
 	}
 	if role == tenants.Owner {
 		return role, nil // refused by welcome
 	}
-	if err := t.mayAddPerson(s, who.Email); err != nil {
+	if err := t.mayAddPerson(s, g.row.Email); err != nil {
 		return "", err
 	}
-	if fresh {
-		if err := t.db().Create(&row).Error; err != nil {
+	if g.fresh {
+		if err := t.db().Create(&g.row).Error; err != nil {
 			return "", err
 		}
 	}
-	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), who.Email); err != nil {
+	if _, err := t.exec("DELETE FROM invitations WHERE tenant_id = ? AND email = ?", uuid(s.id), g.row.Email); err != nil {
 		return "", err
 	}
-	by := s.by(Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(row.ID), Name: row.Name}, IP: s.who.IP,
+	by := s.by(Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(g.row.ID), Name: g.row.Name}, IP: s.who.IP,
 		RequestID: s.who.RequestID})
-	return role, t.join(by, tenants.Member{Tenant: s.id, User: tenants.UserID(row.ID), Role: role, CreatedAt: now})
+	return role, t.join(by, tenants.Member{Tenant: s.id, User: tenants.UserID(g.row.ID), Role: role, CreatedAt: now})
 }
 
-// OwnersDomains are the domains of the proven addresses of the tenant's owners.
-func (s Providers) OwnersDomains(ctx context.Context) ([]string, error) {
-	rows, err := s.reads().query(ctx, "SELECT users.email FROM members JOIN users ON users.id = members.user_id WHERE "+
-		"members.tenant_id = ? AND members.role = ? AND users.unproven = ? AND users.disabled_at = 0", uuid(s.id),
-		string(tenants.Owner), false)
-	found, err := collect(rows, err, func(email *string) []any { return []any{email} })
-	for i := range found {
-		found[i] = tenants.DomainOf(found[i])
+// ownedElsewhere reports whether somebody can use the account without this provider: they proved
+// the address, have a password or a second step, or are a member of any tenant.
+func (t peopleTx) ownedElsewhere(g guest) (bool, error) {
+	if g.fresh {
+		return false, nil
 	}
-	return found, translate(err)
+	if !g.row.Unproven || g.row.Password != "" || g.row.TwoSteps {
+		return true, nil
+	}
+	n, err := t.tally("SELECT COUNT(*) FROM members WHERE user_id = ?", g.row.ID)
+	return n > 0, err
 }
