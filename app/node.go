@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -392,10 +394,20 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		OIDC: own, Resolver: net.DefaultResolver,
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection,
+		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data),
 	})
 	n.console = p.console
 	return p, err
+}
+
+// exportFolder is where this server keeps exports: in a folder of its own, also where several
+// servers share the data folder.
+func exportFolder(data string) console.ExportFolder {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "server"
+	}
+	return console.ExportFolder{Dir: filepath.Join(data, "exports"), Node: filepath.Base(host), Free: diskFree}
 }
 
 // Run serves until ctx is done, then lets go in order: no new rings and calls, calls under way, no
@@ -427,6 +439,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Minute, "close repeated audit entries", n.closeRepeats)
 	n.every(loops, &wg, time.Second, "verify audit chains", n.console.VerifyAudits)
 	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
+	n.every(loops, &wg, time.Second, "write exports", n.console.RunExports)
+	n.every(loops, &wg, time.Minute, "remove exports", n.console.SweepExports)
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)

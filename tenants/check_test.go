@@ -279,7 +279,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s: named twice, without words, or an owner lacks it", g.Permission)
 		}
 		seen[g.Permission] = true
-		if Admin.May(g.Permission) == (g.Permission == OwnersWrite || g.Permission == RecordingWrite) {
+		if Admin.May(g.Permission) == (g.Permission == OwnersWrite || g.Permission == RecordingWrite || g.Permission == DataWrite) {
 			t.Errorf("an administrator may do all but change owners and recording; %s is wrong", g.Permission)
 		}
 		if Viewer.May(g.Permission) != strings.HasSuffix(string(g.Permission), ":read") {

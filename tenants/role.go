@@ -79,6 +79,7 @@ const (
 	SettingsWrite    Permission = "settings:write"
 	RecordingWrite   Permission = "recording:write"
 	ProviderWrite    Permission = "provider:write"
+	DataWrite        Permission = "data:write"
 )
 
 // Grant is one row of the table of roles: a permission, what it allows in words, and who has it.
@@ -123,6 +124,7 @@ var Grants = []Grant{
 	{SettingsWrite, "Change the settings", false, []Role{Admin}},
 	{RecordingWrite, "Decide whether calls are recorded", false, nil},
 	{ProviderWrite, "Set up signing in through a provider", false, []Role{Admin}},
+	{DataWrite, "Export or delete everything", false, nil},
 }
 
 // May reports whether the role has the permission. A role or permission that does not exist may

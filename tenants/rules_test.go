@@ -32,3 +32,31 @@ func TestQuietHoursHold(t *testing.T) {
 		}
 	}
 }
+
+// TestStaleChanges: a stored change that the industry does not allow any more refuses no other
+// change, and is named.
+func TestStaleChanges(t *testing.T) {
+	t.Parallel()
+	set := RuleSet{Retention: map[DataKind]Keep{DataRings: {Days: 30, Least: 10, Most: 60}, DataNotes: {Days: 30, Least: 10, Most: 60}}}
+	before := &RuleChanges{Retention: map[DataKind]int{DataRings: 400}}
+	after := &RuleChanges{Retention: map[DataKind]int{DataRings: 400, DataNotes: 20}}
+	if err := set.Check(after.Since(before)); err != nil {
+		t.Errorf("a change beside a stale one: %v", err)
+	}
+	after.Keep(DataRings, 500)
+	if set.Check(after.Since(before)) == nil {
+		t.Error("a change out of bounds is taken")
+	}
+	if !after.Since(after).Empty() {
+		t.Errorf("nothing changed, and %+v did", after.Since(after))
+	}
+	var stale []string
+	for id, one := range before.Each() {
+		if set.Check(one) != nil {
+			stale = append(stale, id)
+		}
+	}
+	if len(stale) != 1 || stale[0] != "retention.rings" {
+		t.Errorf("stale: %v", stale)
+	}
+}

@@ -64,6 +64,50 @@ func (c *RuleChanges) Keep(kind DataKind, days int) {
 	c.Retention[kind] = days
 }
 
+// Since leaves the changes that are others than before.
+func (c *RuleChanges) Since(before *RuleChanges) *RuleChanges {
+	var was, out RuleChanges
+	if before != nil {
+		was = *before
+	}
+	out.Payload = unlike(c.Payload, was.Payload)
+	out.Quiet = unlike(c.Quiet, was.Quiet)
+	out.Consent = unlike(c.Consent, was.Consent)
+	out.Reason = unlike(c.Reason, was.Reason)
+	for kind, days := range c.Retention {
+		if old, ok := was.Retention[kind]; !ok || old != days {
+			out.Keep(kind, days)
+		}
+	}
+	return &out
+}
+
+// unlike is a, or nil where b says the same.
+func unlike[T comparable](a, b *T) *T {
+	if a != nil && b != nil && *a == *b {
+		return nil
+	}
+	return a
+}
+
+// Each gives every change as one of its own, by the name of its rule.
+func (c *RuleChanges) Each() map[string]*RuleChanges {
+	out := map[string]*RuleChanges{}
+	if c == nil {
+		return out
+	}
+	for id, one := range map[string]*RuleChanges{"payload": {Payload: c.Payload}, "quiet_hours": {Quiet: c.Quiet},
+		"consent": {Consent: c.Consent}, "recording_reason": {Reason: c.Reason}} {
+		if !one.Empty() {
+			out[id] = one
+		}
+	}
+	for kind, days := range c.Retention {
+		out["retention."+string(kind)] = &RuleChanges{Retention: map[DataKind]int{kind: days}}
+	}
+	return out
+}
+
 // strictChanges stand in for stored changes that cannot be read.
 func strictChanges() *RuleChanges {
 	opaque, consent, reason := PayloadOpaque, ConsentRecorded, true

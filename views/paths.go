@@ -35,26 +35,30 @@ const (
 	PathUsageCSV      = "/billing/usage.csv"    // GET rings by day
 	PathInvoicesCSV   = "/billing/invoices.csv" // GET
 	PathSettings      = "/settings"             // GET, POST
-	PathAccount       = "/account"              // GET, POST name
-	PathTwoSteps      = "/settings/two-steps"   // POST two_steps=1|
-	PathSecond        = "/signin/second"        // GET ?next=, POST code, next
-	PathApp           = "/account/app"          // GET form, POST seed, code
-	PathAppRemove     = "/account/app/remove"   // GET asks, POST
-	PathRecovery      = "/account/recovery"     // GET asks, POST makes new codes
-	PathEmail         = "/account/email"        // POST email: mails a link to it
-	PathPassword      = "/account/password"     // POST current, password
-	PathSignInEnd     = "/account/sessions/end" // POST id=hash, or id=others
-	PathConfirmMe     = "/account/confirm"      // GET ?next=, POST password, next
-	PathRecording     = "/settings/recording"   // POST multipart: policy, reason, file
-	PathCredCSV       = "/credentials.csv"      // GET q
-	PathAgentsCSV     = "/agents.csv"           // GET q
-	PathKeysCSV       = "/keys.csv"             // GET q
-	PathPeopleCSV     = "/people.csv"           // GET q
-	PathChecklist     = "/checklist"            // POST dismiss=1
-	PathDevelopers    = "/developers"           // GET
-	PathStorybook     = "/storybook"            // GET, dev mode
-	PathPhone         = "/phone"                // GET, dev mode
-	PathPhonePushes   = "/phones/pushes"        // GET, dev mode, events: "push" with the phone's slug, a space and the payload
+	PathData          = "/settings/data"        // GET
+	PathDataExport    = "/settings/data/export" // GET a part: how far it is; POST asks for one
+	PathDataFile      = "/settings/data/export.zip"
+	PathDataExportOff = "/settings/data/export/remove" // GET asks, POST
+	PathAccount       = "/account"                     // GET, POST name
+	PathTwoSteps      = "/settings/two-steps"          // POST two_steps=1|
+	PathSecond        = "/signin/second"               // GET ?next=, POST code, next
+	PathApp           = "/account/app"                 // GET form, POST seed, code
+	PathAppRemove     = "/account/app/remove"          // GET asks, POST
+	PathRecovery      = "/account/recovery"            // GET asks, POST makes new codes
+	PathEmail         = "/account/email"               // POST email: mails a link to it
+	PathPassword      = "/account/password"            // POST current, password
+	PathSignInEnd     = "/account/sessions/end"        // POST id=hash, or id=others
+	PathConfirmMe     = "/account/confirm"             // GET ?next=, POST password, next
+	PathRecording     = "/settings/recording"          // POST multipart: policy, reason, file
+	PathCredCSV       = "/credentials.csv"             // GET q
+	PathAgentsCSV     = "/agents.csv"                  // GET q
+	PathKeysCSV       = "/keys.csv"                    // GET q
+	PathPeopleCSV     = "/people.csv"                  // GET q
+	PathChecklist     = "/checklist"                   // POST dismiss=1
+	PathDevelopers    = "/developers"                  // GET
+	PathStorybook     = "/storybook"                   // GET, dev mode
+	PathPhone         = "/phone"                       // GET, dev mode
+	PathPhonePushes   = "/phones/pushes"               // GET, dev mode, events: "push" with the phone's slug, a space and the payload
 )
 
 // Addresses of figures. Those of rings take cut, since, until, hour and weekday too.

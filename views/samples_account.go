@@ -213,6 +213,11 @@ func (s sampler) otherPages() []Sample {
 				{Name: "Short name", Text: "lindenhof", Mono: true}, {Name: "Industry", Text: "Healthcare"},
 				{Name: "Since", When: s.ago(240 * 24 * time.Hour)}}})},
 		{"rules", Rules(sampleRules(s.shell("Rules", NavSettings)))},
+		{"data", Data(s.data())},
+		{"data-empty", Data(DataPage{Shell: s.shell("Data", NavSettings)})},
+		{"data-export-remove", ConfirmPage(s.shell("Remove the export", NavSettings), Confirm{ID: "export-remove",
+			Title: "Remove the export?", Button: "Remove export", Action: PathDataExportOff, Back: PathData,
+			Consequence: []string{"The file is deleted. Your data stays as it is."}})},
 		{"settings-viewer-empty", Settings(SettingsPage{Shell: s.shell("Settings", NavSettings), Name: Field{Name: "name", Label: "Name"},
 			Zone: Pick{Name: "time_zone", Label: "Time zone"}, TTL: Field{Name: "ttl_s", Label: "How long a phone rings"},
 			Agent: Pick{Name: "agent", Label: "Default agent"},
@@ -242,6 +247,17 @@ func (s sampler) otherPages() []Sample {
 		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample",
 			Slug: "alpha"})},
 	}
+}
+
+func (s sampler) data() DataPage {
+	return DataPage{Shell: s.shell("Data", NavSettings), May: true, Kept: []DataKept{
+		{"Rings with their facts and calls", "400 days", "more than 10,000", s.ago(399 * 24 * time.Hour), s.ago(10 * time.Minute)},
+		{"Recordings", "30 days", "1,204", s.ago(29 * 24 * time.Hour), s.ago(time.Hour)},
+		{"Notes", "400 days", "0", Time{}, Time{}}},
+		Export: DataExport{Some: true, Under: true, State: Callout{Tone: ToneInfo, Title: "Writing the file",
+			Cause: "You can leave this page. We write to you when it is ready."},
+			Facts: []Row{{Name: "Asked for", When: s.ago(time.Minute)}, {Name: "Rows so far", Text: "120,400"},
+				{Name: "Now", Text: "attempts.jsonl", Mono: true}}}}
 }
 
 func sampleRules(shell Shell) RulesPage {

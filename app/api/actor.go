@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -86,11 +87,24 @@ func (a *API) refused(ctx context.Context, c *fiber.Ctx, t tenants.Tenant, who s
 	if web.MayWrite(c, web.Holder{Kind: web.KindKey, ID: who.ID, Tenant: string(t.ID)}) != nil {
 		return why
 	}
-	if err := a.Store.For(t.ID).By(who).Audits().Refused(ctx, "access.refuse", c.Method()+" "+c.Route().Path, string(needs)); err != nil {
+	asked := c.Method() + " " + c.Route().Path
+	if err := a.Store.For(t.ID).By(who).Audits().Refused(ctx, "access.refuse", asked, reasonOf(why, needs)); err != nil {
 		return err
 	}
 	return why
 }
+
+// reasonOf is the detail of a refusal's entry: the scope that is missing, or what else was in the
+// way.
+func reasonOf(why error, needs tenants.Permission) string {
+	var e *tenants.Error
+	if errors.As(why, &e) && e.Code != codeMissingScope {
+		return strings.ReplaceAll(e.Code, "_", " ")
+	}
+	return string(needs)
+}
+
+const codeMissingScope = "missing_scope"
 
 // keyOf returns the key with this hash and its tenant, or why it may not do this now from ip.
 func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permission, ip string) (tenants.Tenant, tenants.Key, error) {
@@ -109,7 +123,7 @@ func (a *API) keyOf(ctx context.Context, h tenants.Hash, needs tenants.Permissio
 
 // lacks is the refusal of a key without the scope.
 func lacks(needs tenants.Permission) error {
-	return tenants.Refuse(tenants.Forbidden, "missing_scope", "This key lacks the scope %s. Make one that has it, under API keys.", needs)
+	return tenants.Refuse(tenants.Forbidden, codeMissingScope, "This key lacks the scope %s. Make one that has it, under API keys.", needs)
 }
 
 // device authenticates a phone by its credential.

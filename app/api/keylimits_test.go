@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // limited makes a key with limits.
@@ -40,6 +41,12 @@ func TestKeyLimits(t *testing.T) {
 
 	far, _ := a.limited(func(k *tenants.Key) { k.Networks = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
 	refused(t, h.do(ask{method: "GET", path: "/v1/devices", key: far}), 403, "address_not_allowed", "127.0.0.1")
+
+	audits, _, err := a.scope().Audits().List(t.Context(), store.AuditQuery{Refused: true})
+	must(t, err)
+	if len(audits) != 1 || audits[0].Target != "GET /v1/devices" || audits[0].Detail != "address not allowed" {
+		t.Errorf("the refusal is recorded as %+v", audits)
+	}
 
 	near, id := a.limited(func(k *tenants.Key) {
 		k.Networks, k.Only = local, tenants.DeviceList{Devices: []tenants.DeviceID{a.device}, People: []string{"nobody"}}

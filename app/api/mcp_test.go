@@ -151,6 +151,15 @@ func TestMCP(t *testing.T) {
 				t.Errorf("%s: %+v", tool, got)
 			}
 		}
+		audits, _, err := ours.scope().Audits().List(t.Context(), store.AuditQuery{Refused: true})
+		must(t, err)
+		recorded := map[string]string{}
+		for _, a := range audits {
+			recorded[a.Target] = a.Detail
+		}
+		if len(audits) != 5 || recorded["tool ring_person"] != "rings:write" {
+			t.Errorf("refused tools are recorded as %v", recorded)
+		}
 	})
 
 	t.Run("finds people and devices", func(t *testing.T) {

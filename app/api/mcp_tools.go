@@ -66,7 +66,7 @@ func (m *mcpServer) call(name string, t tool) mcp.ToolHandler {
 		var result any
 		err := web.Recovered(func() (err error) {
 			if !c.key.May(t.needs) {
-				return lacks(t.needs)
+				return c.lacks(name, t.needs)
 			}
 			result, err = t.do(c.ctx, c, r.Params.Arguments)
 			return err
@@ -81,6 +81,19 @@ func (m *mcpServer) call(name string, t tool) mcp.ToolHandler {
 		content := []mcp.Content{&mcp.TextContent{Text: string(text)}}
 		return &mcp.CallToolResult{Content: content, StructuredContent: json.RawMessage(text)}, nil
 	}
+}
+
+// lacks records that the key may not use a tool, and returns the refusal. A flood of attempts is
+// not recorded one by one.
+func (c *conversation) lacks(tool string, needs tenants.Permission) error {
+	why := lacks(needs)
+	if c.mayWrite() != nil {
+		return why
+	}
+	if err := c.scope.Audits().Refused(c.ctx, "access.refuse", "tool "+tool, string(needs)); err != nil {
+		return err
+	}
+	return why
 }
 
 func (m *mcpServer) failed(c *conversation, tool string, err error) *mcp.CallToolResult {

@@ -30,6 +30,7 @@ var auditNouns = []views.Choice{
 	{Value: "agent", Text: "Agents"}, {Value: "connection", Text: "Connections"}, {Value: "key", Text: "API keys"},
 	{Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
 	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
+	{Value: "export", Text: "Exports"}, {Value: "retention", Text: "Removals"},
 }
 
 // auditActors are the kinds of actors to choose from.

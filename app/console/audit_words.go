@@ -102,6 +102,13 @@ var auditWords = map[string]string{
 	"audit.verify":        "verified the audit log",
 	"audit.review":        "signed off the audit log up to entry",
 	"audit.evidence":      "downloaded evidence of entries",
+	"export.ask":          "asked for an export of everything",
+	"export.begin":        "began to write the export",
+	"export.ready":        "completed the export:",
+	"export.fail":         "could not write the export:",
+	"export.download":     "downloaded the export of everything",
+	"export.remove":       "removed the export",
+	"export.expire":       "removed the export, whose time was over",
 	"access.refuse":       "asked without permission for",
 }
 

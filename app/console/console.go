@@ -100,6 +100,7 @@ type Config struct {
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
 	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
 
+	Exports   ExportFolder     // where the files of exports are
 	Mail      Mailer           // nil = no mail: invitations show their link, and nobody resets a password
 	Billing   *billing.Billing // takes money; nil = nobody does, and what leads to it is absent
 	Dev       Waker            // virtual phones; nil = no dev mode, and its routes are absent

@@ -357,8 +357,14 @@ var visits = map[string]visit{
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},
 			"role": {"owner"}}
 	}},
-	"GET /settings/rules":  {access: members},
-	"POST /settings/rules": {access: editors, form: fields("rule", "consent", "consent", "recorded")},
+	"GET /settings/data":                {access: members},
+	"GET /settings/data/export":         {access: editors},
+	"POST /settings/data/export":        {access: editors, form: fields()},
+	"GET /settings/data/export.zip":     {access: editors, refused: 404},
+	"GET /settings/data/export/remove":  {access: editors, refused: 404},
+	"POST /settings/data/export/remove": {access: editors, refused: 404, form: fields()},
+	"GET /settings/rules":               {access: members},
+	"POST /settings/rules":              {access: editors, form: fields("rule", "consent", "consent", "recorded")},
 	"POST /settings/recording": {access: editors, file: func(*tenant) (string, string) {
 		return "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"policy\"\r\n\r\noff\r\n--x--\r\n"
 	}},

@@ -44,6 +44,7 @@ const (
 	mayAlerts      = tenants.AlertsWrite
 	mayBilling     = tenants.BillingWrite
 	mayRecord      = tenants.RecordingWrite
+	mayData        = tenants.DataWrite
 
 	seeRings       = tenants.RingsRead
 	seeFigures     = tenants.AnalyticsRead
@@ -93,7 +94,7 @@ func (k *Console) routes() []route {
 	all = append(all, k.secondRoutes()...)
 	all = append(all, k.figureRoutes()...)
 	for _, some := range [][]route{k.listRoutes(), k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
-		k.billingRoutes(),
+		k.billingRoutes(), k.dataRoutes(),
 		k.devRoutes()} {
 		all = append(all, some...)
 	}

@@ -42,6 +42,10 @@ func (d ruleDraw) groups() []views.RuleGroup {
 	}
 }
 
+// staleRule explains a stored change that the file of the industry does not allow any more.
+const staleRule = "You changed this rule earlier. Your change is outside of what your industry allows now, so the default holds. " +
+	"Save another value, or go back to the default."
+
 // row is a rule's title, value and where it comes from.
 func (d ruleDraw) row(id, title, now string, law, changed bool, why, cite, back string) views.RuleRow {
 	r := views.RuleRow{ID: id, Title: title, Now: now, By: "Industry default", Tone: views.ToneNeutral, Icon: views.IconCheck, Why: why,
@@ -51,6 +55,11 @@ func (d ruleDraw) row(id, title, now string, law, changed bool, why, cite, back 
 	}
 	if changed {
 		r.By, r.Tone, r.Icon, r.Back = "Changed by you", views.ToneWarn, views.IconEdit, back
+	}
+	if one := d.changes.Each()[id]; one != nil {
+		if err := d.set.Check(one); err != nil {
+			r.By, r.Stale = "Your change has no effect", staleRule
+		}
 	}
 	if d.edit.id == id {
 		r.Error = d.edit.wrong.Msg

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -140,6 +141,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Connections: receiver{h}, Dev: h.waker,
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
+	c.Exports = ExportFolder{Dir: filepath.Join(t.TempDir(), "exports"), Node: "here"}
 	near := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
 	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
 	pagetest.Must(t, err)

@@ -55,6 +55,7 @@ const (
 	FlashAlertsClosed Flash = "alerts"
 	FlashReviewed     Flash = "reviewed"
 	FlashVerified     Flash = "verified"
+	FlashExporting    Flash = "exporting"
 	FlashVerifying    Flash = "verifying"
 	FlashRinging      Flash = "ringing"
 	FlashSuspended    Flash = "suspended"
@@ -76,6 +77,7 @@ var flashes = map[Flash]string{
 	FlashRevoked:   "The key is revoked.",
 	FlashReviewed:  "The review is signed off.",
 	FlashVerified:  "Verified.",
+	FlashExporting: "The export begins. We write to you when it is ready.",
 	FlashVerifying: "Verifying. Look again in a moment.",
 	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",
 	FlashPassword:     "Your password was changed. You are signed out on all other devices.",

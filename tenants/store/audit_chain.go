@@ -49,21 +49,83 @@ func (r *auditRow) proofs(a *tenants.Audit) {
 	copy(a.Hash[:], r.Hash)
 }
 
-// chainStep is how many rows of an earlier version one commit of the migration chains.
+// chainStep is how many rows of an earlier version one commit chains.
 const chainStep = 2000
 
+// unchained ends a write of a tenant with more rows without a hash than one commit chains. The
+// writer chains them in commits of their own, and runs the write again.
+type unchained struct{ tenant tenants.TenantID }
+
+func (u unchained) Error() string {
+	return "store: audit rows of tenant " + string(u.tenant) + " have no hash yet"
+}
+
 // chainRest chains the rows at the end that have no hash: those of a version without chains that
-// ran beside this one.
-func (t *tx) chainRest(id tenants.TenantID) (tip auditTip, err error) {
-	if tip, err = t.chained(id); err != nil {
+// runs beside this one. It returns unchained where they are too many.
+func (t *tx) chainRest(id tenants.TenantID, last int64) (auditTip, error) {
+	tip, err := t.chained(id)
+	if err != nil || tip.seq == last {
 		return tip, err
 	}
-	for more := true; more; {
-		if tip, more, err = t.chainNext(id, tip); err != nil {
-			return tip, err
+	if last-tip.seq > chainStep {
+		return tip, unchained{id}
+	}
+	tip, _, err = t.chainNext(id, tip)
+	return tip, err
+}
+
+// chainPart chains the next rows of an earlier version in a commit of its own, and reports whether
+// there may be more. tip is where the part before it ended, or zero.
+func (t *tx) chainPart(id tenants.TenantID, tip auditTip) (auditTip, bool, error) {
+	var last, open int64
+	var hash []byte
+	query, args := t.d.dialect.lastAudit(uuid(id)) // holds the tenant's row: one node chains at a time
+	if err := t.row(query, args, &last, &hash); err != nil {
+		return tip, false, missing(err, "tenant")
+	}
+	if last == 0 || len(hash) > 0 {
+		return tip, false, nil
+	}
+	if err := t.row("SELECT COUNT(*) FROM audits WHERE tenant_id = ? AND seq = ? AND length(hash) = 0", []any{uuid(id), tip.seq + 1},
+		&open); err != nil {
+		return tip, false, err
+	}
+	if open == 0 || tip.seq == 0 { // another node was here, or this is the first part
+		var err error
+		if tip, err = t.chained(id); err != nil {
+			return tip, false, err
 		}
 	}
-	return tip, nil
+	return t.chainNext(id, tip)
+}
+
+// chain chains what a version without chains wrote for a tenant, some rows in a commit. said, if
+// set, gets the seq that each part ended with.
+func (w *writer) chain(ctx context.Context, id tenants.TenantID, said func(int64)) error {
+	var tip auditTip
+	for more := true; more; {
+		from := tip // a job may run twice
+		if err := w.once(ctx, &job{access: access(id), done: make(chan struct{}), run: func(t *tx) (err error) {
+			tip, more, err = t.chainPart(id, from)
+			return err
+		}}); err != nil {
+			return err
+		}
+		if said != nil {
+			said(tip.seq)
+		}
+	}
+	return nil
+}
+
+// whole chains what has no hash yet, and returns the last seq.
+func (s *scope) whole(ctx context.Context) (int64, error) {
+	last, err := s.lastSeq(ctx)
+	if err != nil || last == 0 {
+		return 0, err
+	}
+	_, err = s.hashOf(ctx, last)
+	return last, err
 }
 
 // chained is the last row that has a hash. Without one it is zero.
@@ -89,7 +151,7 @@ func (t *tx) chainNext(id tenants.TenantID, tip auditTip) (auditTip, bool, error
 	for i := range found {
 		a := found[i].noun()
 		a.Salt()
-		tip = auditTip{a.Seq, a.Chained(tip.hash, id)}
+		tip = auditTip{a.Seq, a.Chained(tip.hash, tenants.TenantID(strings.ToLower(string(id))))}
 		if _, err := t.exec("UPDATE audits SET salts = ?, hash = ? WHERE tenant_id = ? AND seq = ?", saltsOf(&a), tip.hash[:], uuid(id),
 			a.Seq); err != nil {
 			return tip, false, err
@@ -101,26 +163,22 @@ func (t *tx) chainNext(id tenants.TenantID, tip auditTip) (auditTip, bool, error
 	return tip, len(found) == chainStep, err
 }
 
-// chainAll chains the rows of earlier versions, of every tenant, some in a commit. What a crash
-// cuts off is chained by the next write of the tenant.
+// chainAll chains the rows of earlier versions, of every tenant. What a crash cuts off is chained
+// by the next write of the tenant.
 func (s Jobs) chainAll(ctx context.Context, log *slog.Logger) error {
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM tenants ORDER BY id")
 	ids, err := collect(rows, err, func(id *tenants.TenantID) []any { return []any{(*uuid)(id)} })
 	for _, id := range ids {
-		for more, began := true, s.now(); more && err == nil; {
-			var tip auditTip
-			err = s.w.do(ctx, access(id), func(t *tx) (err error) {
-				if tip, err = t.chained(id); err != nil {
-					return err
-				}
-				tip, more, err = t.chainNext(id, tip)
-				return err
-			})
+		if err != nil {
+			break
+		}
+		began := s.now()
+		err = s.w.chain(ctx, id, func(seq int64) {
 			if s.now().Sub(began) > 5*time.Second {
 				began = s.now()
-				log.Info("chaining the audit rows of an earlier version", "tenant", id, "rows", tip.seq)
+				log.Info("chaining the audit rows of an earlier version", "tenant", id, "rows", seq)
 			}
-		}
+		})
 	}
 	return translate(err)
 }
@@ -231,7 +289,7 @@ func (s Audits) Verify(ctx context.Context, key AuditKey, progress func(done, al
 	if err != nil {
 		return tenants.AuditVerdict{}, err
 	}
-	last, err := s.lastSeq(ctx)
+	last, err := s.whole(ctx)
 	if err != nil {
 		return tenants.AuditVerdict{}, err
 	}
@@ -325,11 +383,11 @@ func (s Audits) Sign(ctx context.Context, p AuditPeriod) error { return s.sign(c
 
 // Export writes the rows of a period with their proofs and the heads that are signed.
 func (s Audits) Export(ctx context.Context, w io.Writer, p AuditPeriod) error {
+	last, err := s.whole(ctx)
+	if err != nil {
+		return err
+	}
 	if p.Upto == 0 {
-		last, err := s.lastSeq(ctx)
-		if err != nil {
-			return err
-		}
 		p.Upto = last
 	}
 	key, err := s.s.auditKey(ctx)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"carillon/tenants"
@@ -124,18 +125,24 @@ func (s *scope) anchor(ctx context.Context) (tenants.AuditHead, error) {
 	return found[0].noun(), nil
 }
 
-// hashOf is the hash of a row that is there.
+// hashOf is the hash of a row that is there. A row that has none yet is chained first.
 func (s *scope) hashOf(ctx context.Context, seq int64) (h tenants.AuditHash, err error) {
-	rows, err := s.reads().query(ctx, "SELECT hash FROM audits WHERE tenant_id = ? AND seq = ?", uuid(s.id), seq)
-	found, err := collect(rows, err, func(b *[]byte) []any { return []any{b} })
-	if err != nil {
-		return h, translate(err)
+	read := func() (hash []byte, err error) {
+		rows, err := s.reads().query(ctx, "SELECT hash FROM audits WHERE tenant_id = ? AND seq = ?", uuid(s.id), seq)
+		found, err := collect(rows, err, func(b *[]byte) []any { return []any{b} })
+		if err == nil && len(found) == 0 {
+			return nil, tenants.NoSuch("entry")
+		}
+		return slices.Concat(found...), translate(err)
 	}
-	if len(found) == 0 {
-		return h, tenants.NoSuch("entry")
+	hash, err := read()
+	if err == nil && len(hash) == 0 {
+		if err = s.s.w.chain(ctx, s.id, nil); err == nil {
+			hash, err = read()
+		}
 	}
-	copy(h[:], found[0])
-	return h, nil
+	copy(h[:], hash)
+	return h, err
 }
 
 // sign signs the row as a head or as an anchor. One that is signed already stays as it is.

@@ -92,6 +92,43 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 	}
 }
 
+// TestRemovedAuditsAreNotSearched: a search does not page through the numbers of rows that were
+// removed.
+func TestRemovedAuditsAreNotSearched(t *testing.T) {
+	t.Parallel()
+	c := config(t)
+	s := storetest.OpenConfig(t, c)
+	start := time.Now().Add(-100_000 * time.Second)
+	id := tenants.NewID[tenants.TenantID](start)
+	err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const removed = 90_000
+	for _, q := range []string{
+		"INSERT INTO audit_heads (tenant_id, seq, anchor, hash, at, key_id, signature) VALUES (?2, 90000, TRUE, x'00', ?1, 'k', x'00')",
+		"DELETE FROM audits WHERE tenant_id = ?2 AND ?1 > 0",
+		"WITH RECURSIVE n(i) AS (SELECT 90001 UNION ALL SELECT i + 1 FROM n WHERE i < 90100) INSERT INTO audits " +
+			"(tenant_id, seq, at, actor_kind, actor_id, actor_name, action, target, detail, ip, request_id) " +
+			"SELECT ?2, i, ?1 + i * 1000000, 'key', x'', 'bot', 'ring.place', 'hay', '', '', '' FROM n",
+	} {
+		if _, err := store.WriteAs(t.Context(), s.For(id), q, start.UnixMicro(), store.Bytes(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ask := range []store.AuditQuery{{Search: "needle"}, {Search: "needle", Sort: "created"},
+		{Search: "needle", Sort: "created", From: start.Add(time.Second)},
+		{From: start.Add((removed + 101) * time.Second), Sort: "created"}} {
+		if walked, cursors := walkAudits(t, s.For(id), ask); len(walked)+len(cursors) > 0 {
+			t.Errorf("%+v: %d entries on %d pages", ask, len(walked), len(cursors)+1)
+		}
+	}
+	if walked, _ := walkAudits(t, s.For(id), store.AuditQuery{Search: "hay", Limit: 200}); len(walked) != 100 {
+		t.Errorf("%d entries are found, want 100", len(walked))
+	}
+}
+
 // walkAudits gives every entry of a query, and the cursors between its pages.
 func walkAudits(t *testing.T, s *store.Scope, ask store.AuditQuery) (walked []int64, cursors []string) {
 	t.Helper()

@@ -40,8 +40,9 @@ func (t *tx) counters(group []*job) error {
 	}
 	t.access = allTenants
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		if err := t.counter(id); err != nil && tenants.KindOf(err) != tenants.Unknown {
-			return err
+		var rest unchained
+		if err := t.counter(id); err != nil && tenants.KindOf(err) != tenants.Unknown && !errors.As(err, &rest) {
+			return err // the others are of one job, which meets them again
 		}
 	}
 	return nil
@@ -61,7 +62,7 @@ func (t *tx) counter(id tenants.TenantID) error {
 	}
 	if copy(tip.hash[:], hash); tip.seq > 0 && len(hash) == 0 {
 		var err error
-		if tip, err = t.chainRest(id); err != nil {
+		if tip, err = t.chainRest(id, tip.seq); err != nil {
 			return err
 		}
 	}
@@ -238,15 +239,32 @@ func (t *tx) joinAudit(s *scope, e auditEntry, set string) (bool, error) {
 		[]any{e.action, e.detail, set, result(e.refused), string(s.who.Kind), uuid(s.who.ID), s.who.IP,
 			micros(now.Add(-joinFor)), uuid(s.id), t.audits[s.id].seq - joinSpan, e.target}, &seq, &at)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq == 0 {
-		return false, nil
+		return false, t.closeRepeatsOf(s, e.target)
 	}
 	if err != nil {
 		return false, err
 	}
-	_, err = t.exec("INSERT INTO audit_repeats (tenant_id, seq, due_at, times, first_at, last_at) VALUES (?, ?, ?, 1, ?, ?) "+
+	_, err = t.exec("INSERT INTO audit_repeats (tenant_id, seq, target, due_at, times, first_at, last_at) VALUES (?, ?, ?, ?, 1, ?, ?) "+
 		"ON CONFLICT (tenant_id, seq) DO UPDATE SET times = audit_repeats.times + 1, last_at = excluded.last_at",
-		uuid(s.id), seq, at+joinFor.Microseconds(), micros(now), micros(now))
+		uuid(s.id), seq, e.target, at+joinFor.Microseconds(), micros(now), micros(now))
 	return true, err
+}
+
+// closeRepeatsOf writes the rows of what was repeated about a target before another row about it is
+// written. Later they would follow that row, and look newer than it.
+func (t *tx) closeRepeatsOf(s *scope, target string) error {
+	rows, err := t.query(context.Background(), "SELECT seq FROM audit_repeats WHERE tenant_id = ? AND target = ? ORDER BY seq",
+		uuid(s.id), target)
+	found, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+	if err != nil {
+		return err
+	}
+	for _, seq := range found {
+		if err := t.closeRepeat(s, seq); err != nil {
+			return err
+		}
+	}
+	return t.counter(s.id)
 }
 
 // Audits are the tenant's record of changes. Each change writes its row by itself.
@@ -467,7 +485,12 @@ func (s *scope) part(ctx context.Context, q AuditQuery, r reading[auditRow]) (au
 	if err != nil {
 		return auditPart{}, err
 	}
-	from, err := s.partFrom(ctx, q, r, last)
+	gone, err := s.anchor(ctx) // rows are removed up to the anchor, and no others
+	if err != nil {
+		return auditPart{}, err
+	}
+	first := gone.Seq + 1
+	from, err := s.partFrom(ctx, q, r, first, last)
 	if err != nil {
 		return auditPart{}, err
 	}
@@ -486,7 +509,7 @@ func (s *scope) part(ctx context.Context, q AuditQuery, r reading[auditRow]) (au
 		return p, err
 	}
 	p := auditPart{low: from - auditSpan + 1, high: from}
-	if p.low <= 1 {
+	if p.low <= first {
 		p.low = 0
 		return p, nil
 	}
@@ -499,8 +522,9 @@ func (s *scope) part(ctx context.Context, q AuditQuery, r reading[auditRow]) (au
 	return p, err
 }
 
-// partFrom is the first seq that a page looks at.
-func (s *scope) partFrom(ctx context.Context, q AuditQuery, r reading[auditRow], last int64) (int64, error) {
+// partFrom is the first seq that a page looks at. The rows that are there have the seqs first to
+// last.
+func (s *scope) partFrom(ctx context.Context, q AuditQuery, r reading[auditRow], first, last int64) (int64, error) {
 	switch at := q.After + q.Upto; {
 	case at != "":
 		values, err := r.parse(at)
@@ -513,27 +537,13 @@ func (s *scope) partFrom(ctx context.Context, q AuditQuery, r reading[auditRow],
 		} else if !r.back {
 			seq--
 		}
-		return max(0, min(seq, last)), nil
+		return max(first-1, min(seq, last)), nil
 	case !r.up:
 		return last, nil
 	case q.From.IsZero():
-		return 1, nil
+		return first, nil
 	}
-	// The first entry of the span of time, by halving.
-	low, high := int64(1), last+1
-	for low < high {
-		middle := (low + high) / 2
-		at, err := s.auditAt(ctx, middle)
-		if err != nil {
-			return 0, err
-		}
-		if at < micros(q.From.Add(-clocksDiffer)) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, nil
+	return s.firstFrom(ctx, first, last, q.From.Add(-clocksDiffer))
 }
 
 func (s *scope) auditAt(ctx context.Context, seq int64) (int64, error) {

@@ -81,14 +81,17 @@ func (d dialect) holdFree() string {
 }
 
 // lastAudit reads the seq and hash of a tenant's last audit row. SQLite's one writer looks at the
-// audits, whose newest is never deleted; PostgreSQL keeps both in the tenant's row, which a group
-// holds until its commit.
+// audits, whose newest is never deleted. PostgreSQL counts seqs in the tenant's row, which a group
+// holds until its commit. The hash comes from the audit row itself: a node of a version without
+// chains counts the seq on and leaves the tenant's audit_hash as it was. Where the statement waited
+// for another node, it does not see that node's row, and gives no hash.
 func (d dialect) lastAudit(tenant uuid) (query string, args []any) {
 	if d == lite {
 		return "SELECT COALESCE(a.seq, 0), COALESCE(a.hash, x'') FROM tenants t LEFT JOIN audits a ON a.tenant_id = ? AND a.seq = " +
 			"(SELECT MAX(seq) FROM audits WHERE tenant_id = ?) WHERE t.id = ?", []any{tenant, tenant, tenant}
 	}
-	return "SELECT audit_seq, audit_hash FROM tenants WHERE id = ?" + d.hold(), []any{tenant}
+	return "SELECT audit_seq, COALESCE((SELECT a.hash FROM audits a WHERE a.tenant_id = ? AND a.seq = audit_seq), '') " +
+		"FROM tenants WHERE id = ?" + d.hold(), []any{tenant, tenant}
 }
 
 // countsSeqs reports that the rows of one INSERT get consecutive seqs, of which the driver says the

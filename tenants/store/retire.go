@@ -36,10 +36,11 @@ type past struct {
 	figures           int64            // the same
 	spans             map[string]int64 // of ring_counts and step_times: the moment of a span to remove, by table and length
 	alerts            int64
+	requests          []tenants.KeyID // keys with requests that were kept long enough
 }
 
 func (p past) count() int {
-	n := len(p.rings) + len(p.keys) + len(p.devices) + len(p.notes) + len(p.recordings) + int(p.alerts)
+	n := len(p.rings) + len(p.keys) + len(p.devices) + len(p.notes) + len(p.recordings) + len(p.requests) + int(p.alerts)
 	if p.tallies != 0 {
 		n++
 	}
@@ -95,6 +96,12 @@ func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) 
 				return err
 			}
 		}
+		if len(p.requests) > 0 {
+			if _, err := t.exec("DELETE FROM key_requests WHERE tenant_id = ? AND key_id IN ("+marks(len(p.requests))+") AND at <= ?",
+				append(some(s.id, p.requests), micros(requestsBefore(now, rules)))...); err != nil {
+				return err
+			}
+		}
 		for what, at := range p.spans {
 			if _, err := t.exec("DELETE FROM "+what+" AND at = ? AND tenant_id = ?", at, uuid(s.id)); err != nil {
 				return err
@@ -134,21 +141,48 @@ func sooner(keep time.Duration, rules tenants.Rules, kind tenants.DataKind) time
 	return keep
 }
 
-// removal says what was removed because it had been kept long enough, for its audit row; "" where
-// no person would ask.
+// requestsBefore is the moment up to which requests of keys are removed; zero = none are. Apart
+// from that, each key keeps its newest tenants.KeyRequestsKept.
+func requestsBefore(now time.Time, rules tenants.Rules) time.Time {
+	keep := sooner(0, rules, tenants.DataRequests)
+	if keep == 0 {
+		return time.Time{}
+	}
+	return now.Add(-keep)
+}
+
+// removedNouns name what was removed because it had been kept long enough, in its audit row.
+var removedNouns = []struct {
+	kind      tenants.DataKind // empty = of no kind that a rule is about
+	one, many string
+	count     func(past) int
+}{
+	{tenants.DataRings, "ring", "rings", func(p past) int { return len(p.rings) }},
+	{tenants.DataNotes, "call's notes", "calls' notes", func(p past) int { return len(p.notes) }},
+	{tenants.DataRecordings, "recording", "recordings", func(p past) int { return len(p.recordings) }},
+	{"", "device", "devices", func(p past) int { return len(p.devices) }},
+	{tenants.DataRequests, "key's requests", "keys' requests", func(p past) int { return len(p.requests) }},
+	{tenants.DataAudits, "audit entry", "audit entries", func(past) int { return 0 }}, // see retireAudits
+}
+
+// RemovedKind is the kind of data that a noun in the audit row of a removal is about.
+func RemovedKind(noun string) tenants.DataKind {
+	for _, n := range removedNouns {
+		if noun == n.one || noun == n.many {
+			return n.kind
+		}
+	}
+	return ""
+}
+
+// removal says what was removed, for its audit row; "" where no person would ask.
 func (p past) removal() string {
 	var parts []string
-	for _, c := range []struct {
-		n         int
-		one, many string
-	}{
-		{len(p.rings), "ring", "rings"}, {len(p.notes), "call's notes", "calls' notes"},
-		{len(p.recordings), "recording", "recordings"}, {len(p.devices), "device", "devices"},
-	} {
-		if c.n == 1 {
-			parts = append(parts, "1 "+c.one)
-		} else if c.n > 1 {
-			parts = append(parts, tenants.FormatCount(c.n)+" "+c.many)
+	for _, n := range removedNouns {
+		if count := n.count(p); count == 1 {
+			parts = append(parts, "1 "+n.one)
+		} else if count > 1 {
+			parts = append(parts, tenants.FormatCount(count)+" "+n.many)
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -228,6 +262,13 @@ func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p
 		rows, err = s.reads().query(ctx, "SELECT ring_id FROM recordings WHERE tenant_id = ? AND ring_id < ? ORDER BY ring_id LIMIT ?",
 			uuid(s.id), before, retireRecordings)
 		if p.recordings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
+			return p, translate(err)
+		}
+	}
+	if before := requestsBefore(now, rules); !before.IsZero() { // a look into the index for each key
+		rows, err = s.reads().query(ctx, "SELECT id FROM keys WHERE tenant_id = ? AND EXISTS (SELECT 1 FROM key_requests r "+
+			"WHERE r.tenant_id = keys.tenant_id AND r.key_id = keys.id AND r.at <= ?) LIMIT ?", uuid(s.id), micros(before), retireMost)
+		if p.requests, err = collect(rows, err, func(id *tenants.KeyID) []any { return []any{(*uuid)(id)} }); err != nil {
 			return p, translate(err)
 		}
 	}

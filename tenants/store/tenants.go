@@ -285,12 +285,14 @@ func (s *Scope) SetRules(ctx context.Context, change func(*tenants.RuleChanges))
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
-		old, c := s.s.tenantOf(row), tenants.ParseRuleChanges(row.Rules)
+		old, before, c := s.s.tenantOf(row), tenants.ParseRuleChanges(row.Rules), tenants.ParseRuleChanges(row.Rules)
 		if c == nil {
 			c = &tenants.RuleChanges{}
 		}
 		change(c)
-		if err := old.File().Rules.Check(c); err != nil {
+		// An earlier change may be outside of the bounds of a newer file. It has no effect, and is
+		// no reason to refuse another one.
+		if err := old.File().Rules.Check(c.Since(before)); err != nil {
 			return err
 		}
 		next := old

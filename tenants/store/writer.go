@@ -78,6 +78,21 @@ func (w *writer) do(ctx context.Context, at access, run func(*tx) error) error {
 }
 
 func (w *writer) wait(ctx context.Context, j *job) error {
+	for {
+		err := w.once(ctx, j)
+		var rest unchained
+		if !errors.As(err, &rest) {
+			return err
+		}
+		if err := w.chain(ctx, rest.tenant, nil); err != nil {
+			return err
+		}
+		j = &job{access: j.access, tenant: j.tenant, run: j.run, patient: j.patient, done: make(chan struct{})}
+	}
+}
+
+// once runs a job whose end its caller waits for.
+func (w *writer) once(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return translate(err)
 	}

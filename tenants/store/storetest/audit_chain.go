@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,4 +142,61 @@ func testRetireAudits(b *bench) {
 	if part, err := tenants.VerifyAuditExport(&out, key.Public); err != nil || part.Fault != nil || part.First != 7 {
 		b.Errorf("the export: %+v %v", part, err)
 	}
+}
+
+// testAuditsOfEarlierVersion: a node of a version without chains writes rows without a hash beside
+// this one. The next write, a signature and a verification each chain them first, also when they
+// are more than one commit chains.
+func testAuditsOfEarlierVersion(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	tenant, err := s.Tenant(ctx)
+	b.must(err)
+	seq := int64(1)
+	earlier := func(rows int64) { // what the node of the earlier version does
+		b.Helper()
+		text, id := "hex(tenant_id)", "upper(replace('"+string(tenant.ID)+"', '-', ''))"
+		numbers := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
+		if b.config.URL != "" {
+			text, id, numbers = "CAST(tenant_id AS TEXT)", "'"+string(tenant.ID)+"'", "WITH n(i) AS (SELECT generate_series(1, %d)) "
+		}
+		b.must(b.statement(fmt.Sprintf(numbers+"INSERT INTO audits (tenant_id, seq, at, actor_kind, actor_id, actor_name, action, "+
+			"target, detail, ip, request_id) SELECT a.tenant_id, a.seq + n.i, a.at, a.actor_kind, a.actor_id, a.actor_name, "+
+			"'ring.place', '', '', '', '' FROM audits a, n WHERE a.seq = %d AND "+text+" = "+id, rows, seq)))
+		seq += rows
+		b.must(b.statement(fmt.Sprintf("UPDATE tenants SET audit_seq = %d WHERE "+strings.Replace(text, "tenant_id", "id", 1)+" = "+id,
+			seq)))
+	}
+	key, err := b.s.AuditKey(ctx)
+	b.must(err)
+	whole := func(what string) {
+		b.Helper()
+		verdict, err := s.Audits().Verify(ctx, key, nil)
+		b.must(err)
+		if verdict.Fault != nil || verdict.Last != seq {
+			b.Errorf("%s: %+v %v", what, verdict, verdict.Fault)
+		}
+	}
+	write := func() {
+		b.Helper()
+		b.must(s.Audits().Add(ctx, "test.write", "", fmt.Sprint(seq)))
+		seq++
+	}
+	write()
+	earlier(1)
+	write()
+	earlier(2)
+	whole("verified behind rows of the earlier version")
+	earlier(1)
+	signed, err := b.s.Jobs().SignHeads(ctx)
+	b.must(err)
+	equal(b, signed, 1, "heads signed")
+	whole("signed behind a row of the earlier version")
+	earlier(4500)
+	write()
+	whole("a write behind many rows of the earlier version")
+	earlier(2500)
+	_, err = b.s.Jobs().SignHeads(ctx)
+	b.must(err)
+	whole("signed behind many rows of the earlier version")
 }

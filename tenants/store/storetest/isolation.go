@@ -338,6 +338,8 @@ var apart = map[string]string{
 	"Audits.Verify": "testAuditChain", "Audits.Period": "testAuditChain", "Audits.Export": "testAuditChain",
 	"Audits.Since": "testAuditChain", "Audits.Sign": "testAuditChain", "Audits.Review": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
+	"Exports.Ask": "adds", "Exports.Get": "testExports looks at two tenants", "Exports.Open": "likewise", "Exports.Remove": "likewise",
+	"Exports.Write": "likewise", "Kept": "testExports looks at two tenants",
 	"Summary":       "checked below",
 	"Devices.Count": "checked below", "Devices.Room": "Count and Entitlement, which are checked below", "Devices.Import": "adds",
 	"Members.Count": "checked below", "Subscription.Entitlement": "checked below", "Subscription.Set": "adds",

@@ -101,3 +101,35 @@ func testKeyRequests(b *bench) {
 		b.Errorf("last used from %q with %q", one.LastIP, one.LastClient)
 	}
 }
+
+// testRetireKeyRequests: the requests of a key go when they were kept as long as the rules say.
+func testRetireKeyRequests(b *bench) {
+	ctx, s := b.Context(), b.tenant()
+	k := b.newKey()
+	b.must(s.Keys().Add(ctx, k, hashOf("requests")))
+	tenant, err := s.Tenant(ctx)
+	b.must(err)
+	keep := time.Duration(tenant.Rules().Retention[tenants.DataRequests]) * 24 * time.Hour
+	ask := func(id string) {
+		b.must(b.s.Jobs().KeepKeyRequests(ctx, []tenants.KeyRequest{{Tenant: tenant.ID, Key: k.ID, At: b.clock.Now(), RequestID: id,
+			Method: "GET"}}))
+	}
+	ask("old")
+	b.clock.add(time.Hour)
+	ask("young")
+	b.clock.add(keep - time.Hour)
+	n, err := b.s.Jobs().Retire(ctx, b.clock.Now())
+	b.must(err)
+	equal(b, n, 1, "keys with requests that were kept long enough")
+	n, err = b.s.Jobs().Retire(ctx, b.clock.Now())
+	b.must(err)
+	equal(b, n, 0, "the same again")
+	left, err := s.Keys().Requests(ctx, k.ID)
+	b.must(err)
+	if len(left) != 1 || left[0].RequestID != "young" {
+		b.Errorf("left: %+v", left)
+	}
+	list, _, err := s.Audits().List(ctx, store.AuditQuery{Limit: 1})
+	b.must(err)
+	equal(b, list[0].Detail, "1 key's requests", "the audit row")
+}

@@ -125,6 +125,10 @@ var acrossBy = map[string]string{
 		"tenant are read, and the engine sends every tenant's events",
 	"SELECT tenant_id FROM connections WHERE id":             "Jobs.TextConnection: the id is what tells the tenant",
 	"SELECT id, seq FROM (SELECT t.id AS id, (SELECT MAX":    "Jobs.SignHeads: the chain of every tenant is signed",
+	exportsOf + "state = 'waiting' OR":                       "Jobs.BeginExport: the next export of any tenant",
+	"SELECT COUNT(*) FROM exports WHERE state":               "Exports.Ask: how many wait on the whole installation",
+	exportsOf + "state = 'ready' AND expires_at":             "Jobs.ExpireExports: those of any tenant whose time is over",
+	"SELECT id FROM exports WHERE node":                      "Jobs.ExportFiles: the files of a server",
 	"SELECT tenant_id, seq FROM audit_repeats WHERE due":     "Jobs.CloseRepeats: what any tenant's people repeated",
 	"SELECT c.tenant_id, c.id, COALESCE(m.seq":               "Jobs.AuditFollowers: every tenant's record has its followers",
 	"SELECT c.tenant_id, c.id, c.settings FROM":              "Jobs.Askers: a ring of any tenant may ask its system",
@@ -221,3 +225,7 @@ func keysOf(m map[string]bool) (out []string) {
 	}
 	return out
 }
+
+// exportsOf begins the statements that look for exports of several tenants.
+const exportsOf = "SELECT tenant_id, id, state, node, by_kind, by_id, by_name, asked_at, lease_at, ended_at, expires_at, at, row_count, " +
+	"size, tries, why, sealed FROM exports WHERE "

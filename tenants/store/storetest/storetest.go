@@ -143,7 +143,9 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"reach", testReach}, {"work", testWork},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
 		{"forget", testForget}, {"audits", testAudits}, {"audit chain", testAuditChain},
-		{"audit chain at once", testAuditChainAtOnce}, {"retire audits", testRetireAudits},
+		{"audit chain at once", testAuditChainAtOnce}, {"retire audits", testRetireAudits}, {"exports", testExports},
+		{"retire requests of keys", testRetireKeyRequests},
+		{"audit chain beside an earlier version", testAuditsOfEarlierVersion},
 		{"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
 		{"counts", testCounts}, {"counts of another process", another(testCounts)},
 

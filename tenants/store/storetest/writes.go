@@ -120,6 +120,18 @@ func testAudits(b *bench) {
 	want.Seq, want.At, want.Times, want.LastAt = 28, b.clock.Now(), 5, last
 	want.Salts, want.Hash = list[0].Salts, list[0].Hash
 	equalAudit(b, list[0], want, "audit row of five repeats")
+	for _, detail := range []string{"whole", "whole", "broken"} {
+		b.must(who.Audits().Add(ctx, "audit.verify", "", detail))
+	}
+	b.clock.add(20 * time.Minute)
+	n, err = b.s.Jobs().CloseRepeats(ctx)
+	b.must(err)
+	equal(b, n, 0, "rows of repeats that were written before another row about their target")
+	list, _, err = s.Audits().List(ctx, store.AuditQuery{Action: "audit.verify"})
+	b.must(err)
+	if len(list) != 3 || list[0].Detail != "broken" || list[1].Detail != "whole" || list[1].LastAt.IsZero() {
+		b.Errorf("the newest verdict is not the last one: %+v", list)
+	}
 	b.clock.add(time.Hour)
 	for _, detail := range []string{"sooner", "later"} {
 		b.must(who.Audits().Add(ctx, "key.use", "k9", detail))

@@ -1,0 +1,110 @@
+package console
+
+import (
+	"archive/zip"
+	"bytes"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/app/page/pagetest"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// TestExportPageNamesEveryFile: the page of the documentation has the row of each file.
+func TestExportPageNamesEveryFile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "pages", "export.md"))
+	pagetest.Must(t, err)
+	for _, f := range store.ExportFiles() {
+		var fields []string
+		for _, x := range f.Fields {
+			fields = append(fields, "`"+x.Name+"` "+x.Kind)
+		}
+		row := "| `" + f.Name + "` | " + f.About + " | " + strings.Join(fields, ", ")
+		if !strings.Contains(string(text), row) {
+			t.Errorf("export.md lacks the row %s |", row)
+		}
+	}
+}
+
+// TestExportEverything: an owner asks, the file is written and sealed, a fresh proof downloads it,
+// and it is gone after seven days. An administrator sees what is kept, and no export.
+func TestExportEverything(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	b.Quick(b.Person(tenants.Admin)).Get("/settings/data").Want(200).Has("What is kept", "400 days").Lacks(`action="/settings/data/export"`)
+	w.Get("/settings").Has(`href="/settings/data"`)
+	w.Get("/settings/data").Want(200).Has(`action="/settings/data/export"`).Lacks("hx-get=")
+	w.Get("/settings/data/export.zip").Want(404)
+	w.Post("/settings/data/export", url.Values{}).Leads("/settings/data")
+	w.Post("/settings/data/export", url.Values{}).Want(409)
+	w.Get("/settings/data").Want(200).Has("Waiting", `hx-get="/settings/data/export"`)
+	pagetest.Must(t, h.k.RunExports(t.Context()))
+	w.Get("/settings/data/export").Want(200)
+	w.Get("/settings/data").Want(200).Has("Ready", "Download").Lacks("hx-get=")
+
+	dir := filepath.Join(h.k.Exports.Dir, "here")
+	files, err := os.ReadDir(dir)
+	pagetest.Must(t, err)
+	if len(files) != 1 || !strings.HasSuffix(files[0].Name(), ".sealed") {
+		t.Fatalf("files: %v", files)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, files[0].Name()))
+	pagetest.Must(t, err)
+	if bytes.Contains(raw, []byte("PK\x03\x04")) || bytes.Contains(raw, []byte("devices.jsonl")) {
+		t.Error("the file is not sealed")
+	}
+	got := w.Get("/settings/data/export.zip").Want(200)
+	z, err := zip.NewReader(strings.NewReader(got.Body), int64(len(got.Body)))
+	pagetest.Must(t, err)
+	if n := len(z.File); n != len(store.ExportFiles())+1 {
+		t.Errorf("%d files", n)
+	}
+	h.Clock.Pass(20 * time.Minute)
+	if to := w.Get("/settings/data/export.zip").Want(303).Header.Get("Location"); !strings.HasPrefix(to, "/account/confirm") {
+		t.Errorf("without a fresh proof the download leads to %s", to)
+	}
+
+	pagetest.Must(t, os.WriteFile(filepath.Join(dir, "left.part"), nil, 0o600)) // of a server that crashed
+	pagetest.Must(t, h.k.SweepExports(t.Context()))
+	if files, _ = os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("after the sweep: %v", files)
+	}
+	h.Clock.Pass(tenants.ExportKept)
+	pagetest.Must(t, h.k.SweepExports(t.Context()))
+	if files, _ = os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("after seven days: %v", files)
+	}
+	audits, _, err := b.Scope().Audits().List(t.Context(), store.AuditQuery{Action: "export."})
+	pagetest.Must(t, err)
+	var did []string
+	for _, a := range audits {
+		did = append([]string{strings.TrimPrefix(a.Action, "export.")}, did...)
+	}
+	if want := "ask begin ready download expire"; strings.Join(did, " ") != want {
+		t.Errorf("audit rows: %v, want %s", did, want)
+	}
+}
+
+// TestExportNeedsRoom: a disk without room ends the export with a sentence, and leaves no file.
+func TestExportNeedsRoom(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w := b.Quick(b.Owner)
+	w.Post("/settings/data/export", url.Values{}).Leads("/settings/data")
+	h.k.Exports.Free = func(string) (uint64, error) { return 1 << 20, nil }
+	pagetest.Must(t, h.k.RunExports(t.Context()))
+	w.Get("/settings/data").Want(200).Has("There is no file", "too little room")
+	w.Post("/settings/data/export", url.Values{}).Want(503)
+	if files, _ := os.ReadDir(filepath.Join(h.k.Exports.Dir, "here")); len(files) != 0 {
+		t.Errorf("files: %v", files)
+	}
+}
