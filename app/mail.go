@@ -43,6 +43,7 @@ func (n *node) openMail(c checked, x extras) (mailSender, error) {
 			return nil, err
 		}
 		n.close = append(n.close, m.Close)
+		n.mailer = m
 		return m, nil
 	case x.dev != nil:
 		return notify.NewOutbox(filepath.Join(c.Database.Data, outbox), c.now, n.log)

@@ -26,6 +26,7 @@ import (
 	"carillon/app/deploy"
 	"carillon/app/docs"
 	"carillon/app/health"
+	"carillon/app/notify"
 	"carillon/app/oidc"
 	"carillon/app/operator"
 	"carillon/app/outbound"
@@ -74,8 +75,10 @@ type node struct {
 
 	metricsAddr net.Addr // nil = no metrics listener
 
-	operatorAddr net.Addr // nil = no operator console
-	meter        *meter   // nil likewise
+	operatorAddr net.Addr       // nil = no operator console
+	mailer       *notify.Mailer // nil = no mail, or dev mode's folder
+	started      time.Time
+	meter        *meter // nil likewise
 	counts       web.Counts
 	room         room
 	listeners    listeners
@@ -111,7 +114,7 @@ const echoAfter = time.Second
 
 // open makes a node that is ready to run, or closes what it made and says what is wrong.
 func open(ctx context.Context, c checked, x extras) (n *node, err error) {
-	n = &node{log: c.logger(c.logTo), now: c.now, memoryTight: web.MemoryTight, drainFor: c.Drain.is}
+	n = &node{log: c.logger(c.logTo), now: c.now, started: c.now(), memoryTight: web.MemoryTight, drainFor: c.Drain.is}
 	files, _ := openFiles() // 0 = not known
 	n.room = roomOf(files, x.memory.heap)
 	if c.Database.URL == "" {

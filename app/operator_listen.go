@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -39,7 +41,11 @@ func (n *node) openOperator(c checked, x extras) error {
 		return err
 	}
 	common.Passwords = n.common.Passwords // one bound for the memory of hashes
-	console, err := operator.New(operator.Config{Common: common, Billing: n.billing != nil, Dev: x.operator})
+	config := operator.Config{Common: common, Billing: n.billing != nil, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
+	if n.mailer != nil {
+		config.Mails = n.mailer
+	}
+	console, err := operator.New(config)
 	if err != nil {
 		return err
 	}
@@ -70,6 +76,36 @@ func both(ctx context.Context, a, b func(context.Context) error) error {
 	stop()
 	wg.Wait()
 	return errors.Join(first, second)
+}
+
+// server is what the page of health says of this process.
+func (n *node) server() operator.Server {
+	s := operator.Server{Version: built(), Started: n.started, Draining: n.draining.Load(), Connections: n.listeners.len(),
+		Calls: len(n.voice.Calls()), Push: n.sends.Stats(), Store: n.store.Stats(), DiskFree: -1}
+	s.Name, _ = os.Hostname()
+	if err := n.hasRoom(); err != nil {
+		s.NoRoom = err.Error()
+	}
+	if n.dataDir != "" {
+		if free, err := diskFree(n.dataDir); err == nil {
+			s.DiskFree = int64(free)
+		}
+	}
+	return s
+}
+
+// built is what the program was built from: the revision of its source, or its version.
+func built() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return strings.Trim(info.Main.Version, "()") // "(devel)" is a build without a version
 }
 
 // operatorURL is the address of the operator console; empty without one.

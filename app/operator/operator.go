@@ -16,17 +16,43 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/notify"
 	"carillon/app/page"
+	"carillon/app/push"
 	"carillon/app/web"
+	"carillon/tenants/store"
 	"carillon/views"
 	pages "carillon/views/operator"
 )
 
-// Config is what the operator console is made of. Common is required.
+// Config is what the operator console is made of. Common, Server and Teams are required.
 type Config struct {
-	*page.Common              // with a cookie of its own
-	Billing      bool         // the server takes money
-	Dev          func() *Seen // dev mode: a sign-in that works; nil = no dev mode
+	*page.Common                           // with a cookie of its own
+	Server       func() Server             // this process now
+	Teams        func() []push.TeamAnswers // Apple's answers to this process
+	Mails        Mails                     // nil = no mail is sent
+	Billing      bool                      // the server takes money
+	Dev          func() *Seen              // dev mode: a sign-in that works; nil = no dev mode
+}
+
+// Mails are those that failed. *notify.Mailer has them.
+type Mails interface {
+	Failed() []notify.Failed
+	Resend(id string) (notify.Failed, error)
+}
+
+// Server is this process as it says itself.
+type Server struct {
+	Name        string // of the machine
+	Version     string // empty = not known
+	Started     time.Time
+	Draining    bool
+	NoRoom      string // what is missing: descriptors, disk or memory; empty = nothing
+	Connections int
+	Calls       int
+	Push        push.Stats
+	Store       store.Stats
+	DiskFree    int64 // bytes, on the disk of the database; -1 = not known, or PostgreSQL
 }
 
 // Seen is a sign-in that dev mode shows to everybody.
@@ -37,8 +63,8 @@ type Console struct{ Config }
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Common.Cookie == "" {
-		return nil, errors.New("operator: Common with a cookie of its own is required")
+	if c.Common == nil || c.Common.Cookie == "" || c.Server == nil || c.Teams == nil {
+		return nil, errors.New("operator: Common with a cookie of its own, Server and Teams are required")
 	}
 	return &Console{c}, nil
 }

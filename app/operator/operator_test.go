@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"carillon/app/factor"
+	"carillon/app/notify"
 	"carillon/app/page"
 	"carillon/app/page/pagetest"
+	"carillon/app/push"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -21,6 +23,23 @@ type server struct {
 	k      *Console
 	common *page.Common
 	tenant *pagetest.Account
+	teams  []push.TeamAnswers
+	mails  mails
+}
+
+// mails are mails that failed.
+type mails []notify.Failed
+
+func (m *mails) Failed() []notify.Failed { return *m }
+
+func (m *mails) Resend(id string) (notify.Failed, error) {
+	for _, f := range *m {
+		if f.ID == id {
+			*m = nil
+			return f, nil
+		}
+	}
+	return notify.Failed{}, notify.ErrNotFailed
 }
 
 func open(t *testing.T) *server {
@@ -30,7 +49,8 @@ func open(t *testing.T) *server {
 	h.common, err = page.NewCommon(page.CommonConfig{Store: h.Store, PublicURL: "http://ops.example", Cookie: "carillon-operator",
 		Now: h.Clock.Now, Log: slog.New(slog.DiscardHandler)})
 	pagetest.Must(t, err)
-	h.k, err = New(Config{Common: h.common})
+	h.k, err = New(Config{Common: h.common, Server: func() Server { return Server{Name: "one", Started: h.Clock.Now(), DiskFree: -1} },
+		Teams: func() []push.TeamAnswers { return h.teams }, Mails: &h.mails})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{Now: h.Clock.Now, PublicURL: "http://ops.example", ErrorPage: h.k.ErrorPage})
 	h.k.Mount(app)
@@ -187,4 +207,25 @@ func TestSuspendingIsInBothRecords(t *testing.T) {
 	b.Post("/audit", nil).Want(200).Has("The record is whole")
 	b.Get("/tenants.csv").Want(200).Has("harbor", "growth")
 	b.Get("/audit.csv").Want(200).Has("tenant.suspend")
+}
+
+// TestHealth: the page says what waits, what Apple answered, and which mails failed; a mail is sent
+// again once.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.teams = []push.TeamAnswers{{Team: "TEAM123456", Hour: push.Answers{Accepted: 90, Limited: 10},
+		Day: push.Answers{Accepted: 990, Limited: 10}}}
+	h.mails = mails{{ID: "7", To: "ana@clinic.example", Subject: "Your invitation", At: h.Clock.Now(), Tries: 4, Why: "450 try later"}}
+	pagetest.Must(t, h.tenant.Scope().Credentials().Add(t.Context(), tenants.Credential{
+		ID: tenants.NewID[tenants.CredentialID](h.Clock.Now()), Kind: tenants.P12, Bundle: "com.example.app",
+		Environment: tenants.Production, NotAfter: h.Clock.Now().Add(72 * time.Hour), CreatedAt: h.Clock.Now()}, []byte("x")))
+	o, _ := h.operator("sam@ops.example")
+	b := h.signedIn(o, false)
+	b.Get("/health").Want(200).Has("TEAM123456", "10 %", "ana@clinic.example", "450 try later", "Harbor Homes", "Rings to end")
+	b.Post("/mails/7/resend", nil).Leads("/health")
+	b.Post("/mails/7/resend", nil).Want(404)
+	b.Get("/audit").Has("sent again an email:", "Your invitation")
+	h.teams, h.mails = nil, nil
+	b.Get("/health").Want(200).Has("No pushes in the last 24 hours.")
 }

@@ -29,7 +29,7 @@ const (
 
 // routes lists every address.
 func (k *Console) routes() []route {
-	in, record, all := signInPages{k}, recordPages{k}, tenantPages{k}
+	in, record, all, health := signInPages{k}, recordPages{k}, tenantPages{k}, healthPages{k}
 	return []route{
 		{method: get, path: "/static/*", public: page.Asset},
 		{method: get, path: "/", public: first},
@@ -51,6 +51,8 @@ func (k *Console) routes() []route {
 		{method: get, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
 		{method: post, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
 		{method: post, path: pages.PlanPath(":id"), operator: all.setPlan},
+		{method: get, path: pages.PathHealth, operator: health.health},
+		{method: post, path: pages.ResendPath(":id"), operator: health.resend},
 		{method: get, path: pages.PathOperators, operator: record.operators},
 		{method: get, path: pages.PathAudit, operator: record.audit},
 		{method: post, path: pages.PathAudit, operator: record.verify},

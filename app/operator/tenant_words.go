@@ -91,10 +91,9 @@ func tenantStats(all []overview) []views.Stat {
 		}
 	}
 	return []views.Stat{
-		{Label: "Tenants", Value: count(int64(len(all))), Note: count(suspended) + " suspended"},
+		{Label: "Tenants", Value: count(int64(len(all))), Note: count(suspended) + " suspended, " + count(devices) + " devices"},
 		{Label: "Rings this month", Value: count(sum.Rings), Note: "of all tenants, since the first, UTC"},
 		{Label: "Answered", Value: views.Percent(int(sum.Answered), int(sum.Over())), Note: count(sum.Answered) + " calls"},
-		{Label: "Devices", Value: count(devices), Note: "active"},
 		{Label: "Open alerts", Value: count(alerts), Note: "of all tenants", Href: pages.PathTenants + "?sort=-alerts"},
 	}
 }
@@ -220,4 +219,13 @@ func resumeQuestion(t tenants.Tenant) views.Confirm {
 	return views.Confirm{ID: "resume", Title: "Resume " + t.Name + "?",
 		Consequence: []string{"Its keys, phones and people work again at once.", "Both audit logs say that you did it."},
 		Action:      pages.ResumePath(string(t.ID)), Button: "Resume", Back: pages.TenantPath(string(t.ID))}
+}
+
+// standingShown is what the list says of a plan; nothing where there is none, or all is well.
+func standingShown(t overview) string {
+	switch t.may.Standing {
+	case tenants.StandingOpen, tenants.StandingPaid:
+		return ""
+	}
+	return standings[t.may.Standing]
 }

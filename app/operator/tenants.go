@@ -94,7 +94,8 @@ func (k tenantPages) list(all []overview, q *page.Query) page.List[overview] {
 		Cells: page.Each(func(t overview) []string {
 			return []string{string(t.Tenant.ID), t.Tenant.Slug, t.Tenant.Name, string(t.Tenant.Industry), planCode(t),
 				string(t.may.Standing), string(t.Tenant.State), plain(t.Counts.Rings), plain(t.Counts.Answered),
-				percentCell(t.Counts), plain(t.Devices), plain(t.People), page.Stamp(t.LastRing), plain(t.Alerts), page.Stamp(t.Tenant.CreatedAt)}
+				percentCell(t.Counts), plain(t.Devices), plain(t.People), page.Stamp(t.LastRing), plain(t.Alerts),
+				page.Stamp(t.Tenant.CreatedAt)}
 		})}
 }
 
@@ -112,7 +113,7 @@ func (k tenantPages) tenants(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 	p := pages.TenantsPage{Shell: k.shell(c, v, tenantWords.Name, pages.NavTenants), Table: table, Stats: tenantStats(all)}
 	for _, t := range rows {
 		p.Rows = append(p.Rows, pages.TenantRow{ID: string(t.Tenant.ID), Name: t.Tenant.Name, Slug: t.Tenant.Slug,
-			Industry: t.Tenant.File().Name, Plan: planName(t), Standing: standings[t.may.Standing], Trouble: t.may.Refusal() != nil,
+			Industry: t.Tenant.File().Name, Plan: planName(t), Standing: standingShown(t), Trouble: t.may.Refusal() != nil,
 			State: stateOfTenant(t.Tenant), Rings: count(t.Counts.Rings), Calls: count(t.Counts.Answered),
 			Answered: views.Percent(int(t.Counts.Answered), int(t.Counts.Over())), Devices: count(t.Devices), Last: at(t.LastRing),
 			Alerts: int(t.Alerts)})

@@ -72,6 +72,14 @@ func (d dialect) hold() string {
 	return ""
 }
 
+// size asks for the bytes of the database, without SQLite's log.
+func (d dialect) size() string {
+	if d == pg {
+		return "SELECT pg_database_size(current_database())"
+	}
+	return "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+}
+
 // holdFree is hold without the rows that another node holds.
 func (d dialect) holdFree() string {
 	if d == pg {

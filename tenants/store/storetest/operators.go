@@ -65,6 +65,10 @@ func testOperators(b *bench) {
 	if err != nil || len(seen) != 1 || seen[0].Tenant.SuspendedWhy != "a reason" {
 		b.Errorf("the tenants: %+v %v", seen, err)
 	}
+	queues, err := all.Queues(ctx, now)
+	if err != nil || queues.Bytes == 0 || queues.Rings.Waiting != 0 || !queues.Rings.Oldest.IsZero() {
+		b.Errorf("the queues: %+v %v", queues, err)
+	}
 	for _, q := range []string{"UPDATE operator_audits SET detail = 'x'", "DELETE FROM operator_audits"} {
 		if err := b.statement(q); err == nil {
 			b.Errorf("%s was done", q)

@@ -139,6 +139,10 @@ var acrossBy = map[string]string{
 	"SELECT tenant_id, COUNT(*) FROM alerts WHERE":           "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT t.id, COALESCE((SELECT r.created_at":             "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT tenant_id, CAST(SUM(rings) AS":                   "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT COUNT(*), COALESCE(MIN(due_at), 0) FROM rings":   "Operators.Queues: the work of all tenants, for the operator",
+	"SELECT COUNT(*), COALESCE(MIN(tell_at), 0) FROM alerts": "Operators.Queues: the work of all tenants, for the operator",
+	"SELECT COUNT(*), COALESCE(MIN(received_at), 0) FROM (":  "Operators.Queues: the work of all tenants, for the operator",
+	"SELECT COUNT(*), COALESCE(MIN(at), 0) FROM metered":     "Operators.Queues: the work of all tenants, for the operator",
 	"SELECT role, MIN(due) FROM (SELECT c.role":              "Jobs.OldestDue: a figure of all tenants for the operator",
 	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
 		"tenant " +

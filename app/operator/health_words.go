@@ -1,0 +1,177 @@
+package operator
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"carillon/app/push"
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/views"
+	pages "carillon/views/operator"
+)
+
+const (
+	healthTitle = "Health"
+	mailFull    = "The queue of emails is full. Wait a moment and try again."
+)
+
+// troubles are what an operator should look at now.
+func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
+	if s.NoRoom != "" {
+		all = append(all, views.Callout{Tone: views.ToneBad, Title: "The server sheds load.", Cause: s.NoRoom,
+			Cure: "Give it more descriptors, disk or memory."})
+	}
+	if s.Draining {
+		all = append(all, views.Callout{Tone: views.ToneWarn, Title: "This node is stopping. It takes no new rings."})
+	}
+	if late(q.Rings, now) {
+		all = append(all, views.Callout{Tone: views.ToneBad, Title: "Rings are not ended in time.",
+			Cause: "The sweep of unanswered rings is behind.", Cure: "Look at the load of the database and at the log."})
+	}
+	return all
+}
+
+func late(q store.Queue, now time.Time) bool {
+	return !q.Oldest.IsZero() && now.Sub(q.Oldest) > lateAfter
+}
+
+func serverStats(s Server, q store.Queues, now time.Time) []views.Stat {
+	disk := views.Stat{Label: "Database", Value: bytesShown(q.Bytes), Note: "on its own server"}
+	if s.DiskFree >= 0 {
+		disk.Note = bytesShown(s.DiskFree) + " free on its disk"
+	}
+	return []views.Stat{
+		{Label: "Up for", Value: spanShown(now.Sub(s.Started)), Note: "this node"},
+		{Label: "Calls now", Value: count(int64(s.Calls)), Note: "on this node"},
+		{Label: "Connections", Value: count(int64(s.Connections)), Note: "HTTP, voice over TCP and metrics"},
+		disk,
+	}
+}
+
+// queueRows are what the background loops still have to do.
+func queueRows(q store.Queues, billing bool, now time.Time) []pages.QueueRow {
+	row := func(name, note string, q store.Queue, more string) pages.QueueRow {
+		return pages.QueueRow{Name: name, Note: note, Waiting: count(q.Waiting) + more, Age: ageOf(q.Oldest, now), Late: late(q, now)}
+	}
+	more := ""
+	if q.Tallying {
+		more = "+"
+	}
+	rows := []pages.QueueRow{
+		row("Rings to end", "nobody answered, and their time is over", q.Rings, ""),
+		row("Facts to count", "figures and charts lag by this", q.Facts, more),
+		row("Emails about alerts", "", q.Mails, ""),
+	}
+	for _, role := range tenants.ConnectionRoles {
+		if oldest, there := q.Sending[role]; there {
+			rows = append(rows, pages.QueueRow{Name: "Events to connections", Note: string(role), Waiting: "some", Age: ageOf(oldest, now),
+				Late: now.Sub(oldest) > lateAfter})
+		}
+	}
+	if billing {
+		rows = append(rows, row("Stripe events to process", "", q.Events, ""), row("Rings to report to Stripe", "", q.Metered, ""))
+	}
+	return rows
+}
+
+func ageOf(oldest, now time.Time) string {
+	if oldest.IsZero() {
+		return "–"
+	}
+	return spanShown(now.Sub(oldest))
+}
+
+// spanShown is a length of time in its two largest units: "3 d 4 h", "12 s".
+func spanShown(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d < 24*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h " + strconv.Itoa(int(d.Minutes())%60) + " min"
+	}
+	return strconv.Itoa(int(d.Hours())/24) + " d " + strconv.Itoa(int(d.Hours())%24) + " h"
+}
+
+// bytesShown is a size: "1.4 GB".
+func bytesShown(n int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	size, unit := float64(n), 0
+	for size >= 1000 && unit < len(units)-1 {
+		size /= 1000
+		unit++
+	}
+	digits := 0
+	if size < 10 && unit > 0 {
+		digits = 1
+	}
+	return strconv.FormatFloat(size, 'f', digits, 64) + " " + units[unit]
+}
+
+// badShare is the share of errors from which a team is marked.
+const badShare = 0.05
+
+func teamRows(all []push.TeamAnswers) (rows []pages.TeamRow) {
+	for _, t := range all {
+		name := t.Team
+		if name == "" {
+			name = "other teams"
+		}
+		rows = append(rows, pages.TeamRow{Team: name, Hour: teamSpan(t.Hour), Day: teamSpan(t.Day)})
+	}
+	return rows
+}
+
+func teamSpan(a push.Answers) pages.TeamSpan {
+	errors := a.Sum() - a.Accepted
+	var parts []string
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{{a.Limited, "429"}, {a.Refused, "4xx"}, {a.Failed, "5xx"}, {a.None, "no answer"}} {
+		if x.n > 0 {
+			parts = append(parts, count(x.n)+" × "+x.what)
+		}
+	}
+	return pages.TeamSpan{Pushes: count(a.Sum()), Errors: views.Percent(int(errors), int(a.Sum())), Detail: strings.Join(parts, ", "),
+		Bad: a.Limited > 0 || float64(errors) > badShare*float64(a.Sum()) && errors > 0}
+}
+
+func serverRows(s Server) []views.Row {
+	rows := []views.Row{{Name: "Name", Text: s.Name, Mono: true}, {Name: "Started", When: at(s.Started)}}
+	if s.Version != "" {
+		rows = append(rows, views.Row{Name: "Build", Text: s.Version, Mono: true})
+	}
+	return append(rows, views.Row{Name: "Backups", Text: "Carillon does not know of any. See “Back up” in the README."})
+}
+
+func writerRows(s Server, q store.Queues) []views.Row {
+	rows := []views.Row{{Name: "Size", Text: bytesShown(q.Bytes)}, {Name: "Changes that wait", Text: count(int64(s.Store.Queue))},
+		{Name: "Slowest of them", Text: views.Millis(int(s.Store.Oldest.Milliseconds()))}, {Name: "Commits", Text: count(s.Store.Commits)}}
+	if s.Store.Commits > 0 {
+		rows = append(rows, views.Row{Name: "Changes in a commit",
+			Text: strconv.FormatFloat(float64(s.Store.Writes)/float64(s.Store.Commits), 'f', 1, 64)})
+	}
+	return rows
+}
+
+func appleRows(s Server) []views.Row {
+	return []views.Row{{Name: "Open", Text: count(int64(s.Push.Connections))}, {Name: "Credentials", Text: count(int64(s.Push.Pools))},
+		{Name: "Pushes under way", Text: count(int64(s.Push.PushesUnderWay))},
+		{Name: "Failed to connect", Text: count(s.Push.FailedDials) + " of " + count(s.Push.Dials)},
+		{Name: "Lost with pushes", Text: count(s.Push.Lost)}}
+}
+
+func endsOn(end, now time.Time) string {
+	if !end.After(now) {
+		return "ended on " + end.UTC().Format("2 Jan 2006")
+	}
+	return "in " + views.Plural(int(end.Sub(now).Hours()/24), "day", "days") + ", " + end.UTC().Format("2 Jan 2006")
+}
+
+func triesOf(n int) string { return views.Plural(n, "try", "tries") }
