@@ -140,11 +140,9 @@ func (r *Ring) endedBy(f Fact) bool {
 	if !r.State.Terminal() || !endsAttempt[f.Kind] || !f.Received.Equal(r.EndedAt) {
 		return false
 	}
-	for i := range r.Attempts {
-		for _, g := range r.Attempts[i].Facts {
-			if endsAttempt[g.Kind] && g.Received.Equal(r.EndedAt) && g.Seq > f.Seq {
-				return false
-			}
+	for _, g := range r.Facts() {
+		if endsAttempt[g.Kind] && g.Received.Equal(r.EndedAt) && g.Seq > f.Seq {
+			return false
 		}
 	}
 	return true

@@ -122,7 +122,8 @@ func (r *Ring) Due() time.Time {
 
 // Begin begins the next wave with the attempts that were made for it: attempts of an earlier wave
 // that nobody answered expire, and a step without an attempt is left out for the reason in why. It
-// returns the facts to write. The ring's time is up when the last step's is.
+// returns the facts to write. The ring's time is up when the last step's is: a step that is left out
+// takes none.
 func (r *Ring) Begin(wave int, attempts []Attempt, why map[int]string, now time.Time) (facts []Fact) {
 	has := map[int]bool{}
 	for _, a := range attempts {
@@ -146,13 +147,11 @@ func (r *Ring) Begin(wave int, attempts []Attempt, why map[int]string, now time.
 			s.State, s.Reason = StepLeftOut, why[s.N]
 		}
 	}
-	if began == 0 { // nobody of the wave can be rung: the one before rings on, if it rings
+	if began == 0 { // nobody of the wave can be rung: the ring has no time left for it
+		r.lasts(now.Add(later))
 		return nil
 	}
-	r.ExpiresAt = now.Add(began + later)
-	if most := r.CreatedAt.Add(MaxGroupTTL); r.ExpiresAt.After(most) {
-		r.ExpiresAt = most
-	}
+	r.lasts(now.Add(began + later))
 	earlier := len(r.Attempts)
 	r.Attempts = append(r.Attempts, attempts...)
 	for i := range r.Attempts[earlier:] {
@@ -167,9 +166,32 @@ func (r *Ring) Begin(wave int, attempts []Attempt, why map[int]string, now time.
 	return facts
 }
 
+// lasts sets when the ring's time is up, within what a ring to a group may last.
+func (r *Ring) lasts(until time.Time) {
+	r.ExpiresAt = until
+	if most := r.CreatedAt.Add(MaxGroupTTL); until.After(most) {
+		r.ExpiresAt = most
+	}
+}
+
+// Rings reports whether a phone of the ring to a group rings whose step still has time at now.
+func (r *Ring) Rings(now time.Time) bool {
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		for j := range r.Steps {
+			s := &r.Steps[j]
+			if s.N == a.Step && !a.State.Terminal() && s.BegunAt.Add(s.For).After(now) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Finish ends a ring to a group whose attempts have all ended, although steps were to come: its
 // time is up, nobody of them can be rung, or it is cancelled. kind is FactExpired or FactCancelled.
-// It returns the facts to write; a ring of which nobody was rung has no attempt to write one on.
+// It returns the facts to write: one fact, which says when the ring ended. Where no attempt can
+// have it, it is the ring's own.
 func (r *Ring) Finish(kind FactKind, now time.Time) []Fact {
 	if r.To.Group == "" || r.State.Terminal() || r.State == Answered {
 		return nil
@@ -184,21 +206,27 @@ func (r *Ring) Finish(kind FactKind, now time.Time) []Fact {
 			on = a
 		}
 	}
+	dropped := r.Waits()
 	r.DropSteps()
-	if len(r.Attempts) == 0 {
-		r.State, r.EndReason = Missed, ReasonNotPushed
-	} else {
+	switch {
+	case len(r.Attempts) > 0:
 		r.State = r.stateNow()
 		r.EndReason = r.reason()
+	case dropped: // the server did not get to it
+		r.State, r.EndReason = Missed, ReasonNotPushed
+	default:
+		r.State, r.EndReason = Missed, ReasonNobody
 	}
 	if kind == FactCancelled {
 		r.State, r.EndReason = Cancelled, ReasonCancelled
 	}
 	r.EndedAt = now
+	f := Fact{Kind: kind, At: now, Received: now}
 	if on == nil {
-		return nil
+		r.Own = append(r.Own, f)
+		return []Fact{f}
 	}
-	f := Fact{Attempt: on.ID, Kind: kind, At: now, Received: now} // changes no state, and says when the ring ended
-	on.record(f)
+	f.Attempt = on.ID
+	on.record(f) // changes no state
 	return []Fact{f}
 }

@@ -104,13 +104,46 @@ func TestGroupRingAnswerDropsTheRest(t *testing.T) {
 	}
 }
 
+// A step of which nobody can be rung takes no time from the ring's end.
+func TestGroupRingWithoutTheLaterPersons(t *testing.T) {
+	t.Parallel()
+	r := groupRing()
+	begins(t, r, 0, 0, attemptsOf(1, "a")...)
+	at := groupStart.Add(20 * time.Second)
+	if !r.Rings(at.Add(-time.Second)) || r.Rings(at) {
+		t.Error("ana rings for twenty seconds")
+	}
+	begins(t, r, 20, 20)
+	if !r.ExpiresAt.Equal(at.Add(20*time.Second)) || !r.Waits() {
+		t.Errorf("with one step to come it expires at %s", r.ExpiresAt)
+	}
+	begins(t, r, 20, 20)
+	if !r.ExpiresAt.Equal(at) || r.Waits() || r.State.Terminal() {
+		t.Errorf("with no step to come it expires at %s, %s", r.ExpiresAt, r.State)
+	}
+	nobody := groupRing()
+	for range 3 {
+		begins(t, nobody, 0, 0)
+	}
+	nobody.Finish(FactExpired, groupStart)
+	if nobody.State != Missed || nobody.EndReason != ReasonNobody || nobody.Steps[3].State != StepLeftOut {
+		t.Errorf("nobody can be rung: %s %s", nobody.State, nobody.EndReason)
+	}
+}
+
 func TestGroupRingFinish(t *testing.T) {
 	t.Parallel()
 	now := groupStart.Add(10 * time.Second)
 	never := groupRing()
-	if facts := never.Finish(FactExpired, now); facts != nil || never.State != Missed || never.EndReason != ReasonNotPushed ||
-		never.Steps[0].State != StepDropped {
+	if facts := never.Finish(FactExpired, now); len(facts) != 1 || facts[0].Attempt != "" || never.State != Missed ||
+		never.EndReason != ReasonNotPushed || never.Steps[0].State != StepDropped {
 		t.Errorf("nobody was rung: %v %+v", facts, never)
+	}
+	never = groupRing()
+	facts := never.Finish(FactCancelled, now)
+	if e := never.Events(facts[0], false); len(e) != 1 || e[0].Kind != EventRingEnded || e[0].Data.EndReason != ReasonCancelled ||
+		len(never.Facts()) != 1 {
+		t.Errorf("cancelled before anybody was rung: %+v %+v", e, never.Facts())
 	}
 	between := groupRing()
 	begins(t, between, 0, 0, attemptsOf(1, "a")...)

@@ -25,6 +25,7 @@ const (
 	ReasonBroken       EndReason = "broken"
 	ReasonUnheard      EndReason = "unheard"
 	ReasonRemoved      EndReason = "device_removed"
+	ReasonNobody       EndReason = "nobody_rung"
 )
 
 var reasons = map[EndReason]struct{ sentence, cure string }{
@@ -51,6 +52,8 @@ var reasons = map[EndReason]struct{ sentence, cure string }{
 	ReasonUnheard: {"The call was answered, and hung up before any sound was heard.",
 		"If it happens often: the app must start its audio when CallKit activates it, and the server's voice port must be reachable. " +
 			"See the developer page."},
+	ReasonNobody: {"Nobody of the group could be rung.",
+		"The steps of the ring say why each person was left out. Give the group a person who can be rung, and ring again."},
 	ReasonRemoved: {"The phone was removed from the account while it rang.", "Pair the phone again, under Devices, and ring again."},
 }
 

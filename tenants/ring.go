@@ -62,6 +62,7 @@ type Ring struct {
 	EndReason EndReason // empty while it lives
 	Attempts  []Attempt
 	Steps     []Step // of a ring to a group, in order
+	Own       []Fact // of no attempt: the end of a ring to a group where no attempt can have it
 	Call      *Call  // set once answered
 }
 
@@ -179,9 +180,9 @@ func (q Request) Check() error {
 	return f.err()
 }
 
-// Facts lists the facts of every attempt in the order of record.
+// Facts lists the facts of every attempt, and the ring's own, in the order of record.
 func (r *Ring) Facts() []Fact {
-	var all []Fact
+	all := slices.Clone(r.Own)
 	for i := range r.Attempts {
 		all = append(all, r.Attempts[i].Facts...)
 	}

@@ -16,6 +16,9 @@ func statesAfter(r *tenants.Ring) map[int64]tenants.State {
 	for _, f := range facts {
 		again.Fold(f)
 		states[f.Seq] = again.State
+		if r.To.Group != "" && !r.EndedAt.IsZero() && !f.Received.Before(r.EndedAt) { // its steps are not folded again
+			states[f.Seq] = r.State
+		}
 	}
 	return states
 }

@@ -175,7 +175,7 @@ func (f *feed) compose(ctx context.Context, facts []store.Committed, by map[tena
 	}
 	for _, c := range facts {
 		r := rings[c.Ring]
-		if r == nil || len(r.Attempts) == 0 {
+		if r == nil || r.CreatedAt.IsZero() {
 			continue // nobody wants it, or the ring is gone
 		}
 		for _, l := range by[c.Tenant] {

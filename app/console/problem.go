@@ -26,6 +26,7 @@ var titles = map[tenants.EndReason]string{
 	tenants.ReasonBroken:       "The call had no audio",
 	tenants.ReasonUnheard:      "The call ended before any audio was heard",
 	tenants.ReasonRemoved:      "The phone was removed while it rang",
+	tenants.ReasonNobody:       "Nobody of the group could be rung",
 }
 
 // problemOf is what went wrong with a ring, why, and what to do; nil when nothing did.
@@ -36,8 +37,12 @@ func problemOf(r *tenants.Ring) *views.Callout {
 	}
 	p := &views.Callout{Tone: views.ToneBad, Title: title, Cause: r.EndReason.Sentence(), Cure: r.EndReason.Cure()}
 	switch r.EndReason {
-	case tenants.ReasonNoAnswer, tenants.ReasonBusy, tenants.ReasonSilenced, tenants.ReasonUnheard, tenants.ReasonRemoved:
+	case tenants.ReasonNoAnswer, tenants.ReasonBusy, tenants.ReasonSilenced, tenants.ReasonUnheard, tenants.ReasonRemoved,
+		tenants.ReasonNobody:
 		p.Tone = views.ToneWarn
+	}
+	if r.EndReason == tenants.ReasonNobody {
+		p.Action = views.Button{Text: "View group", Href: views.GroupPath(string(r.To.Group)), Kind: views.Quiet, Icon: views.IconPeople}
 	}
 	a := decisive(r)
 	if a == nil {

@@ -137,7 +137,7 @@ func (b groups) advance(ctx context.Context, t tenants.Tenant, r *tenants.Ring, 
 			return b.finish(ctx, r, now)
 		}
 		if due.After(now) {
-			return r, b.system(r.Tenant).Rings().SetDue(ctx, r.ID, due)
+			return r, b.system(r.Tenant).Rings().AwaitStep(ctx, r.ID, due)
 		}
 		next, began, err := b.begin(ctx, t, r, steps, now, span)
 		if err != nil || began {
@@ -223,18 +223,23 @@ func (b groups) attemptsOf(ctx context.Context, scope *store.Scope, t tenants.Te
 	return all, why, nil
 }
 
-// finish ends a ring of which nobody rings and no step is to come.
+// finish ends a ring of which no step is to come and nobody rings whose step still has time: the
+// persons planned for the rest of its time cannot be rung.
 func (b groups) finish(ctx context.Context, r *tenants.Ring, now time.Time) (*tenants.Ring, error) {
-	changed, facts, err := b.system(r.Tenant).Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		if r.Waits() {
+	scope := b.system(r.Tenant)
+	changed, facts, err := scope.Rings().Change(ctx, r.ID, r, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		if r.Waits() || r.Rings(now) {
 			return nil, nil
 		}
-		return r.Finish(tenants.FactExpired, now), nil
+		return expired(r, now), nil
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || len(facts) == 0 {
+		return changed, err
 	}
 	b.tell(changed, facts)
+	if err := b.Health.Expired(ctx, scope, []*tenants.Ring{changed}); err != nil { // the ring has ended all the same
+		b.Log.Error("judge phones by an expired ring", "ring", r.ID, "err", err)
+	}
 	return changed, nil
 }
 
@@ -251,7 +256,7 @@ func (b groups) sweep(ctx context.Context, r *tenants.Ring) (more bool, err erro
 		if left && due.After(now.Add(lease)) {
 			due = now.Add(lease)
 		}
-		return left, b.system(r.Tenant).Rings().SetDue(ctx, r.ID, due)
+		return left, b.system(r.Tenant).Rings().AwaitStep(ctx, r.ID, due)
 	}
 	t, err := b.system(r.Tenant).Tenant(ctx)
 	if err != nil {

@@ -67,6 +67,53 @@ func TestGroupOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// The phones of the later persons are removed while the first rings: the ring ends with its step.
+func TestGroupWhoseLaterPersonsAreGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	w.clock.Stop()
+	w.device("ana")
+	ben, cem := w.device("ben"), w.device("cem")
+	q := w.group(tenants.Sequential, "ana", "ben", "cem")
+	r := w.place(q)
+	w.rung(r.ID, 1)
+	for _, d := range []tenants.Device{ben, cem} {
+		must(t, w.board.RemoveDevice(t.Context(), w.caller, d.ID))
+	}
+	w.clock.Pass(19 * time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	if now, _ := w.scope.Rings().Get(t.Context(), r.ID); now.State.Terminal() {
+		t.Fatal("ended while ana has time to answer")
+	}
+	w.clock.Pass(time.Second)
+	must(t, w.board.Sweep(t.Context()))
+	r = w.state(r.ID, tenants.Missed)
+	if r.EndedAt.Sub(r.CreatedAt) != 20*time.Second || r.Steps[2].State != tenants.StepLeftOut ||
+		!strings.Contains(r.Steps[2].Reason, "no registered device") {
+		t.Errorf("ended after %s: %+v", r.EndedAt.Sub(r.CreatedAt), r.Steps)
+	}
+
+	now := w.clock.Now() // a plan of which nobody is left when it begins
+	none := &tenants.Ring{ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, To: tenants.To{Group: q.To.Group, Name: "x"},
+		By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(20 * time.Second), Steps: []tenants.Step{{N: 1, Wave: 1, Group: q.To.Group,
+			Name: "x", Person: "ben", State: tenants.StepPlanned, For: 20 * time.Second}}}
+	_, err := w.scope.Rings().Add(t.Context(), none, store.Idempotency{}, now)
+	must(t, err)
+	must(t, w.board.Sweep(t.Context()))
+	none = w.state(none.ID, tenants.Missed)
+	if none.EndReason != tenants.ReasonNobody || len(none.Own) != 1 || none.Own[0].Seq == 0 {
+		t.Errorf("nobody could be rung: %s %+v", none.EndReason, none.Own)
+	}
+	told := 0
+	must(t, w.board.Watch(t.Context(), r.Tenant, none.ID, 0, func(facts []tenants.Fact, _ *tenants.Ring) error {
+		told += len(facts)
+		return nil
+	}))
+	if told != 1 {
+		t.Errorf("a listener was told %d facts", told)
+	}
+}
+
 func TestGroupGoesOnAfterACrash(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.RealEstate)

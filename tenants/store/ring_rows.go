@@ -220,7 +220,11 @@ func fillFrom(ctx context.Context, q querier, where string, args []any, rings []
 		return err
 	}
 	for _, f := range facts {
-		for i, r := 0, at[f.Ring]; i < len(r.Attempts); i++ {
+		r := at[f.Ring]
+		if f.Attempt == "" {
+			r.Own = append(r.Own, f.noun())
+		}
+		for i := range r.Attempts {
 			if a := &r.Attempts[i]; uuid(a.ID) == f.Attempt {
 				a.Facts = append(a.Facts, f.noun())
 			}
@@ -299,7 +303,7 @@ func (s *scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 func copied(r *tenants.Ring) *tenants.Ring {
 	c := *r
 	c.Attempts = slices.Clone(r.Attempts)
-	c.Steps = slices.Clone(r.Steps)
+	c.Steps, c.Own = slices.Clone(r.Steps), slices.Clone(r.Own)
 	for i := range c.Attempts {
 		facts := make([]tenants.Fact, len(c.Attempts[i].Facts), len(c.Attempts[i].Facts)+4)
 		copy(facts, c.Attempts[i].Facts)

@@ -97,6 +97,9 @@ func rounded(r *tenants.Ring) {
 			roundFact(&r.Attempts[i].Facts[j])
 		}
 	}
+	for i := range r.Own {
+		roundFact(&r.Own[i])
+	}
 	for i := range r.Steps {
 		r.Steps[i].BegunAt = stored(r.Steps[i].BegunAt)
 	}
@@ -289,6 +292,11 @@ func altered(a, b *tenants.Ring) (m movement) {
 
 // seqOf is the place of the fact's Seq on the ring itself.
 func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
+	for i := range r.Own {
+		if g := &r.Own[i]; f.Attempt == "" && g.Kind == f.Kind {
+			return &g.Seq
+		}
+	}
 	for i := range r.Attempts {
 		if r.Attempts[i].ID != f.Attempt {
 			continue
@@ -366,15 +374,24 @@ func kinds(facts []tenants.Fact) string {
 
 // SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is
 // left alone.
-func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
+func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error { return s.setDue(ctx, id, due, "") }
+
+func (s Rings) setDue(ctx context.Context, id tenants.RingID, due time.Time, where string) error {
 	return s.s.w.do(ctx, s.access(), func(t *tx) error {
-		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0", micros(due), uuid(s.id), uuid(id))
+		n, err := t.change("UPDATE rings SET due_at = ? WHERE tenant_id = ? AND id = ? AND ended_at = 0"+where, micros(due), uuid(s.id),
+			uuid(id))
 		if err != nil || n > 0 {
 			return err
 		}
 		_, err = s.ring(context.Background(), t, id, "")
 		return err
 	})
+}
+
+// AwaitStep is SetDue for a ring to a group that waits for its next step. One that was answered
+// meanwhile is left alone: its moment is the end of its call's lease.
+func (s Rings) AwaitStep(ctx context.Context, id tenants.RingID, due time.Time) error {
+	return s.setDue(ctx, id, due, " AND state <> 'answered'")
 }
 
 // Get is one ring with its attempts, their facts in the order of record, and its call.

@@ -109,6 +109,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 		"Rings.Targets":            pick(s.Rings().Targets(ctx, tenants.To{Device: p.device.ID})),
 		"Rings.Get":                pick(s.Rings().Get(ctx, p.ring.ID)), "Rings.Facts": pick(s.Rings().Facts(ctx, p.ring.ID,
 			0)), "Rings.SetDue": s.Rings().SetDue(ctx, p.ring.ID, now),
+		"Rings.AwaitStep":        s.Rings().AwaitStep(ctx, p.ring.ID, now),
 		"Credentials.Get":        pick(s.Credentials().Get(ctx, p.credential.ID)),
 		"Credentials.Remove":     s.Credentials().Remove(ctx, p.credential.ID),
 		"Credentials.SetProfile": s.Credentials().SetProfile(ctx, p.credential.ID, tenants.ProfileCallKeep),

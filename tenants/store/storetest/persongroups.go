@@ -279,4 +279,11 @@ func testExpiredSteps(b *bench) {
 	same(b, kept, done[0].Ring, "an expired ring with steps")
 	equal(b, kept.State, tenants.Missed, "its state")
 	equal(b, kept.Steps[0].State, tenants.StepDropped, "its step")
+	equal(b, len(kept.Own), 1, "its own facts")
+
+	answered := b.ring(s, b.device(s, "ana"))
+	b.record(s, answered, 0, tenants.FactAnswered, now)
+	b.must(s.Rings().SetDue(ctx, answered.ID, now.Add(time.Minute)))
+	b.must(s.Rings().AwaitStep(ctx, answered.ID, now)) // the moment of a call stays
+	equal(b, len(b.claim(store.Calls, now, 10)), 0, "calls due")
 }
