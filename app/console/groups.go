@@ -84,7 +84,11 @@ func (k groupPages) group(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 // groupPage is the form of a group; one without an id is new. typed are the members as they were
 // typed, where they could not be read.
 func (k groupPages) groupPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, g tenants.Group, typed string, w page.Wrong) error {
-	duties, err := v.Scope.Groups().Duties(ctx)
+	groups, err := v.Scope.Groups().All(ctx)
+	if err != nil {
+		return err
+	}
+	schedules, err := v.Scope.Schedules().All(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +106,7 @@ func (k groupPages) groupPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		way.Choices = append(way.Choices, page.Choice(string(one), one.Name()))
 	}
 	next.Choices = append(next.Choices, page.Choice("", "The ring ends"))
-	for _, other := range sortedGroups(duties.Groups) {
+	for _, other := range sortedGroups(groups) {
 		if other.ID != g.ID {
 			next.Choices = append(next.Choices, page.Choice(string(other.ID), "Ring the group "+other.Name))
 		}
@@ -110,7 +114,7 @@ func (k groupPages) groupPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	way.Choices, next.Choices = page.Choose(string(g.Way), way.Choices...), page.Choose(string(g.Escalate), next.Choices...)
 	p.Picks = []views.Pick{way, next}
 	if typed == "" {
-		typed = membersText(g, duties.Schedules)
+		typed = membersText(g, schedules)
 	}
 	p.Areas = []views.Field{{Name: "members", Label: "Members, in order", Value: page.Shown(typed, 8000), Error: w.Fields["members"],
 		Help: membersHelp}}

@@ -29,7 +29,7 @@ func (b groups) plan(ctx context.Context, scope *store.Scope, c Caller, id tenan
 	if g, err = scope.Groups().Get(ctx, id); err != nil {
 		return g, nil, err
 	}
-	d, err := scope.Groups().Duties(ctx)
+	d, err := scope.Groups().Duties(ctx, g)
 	if err != nil {
 		return g, nil, err
 	}

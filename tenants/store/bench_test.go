@@ -189,3 +189,33 @@ func BenchmarkRoll(b *testing.B) {
 	}
 	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
+
+// BenchmarkDuties reads what a ring to a group needs, of a tenant with as many groups as it may have
+// and a schedule for each.
+func BenchmarkDuties(b *testing.B) {
+	each(b, func(b *testing.B, s *store.Scope) {
+		now := time.Now()
+		var g tenants.Group
+		for i := range int(tenants.CapGroups.Most) {
+			hours := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: fmt.Sprint("Hours ", i), Zone: "UTC", CreatedAt: now}
+			hours.Weekly[time.Monday] = []tenants.Span{{From: 480, To: 960}}
+			if err := s.Schedules().Add(b.Context(), hours); err != nil {
+				b.Fatal(err)
+			}
+			g = tenants.Group{ID: tenants.NewID[tenants.GroupID](now), Name: fmt.Sprint("Group ", i), Way: tenants.Simultaneous,
+				StepSeconds: 20, CreatedAt: now}
+			for n := range tenants.MaxGroupMembers {
+				g.Members = append(g.Members, tenants.GroupMember{Person: fmt.Sprint("person", n), Schedule: hours.ID})
+			}
+			if err := s.Groups().Add(b.Context(), g); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if d, err := s.Groups().Duties(b.Context(), g); err != nil || len(d.Schedules) != 1 {
+				b.Fatal(d.Schedules, err)
+			}
+		}
+	})
+}

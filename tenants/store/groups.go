@@ -234,15 +234,33 @@ func (s Groups) All(ctx context.Context) (map[tenants.GroupID]tenants.Group, err
 	return all, translate(err)
 }
 
-// Duties reads what tenants.WhoRings needs for any group of the tenant, without the refusals.
-func (s Groups) Duties(ctx context.Context) (d tenants.Duties, err error) {
-	if d.Groups, err = s.All(ctx); err != nil {
+// Duties reads what tenants.WhoRings needs for a ring to g, without the refusals: the groups that
+// follow it, and the schedules and rosters of their members. Its cost does not depend on how many
+// groups the tenant has.
+func (s Groups) Duties(ctx context.Context, g tenants.Group) (d tenants.Duties, err error) {
+	d.Groups, d.Rosters = map[tenants.GroupID]tenants.Group{}, map[tenants.ConnectionID]tenants.Roster{}
+	ring := []tenants.Group{g}
+	for next := g.Escalate; next != "" && len(ring) <= tenants.MaxEscalations; next = ring[len(ring)-1].Escalate {
+		to, err := s.Get(ctx, next)
+		if tenants.KindOf(err) == tenants.Unknown { // it was removed just now
+			break
+		}
+		if err != nil {
+			return d, err
+		}
+		d.Groups[next], ring = to, append(ring, to)
+	}
+	var named []tenants.ScheduleID
+	for _, one := range ring {
+		for _, m := range one.Members {
+			if m.Schedule != "" && !slices.Contains(named, m.Schedule) {
+				named = append(named, m.Schedule)
+			}
+		}
+	}
+	if d.Schedules, err = Schedules(s).some(ctx, named); err != nil {
 		return d, err
 	}
-	if d.Schedules, err = Schedules(s).All(ctx); err != nil {
-		return d, err
-	}
-	d.Rosters = map[tenants.ConnectionID]tenants.Roster{}
 	for _, sched := range d.Schedules {
 		if _, read := d.Rosters[sched.Calendar]; read || sched.Calendar == "" {
 			continue

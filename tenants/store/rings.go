@@ -374,7 +374,9 @@ func kinds(facts []tenants.Fact) string {
 
 // SetDue moves the moment at which the sweep looks at a ring that has not ended; an ended one is
 // left alone.
-func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error { return s.setDue(ctx, id, due, "") }
+func (s Rings) SetDue(ctx context.Context, id tenants.RingID, due time.Time) error {
+	return s.setDue(ctx, id, due, "")
+}
 
 func (s Rings) setDue(ctx context.Context, id tenants.RingID, due time.Time, where string) error {
 	return s.s.w.do(ctx, s.access(), func(t *tx) error {

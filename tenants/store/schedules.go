@@ -163,6 +163,22 @@ func (s Schedules) All(ctx context.Context) (map[tenants.ScheduleID]tenants.Sche
 	return all, nil
 }
 
+// some are those of the schedules that exist.
+func (s Schedules) some(ctx context.Context, ids []tenants.ScheduleID) (map[tenants.ScheduleID]tenants.Schedule, error) {
+	all := map[tenants.ScheduleID]tenants.Schedule{}
+	if len(ids) == 0 {
+		return all, nil
+	}
+	var rows []scheduleRow
+	if err := s.read(ctx, "weekly_schedules").Where("id IN ?", uuids(ids)).Find(&rows).Error; err != nil {
+		return nil, translate(err)
+	}
+	for _, r := range rows {
+		all[tenants.ScheduleID(r.ID)] = r.noun()
+	}
+	return all, nil
+}
+
 func (s Schedules) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "weekly_schedules")
 	if q.Search != "" {

@@ -206,8 +206,10 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Groups.List", groups, err)
 	allGroups, err := s.Groups().All(ctx)
 	put("Groups.All", allGroups, err)
-	duties, err := s.Groups().Duties(ctx)
+	named := tenants.Group{Escalate: p.group.ID, Members: []tenants.GroupMember{{Person: "canary", Schedule: p.schedule.ID}}}
+	duties, err := s.Groups().Duties(ctx, named)
 	put("Groups.Duties", duties.Schedules, err)
+	put("Groups.Duties, the next groups", duties.Groups, err)
 	schedules, _, err := s.Schedules().List(ctx, store.Page{})
 	put("Schedules.List", schedules, err)
 	allSchedules, err := s.Schedules().All(ctx)

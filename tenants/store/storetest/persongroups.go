@@ -104,13 +104,17 @@ func testSchedules(b *bench) {
 	equal(b, audits[0].Detail, "time_zone, hours, calendar", "what was changed")
 	made.Calendar = feed.ID
 	b.must(s.Schedules().Set(ctx, made))
-	d, err := s.Groups().Duties(ctx)
+	g, other := b.newGroup("ana"), b.newSchedule()
+	g.Members[0].Schedule = made.ID
+	b.must(s.Groups().Add(ctx, g))
+	b.must(s.Schedules().Add(ctx, other)) // of no person of the group
+	d, err := s.Groups().Duties(ctx, g)
 	b.must(err)
 	if r, ok := d.Rosters[feed.ID]; !ok || !r.GoodAt.IsZero() {
 		b.Errorf("a calendar that was not read: %+v", d.Rosters)
 	}
 	b.must(s.Connections().Remove(ctx, feed.ID))
-	if d, err = s.Groups().Duties(ctx); err != nil || len(d.Schedules) != 1 {
+	if d, err = s.Groups().Duties(ctx, g); err != nil || len(d.Schedules) != 1 {
 		b.Errorf("after the calendar was removed: %+v, %v", d, err)
 	}
 }
@@ -150,7 +154,7 @@ func testConsents(b *bench) {
 // ringTo is a ring to a group as the switchboard plans it.
 func (b *bench) ringTo(s *store.Scope, g tenants.Group) *tenants.Ring {
 	now := b.clock.Now()
-	d, err := s.Groups().Duties(b.Context())
+	d, err := s.Groups().Duties(b.Context(), g)
 	b.must(err)
 	r := &tenants.Ring{ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, To: tenants.To{Group: g.ID, Name: g.Name},
 		By: tenants.System, CreatedAt: now, Steps: tenants.WhoRings(now, g, d)}
