@@ -106,13 +106,18 @@ func (s Keys) Add(ctx context.Context, k tenants.Key, h tenants.Hash) error {
 
 func (t credentialsTx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
 	row := s.rowOf(k, h)
-	if err := t.room(s, tenants.CapKeys, "keys", "revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)", micros(s.s.now())); err != nil {
+	if err := t.roomForKey(s); err != nil {
 		return err
 	}
 	if err := t.db().Create(&row).Error; err != nil {
 		return taken(err, "This key exists already.")
 	}
 	return t.audit(s, "key.add", string(row.ID), row.Permissions)
+}
+
+// roomForKey refuses one more key that works where there are as many as there may be.
+func (t credentialsTx) roomForKey(s *scope) error {
+	return t.room(s, tenants.CapKeys, "keys", "revoked_at = 0 AND (expires_at = 0 OR expires_at > ?)", micros(s.s.now()))
 }
 
 // Change replaces what a key may do: name, permissions, rate, expiry, addresses and devices. A key
@@ -185,8 +190,9 @@ func (t credentialsTx) liveKey(s *scope, id tenants.KeyID) (row keyRow, err erro
 }
 
 // Rotate adds a key that may do what another one may, and ends the other one after overlap; none
-// ends it now. The new key takes the place of the old one for the bound on keys. A key that was
-// rotated already is refused with Conflict: it has one successor.
+// ends it now. While both work, both count against the bound on keys: at the bound only a rotation
+// without overlap is possible. A key that was rotated already is refused with Conflict: it has one
+// successor.
 func (s Keys) Rotate(ctx context.Context, old tenants.KeyID, k tenants.Key, h tenants.Hash, overlap time.Duration) error {
 	err := s.write(ctx, func(t *tx) error {
 		before, err := t.credentials().liveKey(s.scope, old)
@@ -195,6 +201,11 @@ func (s Keys) Rotate(ctx context.Context, old tenants.KeyID, k tenants.Key, h te
 		}
 		if before.ReplacedBy != "" {
 			return tenants.Refuse(tenants.Conflict, "key_rotated", "This key was rotated already. Rotate the key that replaced it.")
+		}
+		if overlap > 0 {
+			if err := t.credentials().roomForKey(s.scope); err != nil {
+				return err
+			}
 		}
 		row, now := s.rowOf(k, h), s.s.now()
 		if err := t.db().Create(&row).Error; err != nil {

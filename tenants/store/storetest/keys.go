@@ -70,6 +70,21 @@ func testKeyLimits(b *bench) {
 	b.refused(err, tenants.Unauthorized, "rotated without overlap")
 }
 
+// testKeyRotationAtTheBound: two keys that work count as two.
+func testKeyRotationAtTheBound(b *bench) {
+	ctx, s := b.Context(), b.tenant()
+	var last tenants.KeyID
+	for range tenants.CapKeys.Most {
+		k := b.newKey()
+		b.must(s.Keys().Add(ctx, k, hashOf(k.ID)))
+		last = k.ID
+	}
+	next := b.newKey()
+	b.refused(s.Keys().Rotate(ctx, last, next, hashOf(next.ID), time.Hour), tenants.Unprocessable, "a rotation that keeps the old key")
+	b.must(s.Keys().Rotate(ctx, last, next, hashOf(next.ID), 0))
+	b.refused(s.Keys().Add(ctx, b.newKey(), hashOf("more")), tenants.Unprocessable, "one key too many")
+}
+
 // testKeyRequests: the latest hundred requests of a key are kept.
 func testKeyRequests(b *bench) {
 	ctx, s := b.Context(), b.tenant()

@@ -135,6 +135,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
+		{"rotation at the bound of keys", testKeyRotationAtTheBound},
 		{"devices", testDevices},
 		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
