@@ -151,6 +151,7 @@ type Duties struct {
 	Schedules map[ScheduleID]Schedule
 	Rosters   map[ConnectionID]Roster
 	Refused   map[string]string // persons who cannot be rung, and why: without a phone, in quiet hours, without consent
+	Quiet     map[string]bool   // persons in quiet hours who are rung because it is an emergency
 }
 
 // WhoRings plans a ring to a group at a moment: who is rung when, and who is left out and why, in
@@ -195,8 +196,11 @@ func (p *plan) add(g Group, depth int) {
 		if g.Way != Simultaneous {
 			p.after += g.StepTime()
 		}
+		if p.duties.Quiet[m.Person] {
+			s.Reason += ", and rings in quiet hours because it is an emergency"
+		}
 		if i == 0 && depth > 0 {
-			s.Reason += ", because nobody before answered"
+			s.Reason = "Nobody before answered: " + s.Reason
 		}
 		p.rung[m.Person] = true
 		p.steps = append(p.steps, s)

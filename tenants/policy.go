@@ -52,12 +52,21 @@ func Decide(q Question) error {
 				"under Apple credentials.", q.Device.Bundle, q.Credential.NotAfter.Format(time.DateOnly))
 	case q.Rules.Consent == ConsentRecorded && !q.Agreed[q.Device.Person]:
 		return NoConsent(q.Device.Person)
-	case !q.Emergency && !q.Rules.Quiet.None():
-		if e := q.Rules.QuietNow(q.Now, q.zone()); e != nil {
+	case !q.Emergency:
+		if e := q.Quiet(); e != nil {
 			return e
 		}
 	}
 	return nil
+}
+
+// Quiet is the refusal of a ring to the device in the quiet hours of its person, emergency or not;
+// nil outside of them.
+func (q Question) Quiet() *Error {
+	if q.Rules.Quiet.None() {
+		return nil
+	}
+	return q.Rules.QuietNow(q.Now, q.zone())
 }
 
 // zone is where the device's person lives, as far as it is known.

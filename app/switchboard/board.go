@@ -160,6 +160,7 @@ type Caller struct {
 	Trial  bool // the test button: any device, the ring is marked as a test
 
 	Emergency bool // quiet hours do not hold: the key has the scope, or the person ticked it
+	quiet     bool // and a phone of the drafted ring has them now
 
 	PerSecond int                // rings a second that the caller's key may place; 0 = as many as the tenant
 	Only      tenants.DeviceList // devices that the caller's key may ring; empty = every device

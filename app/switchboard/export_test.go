@@ -19,7 +19,7 @@ func (b *Board) Calls() int { return len(b.calls.all()) }
 
 // PlaceAround is Place with something that happens between its decision and its commit.
 func (b *Board) PlaceAround(ctx context.Context, c Caller, q tenants.Request, between func()) (*tenants.Ring, error) {
-	r, err := b.draft(ctx, b.scope(c), c, q)
+	r, err := b.draft(ctx, b.scope(c), &c, q)
 	if err != nil {
 		return nil, err
 	}

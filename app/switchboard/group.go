@@ -20,35 +20,43 @@ type groups struct{ *Board }
 // WouldRing plans a ring to a group at a moment, for people who want to know who would ring and
 // why. It places nothing and counts as no ring.
 func (b *Board) WouldRing(ctx context.Context, c Caller, id tenants.GroupID, at time.Time) (tenants.Group, []tenants.Step, error) {
-	return groups{b}.plan(ctx, b.scope(c), c, id, at)
+	g, steps, _, err := groups{b}.plan(ctx, b.scope(c), c, id, at)
+	return g, steps, err
 }
 
-// plan says who rings now, and who is left out.
+// plan says who rings now, and who is left out. quiet says that somebody rings only because it is an
+// emergency.
 func (b groups) plan(ctx context.Context, scope *store.Scope, c Caller, id tenants.GroupID, now time.Time) (
-	g tenants.Group, steps []tenants.Step, err error) {
+	g tenants.Group, steps []tenants.Step, quiet bool, err error) {
 	if g, err = scope.Groups().Get(ctx, id); err != nil {
-		return g, nil, err
+		return g, nil, false, err
 	}
 	d, err := scope.Groups().Duties(ctx, g)
 	if err != nil {
-		return g, nil, err
+		return g, nil, false, err
 	}
 	persons := personsOf(g, d.Groups)
 	targets, err := scope.Rings().TargetsOf(ctx, persons)
 	if err != nil {
-		return g, nil, err
+		return g, nil, false, err
 	}
 	rules, err := rulesFor(ctx, scope, c, persons)
 	if err != nil {
-		return g, nil, err
+		return g, nil, false, err
 	}
-	d.Refused = map[string]string{}
+	d.Refused, d.Quiet = map[string]string{}, map[string]bool{}
 	for _, p := range persons {
-		if _, err := attempts(&tenants.Ring{}, c, rules, targets[p], now); err != nil {
+		rung, err := attempts(&tenants.Ring{}, c, rules, targets[p], now)
+		if err != nil {
 			d.Refused[p] = p + " cannot be rung: " + said(err)
 		}
+		d.Quiet[p] = inQuiet(rules, targets[p], rung, now)
 	}
-	return g, tenants.WhoRings(now, g, d), nil
+	steps = tenants.WhoRings(now, g, d)
+	for _, s := range steps {
+		quiet = quiet || s.State == tenants.StepPlanned && d.Quiet[s.Person]
+	}
+	return g, steps, quiet, nil
 }
 
 // personsOf are the persons of a group and of those that it escalates to.
@@ -82,11 +90,12 @@ func trimStop(s string) string {
 }
 
 // draft plans the ring; nobody is rung yet.
-func (b groups) draft(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request, r *tenants.Ring) error {
-	g, steps, err := b.plan(ctx, scope, c, q.To.Group, r.CreatedAt)
+func (b groups) draft(ctx context.Context, scope *store.Scope, c *Caller, q tenants.Request, r *tenants.Ring) error {
+	g, steps, quiet, err := b.plan(ctx, scope, *c, q.To.Group, r.CreatedAt)
 	if err != nil {
 		return err
 	}
+	c.quiet = quiet
 	r.To.Name, r.Steps = g.Name, steps
 	r.ExpiresAt = r.CreatedAt.Add(tenants.Lasts(steps))
 	if !r.Waits() {

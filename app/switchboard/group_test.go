@@ -268,4 +268,36 @@ func TestQuietHours(t *testing.T) {
 	if len(audits) != 1 || audits[0].Target != string(r.ID) || audits[0].Detail != "emergency in quiet hours" {
 		t.Errorf("audited: %+v", audits)
 	}
+	group := w.place(w.group(tenants.Sequential, "ana"))
+	if !strings.Contains(group.Steps[0].Reason, "because it is an emergency") || w.placedFor(group) != "emergency in quiet hours" {
+		t.Errorf("a group in an emergency: %+v, %q", group.Steps, w.placedFor(group))
+	}
+	// It is morning for this phone, which has a time zone of its own, and no emergency overrides anything.
+	d.TimeZone = "Asia/Tokyo"
+	must(t, w.scope.Devices().Set(t.Context(), d))
+	r = w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	group = w.place(w.group(tenants.Sequential, "ana"))
+	if w.placedFor(r) != "" || w.placedFor(group) != "" || strings.Contains(group.Steps[0].Reason, "emergency") {
+		t.Errorf("in Tokyo: %q, %q, %+v", w.placedFor(r), w.placedFor(group), group.Steps)
+	}
+	// And the other way round: night for the phone, day for the organisation.
+	w.clock.Pass(16 * time.Hour)
+	r = w.place(tenants.Request{To: tenants.To{Person: "ana"}})
+	if got := w.placedFor(r); got != "emergency in quiet hours" {
+		t.Errorf("at night in Tokyo: %q", got)
+	}
+}
+
+// placedFor is the reason in the audit row of a ring.
+func (w *world) placedFor(r *tenants.Ring) string {
+	w.t.Helper()
+	audits, _, err := w.scope.Audits().List(w.t.Context(), store.AuditQuery{Action: "ring.place"})
+	must(w.t, err)
+	for _, a := range audits {
+		if a.Target == string(r.ID) {
+			return a.Detail
+		}
+	}
+	w.t.Fatalf("ring %s was not audited: %+v", r.ID, audits)
+	return ""
 }

@@ -19,7 +19,7 @@ type Lookup interface {
 // draftAsked is draft for a tenant that may have a system to ask. A repeat of an idempotency key
 // asks nobody again: earlier is the ring that it made. For a group nobody is asked: its plan says
 // whom to ring.
-func (b *Board) draftAsked(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request, i store.Idempotency) (r,
+func (b *Board) draftAsked(ctx context.Context, scope *store.Scope, c *Caller, q tenants.Request, i store.Idempotency) (r,
 	earlier *tenants.Ring, err error) {
 	if b.Lookup == nil || q.To.Group != "" || !b.Lookup.Asks(ctx, c.Tenant.ID) {
 		r, err = b.draft(ctx, scope, c, q)

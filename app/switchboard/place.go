@@ -2,6 +2,8 @@ package switchboard
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +41,7 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 			b.readmit(c)
 		}
 	}()
-	r, earlier, err := b.draftAsked(ctx, scope, c, q, i)
+	r, earlier, err := b.draftAsked(ctx, scope, &c, q, i)
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
 	}
@@ -62,7 +64,7 @@ func (b *Board) Decide(ctx context.Context, c Caller, q tenants.Request) (*tenan
 	if err := b.admit(c); err != nil {
 		return nil, err
 	}
-	return b.draft(ctx, b.scope(c), c, q)
+	return b.draft(ctx, b.scope(c), &c, q)
 }
 
 // launch commits a drafted ring and sends its pushes on their way, or finds the one that the
@@ -74,8 +76,8 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 		span = b.Trace.Start("place ring")
 		defer span.End()
 	}
-	if c.Emergency && c.Tenant.Rules().QuietNow(r.CreatedAt, c.Tenant.Zone()) != nil {
-		c.Reason = "emergency in quiet hours"
+	if c.quiet {
+		c.Reason = strings.TrimSuffix(emergency+": "+c.Reason, ": ")
 	}
 	b.pushing.start(r)
 	earlier, err := b.commit(ctx, span, b.scope(c), r, i)
@@ -148,10 +150,13 @@ func (b *Board) earlier(ctx context.Context, scope *store.Scope, i store.Idempot
 	return r, true, nil
 }
 
+// emergency is the reason in the audit row of a ring to a phone whose person has quiet hours now.
+const emergency = "emergency in quiet hours"
+
 // draft decides: whom to ring, on which devices, with which credential, until when. It writes
-// nothing.
-func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenants.Request) (*tenants.Ring, error) {
-	if err := b.entitled(ctx, scope, c); err != nil {
+// nothing. It says in c whether a phone rings only because it is an emergency.
+func (b *Board) draft(ctx context.Context, scope *store.Scope, c *Caller, q tenants.Request) (*tenants.Ring, error) {
+	if err := b.entitled(ctx, scope, *c); err != nil {
 		return nil, err
 	}
 	agent, err := b.agent(ctx, scope, c.Tenant, q.Agent)
@@ -178,12 +183,25 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c Caller, q tenan
 	for _, t := range targets {
 		persons = append(persons, t.Device.Person)
 	}
-	rules, err := rulesFor(ctx, scope, c, persons)
+	rules, err := rulesFor(ctx, scope, *c, persons)
 	if err != nil {
 		return nil, err
 	}
-	r.Attempts, err = attempts(r, c, rules, targets, now)
+	r.Attempts, err = attempts(r, *c, rules, targets, now)
+	c.quiet = inQuiet(rules, targets, r.Attempts, now)
 	return r, err
+}
+
+// inQuiet reports whether a phone rings although its person has quiet hours, by the clock of its own
+// time zone.
+func inQuiet(rules tenants.Question, targets []store.Target, rung []tenants.Attempt, now time.Time) bool {
+	for _, t := range targets {
+		rules.Device, rules.Now = t.Device, now
+		if slices.ContainsFunc(rung, func(a tenants.Attempt) bool { return a.Device == t.Device.ID }) && rules.Quiet() != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // rulesFor is what the tenant's rules ask of rings to these persons. A test key rings phones of

@@ -111,7 +111,7 @@ func (b transfers) placeJoining(
 	if err := b.admit(c); err != nil {
 		return nil, err
 	}
-	second, err := b.draft(ctx, b.scope(c), c, q)
+	second, err := b.draft(ctx, b.scope(c), &c, q)
 	if err != nil {
 		return nil, err
 	}
