@@ -63,10 +63,12 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.PathPhoneHealth
 			case tenants.AlertPhone:
 				return publicURL + views.DevicePath(a.Target)
-			case tenants.AlertConnection, tenants.AlertConnectionOff:
+			case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar:
 				return publicURL + views.ConnectionPath(a.Target)
 			case tenants.AlertAgent:
 				return publicURL + views.AgentPath(a.Target)
+			case tenants.AlertDuty:
+				return publicURL + views.GroupPath(a.Target)
 			case tenants.AlertKeyExpiry:
 				return publicURL + views.KeyPath(a.Target)
 			case tenants.AlertTrial:

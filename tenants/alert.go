@@ -22,13 +22,14 @@ const (
 	AlertConnection    AlertKind = "connection_failing"  // connection: nothing arrives there
 	AlertConnectionOff AlertKind = "connection_disabled" // connection: nothing is sent there any more
 	AlertCalendar      AlertKind = "calendar_unread"     // connection: its calendar could not be read several times
+	AlertDuty          AlertKind = "nobody_on_duty"      // group: nobody of it is on duty
 	AlertKeyExpiry     AlertKind = "key_expiry"          // key: it expires soon
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertKeyExpiry, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -42,6 +43,7 @@ var alertTitles = map[AlertKind]string{
 	AlertConnection:    "A connection does not take events",
 	AlertConnectionOff: "A connection was disabled",
 	AlertCalendar:      "A calendar cannot be read",
+	AlertDuty:          "Nobody is on duty for a group",
 	AlertKeyExpiry:     "An API key is about to expire",
 	AlertTrial:         "The trial ends early: its card had one before",
 }

@@ -51,6 +51,11 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 		names[string(id)] = a.Name
 	}
 	for _, a := range all {
+		if a.Kind == tenants.AlertDuty {
+			if g, err := v.Scope.Groups().Get(ctx, tenants.GroupID(a.Target)); err == nil {
+				names[a.Target] = g.Name
+			}
+		}
 		if a.Kind != tenants.AlertKeyExpiry {
 			continue
 		}

@@ -40,6 +40,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Once the receiver works again, make the connection active and send again what failed."},
 	tenants.AlertCalendar: {views.ToneWarn, "The schedule is that of the last read that worked, and ages.",
 		"Correct what the cause names, in the calendar or on the page of the connection. The alert closes with the next read that works."},
+	tenants.AlertDuty: {views.ToneBad, "Who rings the group gets a refusal, and nobody hears of it.",
+		"Give a person of the group other hours, or choose a group that rings if nobody answers. The alert closes when somebody is on duty."},
 	tenants.AlertKeyExpiry: {views.ToneWarn, "From then on, requests with the key are refused, and its program cannot call phones.",
 		"Open the key and choose “Rotate”, or give it a later date. The alert closes by itself."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
@@ -73,6 +75,11 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 			return views.Link{Text: "A connection that was removed"}
 		}
 		return views.Link{Text: name, Href: views.ConnectionPath(a.Target)}
+	case tenants.AlertDuty:
+		if !known {
+			return views.Link{Text: "A group that was removed"}
+		}
+		return views.Link{Text: name, Href: views.GroupPath(a.Target)}
 	case tenants.AlertKeyExpiry:
 		if !known {
 			return views.Link{Text: "An API key", Href: views.KeyPath(a.Target)}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"gorm.io/gorm"
@@ -106,6 +105,11 @@ func (s Groups) Set(ctx context.Context, g tenants.Group) error {
 		if err := s.setMembers(t, g, turns); err != nil {
 			return err
 		}
+		if !g.Timed() { // somebody is always on duty now
+			if err := t.alerts().settle(s.scope, string(g.ID)); err != nil {
+				return err
+			}
+		}
 		return t.audit(s.scope, "group.set", string(g.ID), c.String())
 	})
 }
@@ -161,6 +165,9 @@ func (s Groups) Remove(ctx context.Context, id tenants.GroupID) error {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM ring_groups WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
+			return err
+		}
+		if err := t.alerts().settle(s.scope, string(id)); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "group.remove", string(id), old.Name)
@@ -234,46 +241,6 @@ func (s Groups) All(ctx context.Context) (map[tenants.GroupID]tenants.Group, err
 	return all, translate(err)
 }
 
-// Duties reads what tenants.WhoRings needs for a ring to g, without the refusals: the groups that
-// follow it, and the schedules and rosters of their members. Its cost does not depend on how many
-// groups the tenant has.
-func (s Groups) Duties(ctx context.Context, g tenants.Group) (d tenants.Duties, err error) {
-	d.Groups, d.Rosters = map[tenants.GroupID]tenants.Group{}, map[tenants.ConnectionID]tenants.Roster{}
-	ring := []tenants.Group{g}
-	for next := g.Escalate; next != "" && len(ring) <= tenants.MaxEscalations; next = ring[len(ring)-1].Escalate {
-		to, err := s.Get(ctx, next)
-		if tenants.KindOf(err) == tenants.Unknown { // it was removed just now
-			break
-		}
-		if err != nil {
-			return d, err
-		}
-		d.Groups[next], ring = to, append(ring, to)
-	}
-	var named []tenants.ScheduleID
-	for _, one := range ring {
-		for _, m := range one.Members {
-			if m.Schedule != "" && !slices.Contains(named, m.Schedule) {
-				named = append(named, m.Schedule)
-			}
-		}
-	}
-	if d.Schedules, err = Schedules(s).some(ctx, named); err != nil {
-		return d, err
-	}
-	for _, sched := range d.Schedules {
-		if _, read := d.Rosters[sched.Calendar]; read || sched.Calendar == "" {
-			continue
-		}
-		kept, err := Rosters(s).Get(ctx, sched.Calendar)
-		if err != nil && tenants.KindOf(err) != tenants.Unknown { // a removed calendar decides nothing
-			return d, err
-		}
-		d.Rosters[sched.Calendar] = kept.Roster
-	}
-	return d, nil
-}
-
 func (s Groups) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "ring_groups")
 	if q.Search != "" {
@@ -334,90 +301,6 @@ func (t ringsTx) moveTurn(s *scope, g tenants.GroupID, person string) error {
 	}
 	_, err := t.exec("UPDATE group_members SET turn = (SELECT turns FROM ring_groups WHERE tenant_id = ? AND id = ?) WHERE tenant_id = ? "+
 		"AND group_id = ? AND person = ?", uuid(s.id), uuid(g), uuid(s.id), uuid(g), person)
-	return err
-}
-
-// stepRow is a step of a ring.
-type stepRow struct {
-	Ring                             uuid
-	N, Wave, After, For, Begun       int64
-	Group                            uuid
-	GroupName, Person, State, Reason string
-	InTurn                           bool
-}
-
-const stepColumns = "ring_id, n, wave, group_id, group_name, person, state, reason, after_us, for_us, in_turn, begun_at"
-
-func (r *stepRow) fields() []any {
-	return []any{&r.Ring, &r.N, &r.Wave, &r.Group, &r.GroupName, &r.Person, &r.State, &r.Reason, &r.After, &r.For, &r.InTurn, &r.Begun}
-}
-
-func rowOfStep(ring tenants.RingID, p *tenants.Step) stepRow {
-	return stepRow{Ring: uuid(ring), N: int64(p.N), Wave: int64(p.Wave), Group: uuid(p.Group), GroupName: p.Name, Person: p.Person,
-		State: string(p.State), Reason: p.Reason, After: span(p.After), For: span(p.For), InTurn: p.InTurn, Begun: micros(p.BegunAt)}
-}
-
-func (r stepRow) noun() tenants.Step {
-	return tenants.Step{N: int(r.N), Wave: int(r.Wave), Group: tenants.GroupID(r.Group), Name: r.GroupName, Person: r.Person,
-		State: tenants.StepState(r.State), Reason: r.Reason, After: length(r.After), For: length(r.For), InTurn: r.InTurn,
-		BegunAt: moment(r.Begun)}
-}
-
-// addSteps writes the plan of a new ring to a group.
-func (t ringsTx) addSteps(tenant tenants.TenantID, r *tenants.Ring) error {
-	rows := newBatch("ring_steps", names("tenant_id, "+stepColumns)...)
-	for i := range r.Steps {
-		row := rowOfStep(r.ID, &r.Steps[i])
-		rows.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
-	}
-	return rows.flush(func(text string, args []any, _ int) error { _, err := t.exec(text, args...); return err })
-}
-
-// setSteps writes what became of steps since before.
-func (t ringsTx) setSteps(s *scope, before []tenants.Step, r *tenants.Ring) error {
-	for i := range r.Steps {
-		p := &r.Steps[i]
-		if i < len(before) && before[i] == *p {
-			continue
-		}
-		if _, err := t.exec("UPDATE ring_steps SET state = ?, reason = ?, begun_at = ? WHERE tenant_id = ? AND ring_id = ? AND n = ?",
-			string(p.State), p.Reason, micros(p.BegunAt), uuid(s.id), uuid(r.ID), p.N); err != nil {
-			return err
-		}
-		if p.State == tenants.StepRung && p.InTurn && p.Group != r.To.Group && firstOf(r, p) {
-			if err := t.moveTurn(s, p.Group, p.Person); err != nil {
-				return fmt.Errorf("store: the turn of step %d: %w", p.N, err)
-			}
-		}
-	}
-	return nil
-}
-
-// firstOf reports whether no other step of the same group has rung before.
-func firstOf(r *tenants.Ring, p *tenants.Step) bool {
-	for i := range r.Steps {
-		if o := &r.Steps[i]; o.Group == p.Group && o.State == tenants.StepRung && o.N < p.N {
-			return false
-		}
-	}
-	return true
-}
-
-// fillSteps reads the steps of those of the rings that are to groups; where and args name all.
-func fillSteps(ctx context.Context, q querier, where string, args []any, at map[uuid]*tenants.Ring) error {
-	grouped := false
-	for _, r := range at {
-		grouped = grouped || r.To.Group != ""
-	}
-	if !grouped {
-		return nil
-	}
-	rows, err := q.query(ctx, "SELECT "+stepColumns+" FROM ring_steps WHERE "+where+" ORDER BY ring_id, n", args...)
-	found, err := collect(rows, err, (*stepRow).fields)
-	for _, p := range found {
-		r := at[p.Ring]
-		r.Steps = append(r.Steps, p.noun())
-	}
 	return err
 }
 

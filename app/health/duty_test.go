@@ -1,0 +1,55 @@
+package health_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+)
+
+// TestNobodyOnDuty: a gap between two schedules is told once and closed by the next duty.
+func TestNobodyOnDuty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, now := t.Context(), w.clock.Now()
+	hours := func(from, to time.Duration) tenants.ScheduleID {
+		s := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: "Hours", Zone: "UTC", CreatedAt: now}
+		begin := now.UTC().Add(from)
+		minute := begin.Hour()*60 + begin.Minute()
+		for day := range s.Weekly {
+			s.Weekly[day] = []tenants.Span{{From: minute, To: (minute + int(to/time.Minute)) % tenants.DayMinutes}}
+		}
+		must(t, w.scope.Schedules().Add(ctx, s))
+		return s.ID
+	}
+	g := tenants.Group{ID: tenants.NewID[tenants.GroupID](now), Name: "Night line", Way: tenants.Sequential, StepSeconds: 20, CreatedAt: now,
+		Members: []tenants.GroupMember{{Person: "ana", Schedule: hours(-time.Hour, 2*time.Hour)}, {Person: "ben",
+			Schedule: hours(3*time.Hour, time.Hour)}}}
+	must(t, w.scope.Groups().Add(ctx, g))
+	look := func(pass time.Duration, open int) {
+		t.Helper()
+		w.clock.Pass(pass)
+		for range 2 {
+			must(t, w.monitor.ReviewDuty(ctx))
+		}
+		list := w.alerts(tenants.AlertDuty)
+		if len(list) != open || open > 0 && (list[0].Target != string(g.ID) || list[0].Count != 1 ||
+			!strings.Contains(list[0].Detail, "“Night line” is on duty until")) {
+			t.Errorf("after %s: %+v, want %d", pass, list, open)
+		}
+	}
+	look(0, 0)
+	look(2*time.Hour, 1)
+	must(t, w.scope.Alerts().Resolve(ctx, tenants.AlertDuty, string(g.ID)))
+	look(10*time.Minute, 0) // the same gap
+	look(time.Hour, 0)      // ben is on duty
+	look(3*time.Hour, 1)
+	look(20*time.Hour, 0) // ana, on the next day
+	look(2*time.Hour, 1)
+	for i := range g.Members {
+		g.Members[i].Schedule = ""
+	}
+	must(t, w.scope.Groups().Set(ctx, g))
+	look(0, 0)
+}
