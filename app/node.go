@@ -396,6 +396,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	p.console, err = console.New(console.Config{
 		OIDC: own, Resolver: net.DefaultResolver,
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
+		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data),
 	})

@@ -62,7 +62,8 @@ func (g Group) Timed() bool {
 // GapWarning says in a sentence that nobody is on duty for a group.
 func GapWarning(g Group, until time.Time, zone *time.Location) string {
 	if until.IsZero() {
-		return fmt.Sprintf("Nobody of the group “%s” is on duty, and no schedule says when somebody will be. Rings to it are refused.", g.Name)
+		return fmt.Sprintf("Nobody of the group “%s” is on duty, and no schedule says when somebody will be. Rings to it are refused.",
+			g.Name)
 	}
 	return fmt.Sprintf("Nobody of the group “%s” is on duty until %s (%s). Rings to it are refused until then.", g.Name,
 		until.In(zone).Format("2 January 2006, 15:04"), zone)

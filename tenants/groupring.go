@@ -122,8 +122,8 @@ func (r *Ring) Due() time.Time {
 
 // Begin begins the next wave with the attempts that were made for it: attempts of an earlier wave
 // that nobody answered expire, and a step without an attempt is left out for the reason in why. It
-// returns the facts to write. The ring's time is up when the last step's is: a step that is left out
-// takes none.
+// returns the facts to write. The ring's time is up when the last step's is: a step that is left
+// out takes none.
 func (r *Ring) Begin(wave int, attempts []Attempt, why map[int]string, now time.Time) (facts []Fact) {
 	has := map[int]bool{}
 	for _, a := range attempts {

@@ -32,6 +32,8 @@ var navGroups = []navGroup{
 		{NavHealth, "Phone health", PathPhoneHealth, IconActivity, "w"},
 		{NavAgents, "Agents", PathAgents, IconAgent, "a"},
 		{NavGroups, "Groups", PathGroups, IconPeople, "g"},
+		{NavSchedules, "Schedules", PathSchedules, IconClock, "e"},
+		{NavConsents, "Consents", PathConsents, IconCheck, "v"},
 		{NavCredentials, "Apple credentials", PathCredentials, IconCredential, "c"},
 		{NavConnections, "Connections", PathConnections, IconPlug, "i"},
 	}},

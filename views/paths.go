@@ -256,6 +256,35 @@ func GroupPath(id string) string { return PathGroups + "/" + id }
 // GroupRemovePath asks before removing (GET) and removes (POST confirm).
 func GroupRemovePath(id string) string { return PathGroups + "/" + id + "/remove" }
 
+// Addresses of schedules.
+const (
+	PathSchedules    = "/schedules" // GET q
+	PathSchedulesCSV = "/schedules.csv"
+	PathScheduleAdd  = "/schedules/add"
+)
+
+// SchedulePath shows a schedule's form and its next days (GET), and changes it (POST).
+func SchedulePath(id string) string { return PathSchedules + "/" + id }
+
+// ScheduleReadPath reads the calendar of a schedule now (POST).
+func ScheduleReadPath(id string) string { return SchedulePath(id) + "/read" }
+
+// ScheduleRemovePath asks before removing (GET) and removes (POST confirm).
+func ScheduleRemovePath(id string) string { return SchedulePath(id) + "/remove" }
+
+// Addresses of recorded consents.
+const (
+	PathConsents    = "/consents" // GET q
+	PathConsentsCSV = "/consents.csv"
+	PathConsentAdd  = "/consents/add" // GET ?person=, POST
+)
+
+// ConsentPath shows a consent and the others of its person.
+func ConsentPath(id string) string { return PathConsents + "/" + id }
+
+// ConsentWithdrawPath asks before a consent is withdrawn (GET) and withdraws it (POST).
+func ConsentWithdrawPath(id string) string { return ConsentPath(id) + "/withdraw" }
+
 // AgentPath shows an agent's form (GET) and changes it (POST).
 func AgentPath(id string) string { return PathAgents + "/" + id }
 

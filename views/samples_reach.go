@@ -229,6 +229,23 @@ func (s sampler) agentPages() []Sample {
 				Title: "Remove Night line?", TypeName: "Night line", Button: "Remove group", Action: GroupRemovePath("g1"),
 				Back:        GroupPath("g1"),
 				Consequence: []string{"Rings to this group are refused."}})},
+		{"schedules", Duty(DutyPage{s.shell("Schedules", NavSchedules), "A schedule says when persons are on duty.", "Schedule", "name",
+			"Used by", Table{Name: "Schedules", Action: PathSchedules, Rows: 1}, []DutyRow{{SchedulePath("h1"), "Office hours",
+				"Mon–Fri 08:00–12:00, 13:00–17:00 · Europe/Berlin", "Night line", s.ago(30 * 24 * time.Hour)}}, Button{}})},
+		{"schedule-add", ScheduleForm(groupSampler{s}.scheduleForm())},
+		{"schedule", ScheduleForm(groupSampler{s}.schedule())},
+		{"schedule-remove", ConfirmPage(s.shell("Remove a schedule", NavSchedules, Link{Text: "Schedules", Href: PathSchedules}),
+			Confirm{ID: "remove-schedule", Title: "Remove Office hours?", TypeName: "Office hours", Button: "Remove schedule",
+				Action: ScheduleRemovePath("h1"), Back: SchedulePath("h1"),
+				Consequence: []string{"No group uses it. Nobody’s hours change."}})},
+		{"consents", Duty(DutyPage{s.shell("Consents", NavConsents), "A person without a recorded consent is not called.", "Person",
+			"person", "Consent", Table{Name: "Consents", Action: PathConsents, Rows: 1}, []DutyRow{{ConsentPath("k1"), "ana.ruiz", "Form 7",
+				"Given on 3 Nov 2026", s.ago(30 * 24 * time.Hour)}}, Button{}})},
+		{"consent-add", DutyFormOf(groupSampler{s}.consentForm())},
+		{"consent", Consent(groupSampler{s}.consent())},
+		{"consent-withdraw", ConfirmPage(s.shell("Withdraw a consent", NavConsents, Link{Text: "Consents", Href: PathConsents}),
+			Confirm{ID: "withdraw-consent", Title: "Withdraw the consent of ana.ruiz?", Button: "Withdraw consent",
+				Action: ConsentWithdrawPath("k1"), Back: ConsentPath("k1"), Consequence: []string{"The record stays, as withdrawn."}})},
 		{"agents", Agents(AgentsPage{s.shell("Agents", NavAgents), table, []AgentRow{
 			{"a1", "Reception", "Built in", "Plays bells and repeats what you say", true, ToneGood, "Ready", "412 in 7 days",
 				s.ago(30 * 24 * time.Hour)},
@@ -251,6 +268,46 @@ func (s groupSampler) groupForm() DutyForm {
 			{Name: "step_s", Label: "Seconds for each step", Type: "number", Value: "30"}},
 		Picks: []Pick{{Name: "way", Label: "Who rings", Choices: []Choice{{"simultaneous", "All at once", true}}}},
 		Areas: []Field{{Name: "members", Label: "Members, in order", Help: "One person a line."}}}
+}
+
+func (s groupSampler) consentForm() DutyForm {
+	return DutyForm{Shell: s.shell("Record a consent", NavConsents, Link{Text: "Consents", Href: PathConsents}), Title: "Consent",
+		Action: PathConsentAdd, Button: "Record consent", CanEdit: true, Fields: []Field{{Name: "person", Label: "Person", Max: 64},
+			{Name: "given_at", Label: "Given on", Type: "date"}},
+		Areas: []Field{{Name: "evidence", Label: "Where it can be found"}}}
+}
+
+func (s groupSampler) consent() ConsentPage {
+	return ConsentPage{Shell: s.shell("Consent of ana.ruiz", NavConsents, Link{Text: "Consents", Href: PathConsents}), Tone: ToneGood,
+		Word: "Holds", Facts: []Row{{Name: "Person", Text: "ana.ruiz"}, {Name: "Given", When: s.ago(30 * 24 * time.Hour)}},
+		Withdraw: ConsentWithdrawPath("k1"), History: []Row{{Name: "3 Nov 2026", Text: "Given on 3 Nov 2026"}}}
+}
+
+func (s groupSampler) scheduleForm() SchedulePage {
+	p := SchedulePage{Shell: s.shell("Add a schedule", NavSchedules, Link{Text: "Schedules", Href: PathSchedules}), CanEdit: true,
+		Action: PathScheduleAdd, Name: Field{Name: "name", Label: "Name", Max: 80, Placeholder: "Office hours"},
+		Zone:     Pick{Name: "time_zone", Label: "Time zone", Choices: []Choice{{"Europe/Berlin", "Europe/Berlin", true}}},
+		Calendar: Pick{Name: "calendar", Label: "Who is on duty", Choices: []Choice{{"", "By the hours below", true}}},
+		Dates:    []HoursDate{{Name: "Exception 1", Key: "x0", Spans: []HoursSpan{{Name: "x0-0", Of: "Exception 1", N: 1}}}}}
+	for i, day := range []string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"} {
+		key := "d" + Plain((i+1)%7)
+		p.Days = append(p.Days, HoursDay{Name: day, Key: key, Spans: []HoursSpan{{Name: key + "-0", Of: day, N: 1}}})
+	}
+	return p
+}
+
+func (s groupSampler) schedule() SchedulePage {
+	p := s.scheduleForm()
+	p.Shell, p.Action = s.shell("Office hours", NavSchedules, Link{Text: "Schedules", Href: PathSchedules}), SchedulePath("h1")
+	p.Remove, p.Name.Value, p.Zoned = ScheduleRemovePath("h1"), "Office hours", "Times in Europe/Berlin."
+	p.Days[0].Spans = []HoursSpan{{Name: "d1-0", Of: "Monday", N: 1, From: "08:00", To: "12:00"}, {Name: "d1-1", Of: "Monday", N: 2}}
+	p.Dates[0].Date, p.Dates[0].Note = "2026-12-24", "Christmas Eve"
+	p.Ahead = []Row{{Name: "Monday 30 November", Text: "08:00–12:00"}, {Name: "Tuesday 1 December", Text: "Off"}}
+	p.Uses = []Row{{Name: "dr-okafor", Text: "Night line", Href: GroupPath("g1")}}
+	p.Roster = &RosterCard{Tone: ToneBad, Word: "Cannot be read", Facts: []Row{{Name: "Last read", When: s.ago(time.Minute)}},
+		Problem: &Callout{Tone: ToneBad, Title: "The server answered with status 404.", Cause: "Its last good copy counts for 24 hours."},
+		Read:    ScheduleReadPath("h1")}
+	return p
 }
 
 func (s groupSampler) group() DutyForm {

@@ -48,6 +48,8 @@ const (
 	NavCredentials Nav = "credentials"
 	NavAgents      Nav = "agents"
 	NavGroups      Nav = "groups"
+	NavSchedules   Nav = "schedules"
+	NavConsents    Nav = "consents"
 	NavConnections Nav = "connections"
 	NavKeys        Nav = "keys"
 	NavPeople      Nav = "people"

@@ -74,6 +74,22 @@ func (k *Calendars) Read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// ReadNow reads one calendar at once, as somebody asked for it, and keeps what came of it: also a
+// failure is no error. It is refused while it was just read.
+func (k *Calendars) ReadNow(ctx context.Context, scope *store.Scope, id tenants.ConnectionID) error {
+	c, err := scope.Connections().Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.Role != tenants.RoleCalendar {
+		return tenants.NoSuch("calendar")
+	}
+	if err := scope.Rosters().Hurry(ctx, id); err != nil {
+		return err
+	}
+	return k.one(ctx, store.DueConnection{Tenant: c.Tenant, Connection: id})
+}
+
 // one reads one feed, unless another node does.
 func (k *Calendars) one(ctx context.Context, d store.DueConnection) error {
 	scope := k.store.For(d.Tenant).By(store.Who{Actor: tenants.System})

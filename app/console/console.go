@@ -87,13 +87,19 @@ type Connections interface {
 	Try(ctx context.Context, scope *store.Scope, id tenants.ConnectionID, kind tenants.EventKind) (tenants.DeliveryAttempt, error)
 }
 
-// Config is what the console is made of. Common, Board, Credentials, Connections, CheckAgent and
-// CheckConnection are required.
+// Calendars reads a calendar of a tenant at once. *connections.Calendars does.
+type Calendars interface {
+	ReadNow(ctx context.Context, scope *store.Scope, id tenants.ConnectionID) error
+}
+
+// Config is what the console is made of. Common, Board, Credentials, Connections, Calendars,
+// CheckAgent and CheckConnection are required.
 type Config struct {
 	*page.Common
 	Board       Board
 	Credentials Credentials
 	Connections Connections
+	Calendars   Calendars
 	CheckAgent  func(tenants.Agent) error // refuses an address that we do not connect to
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
@@ -123,9 +129,9 @@ type Console struct {
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.CheckAgent == nil ||
+	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.Calendars == nil || c.CheckAgent == nil ||
 		c.CheckConnection == nil {
-		return nil, errors.New("console: Common, Board, Credentials, Connections, CheckAgent and CheckConnection are required")
+		return nil, errors.New("console: Common, Board, Credentials, Connections, Calendars, CheckAgent and CheckConnection are required")
 	}
 	if c.OIDC != nil && c.Resolver == nil {
 		return nil, errors.New("console: Resolver is required with OIDC")

@@ -67,9 +67,7 @@ func readMembers(text string, schedules map[tenants.ScheduleID]tenants.Schedule)
 				}
 			}
 			if m.Schedule == "" {
-				return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
-					Fields: []tenants.Field{{Name: "members", Message: "there is no schedule with this name; make it with the API or " +
-						"carillon schedules add"}}}
+				return nil, wrongField("members", "there is no schedule with this name; add it under Schedules first")
 			}
 		}
 		members = append(members, m)

@@ -61,6 +61,8 @@ var (
 	ofCredential = func(t *tenant) string { return "/credentials/" + string(t.credential) }
 	ofConnection = func(t *tenant) string { return "/connections/" + string(t.connection) }
 	ofGroup      = func(t *tenant) string { return "/groups/" + string(t.group) }
+	ofSchedule   = func(t *tenant) string { return "/schedules/" + string(t.schedule) }
+	ofConsent    = func(t *tenant) string { return "/consents/" + string(t.consent) }
 	ofAgent      = func(t *tenant) string { return "/agents/" + string(t.agent) }
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
@@ -78,6 +80,21 @@ func (t *tenant) viewer() tenants.User {
 		}
 	}
 	return t.Person(tenants.Viewer)
+}
+
+// ofFed is a schedule by a calendar, made once.
+func ofFed(t *tenant) string {
+	now := t.h.Clock.Now()
+	if t.fed == "" {
+		feed := tenants.Connection{ID: tenants.NewID[tenants.ConnectionID](now), Tenant: t.Id, Name: t.Word + " feed",
+			Role: tenants.RoleCalendar, URL: "https://127.0.0.1/duty.ics", CreatedAt: now}.Clean()
+		_, err := t.Scope().Connections().Add(t.h.Context(), feed)
+		pagetest.Must(t.h, err)
+		t.fed = tenants.NewID[tenants.ScheduleID](now)
+		pagetest.Must(t.h, t.Scope().Schedules().Add(t.h.Context(), tenants.Schedule{ID: t.fed, Name: "By calendar", Zone: "UTC",
+			Calendar: feed.ID, CreatedAt: now}))
+	}
+	return "/schedules/" + string(t.fed)
 }
 
 func plus(f func(*tenant) string, s string) func(*tenant) string {
@@ -248,12 +265,30 @@ var visits = map[string]visit{
 	"GET /groups/:id/remove": {access: editors, owned: true, path: plus(ofGroup, "/remove")},
 	"POST /groups/:id/remove": {access: editors, owned: true, path: plus(ofGroup, "/remove"),
 		form: confirming(func(t *tenant) string { return t.Word + " line" })},
-	"GET /agents":      {access: members},
-	"GET /agents.csv":  {access: members},
-	"GET /agents/add":  {access: editors},
-	"POST /agents/add": {access: editors, form: fields("name", "Taken", "kind", "builtin")},
-	"GET /agents/:id":  {access: members, owned: true, path: ofAgent},
-	"POST /agents/:id": {access: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
+	"GET /schedules":     {access: members},
+	"GET /schedules.csv": {access: members},
+	"GET /schedules/add": {access: editors},
+	"POST /schedules/add": {access: editors, form: fields("name", "Taken", "time_zone", "UTC", "d1-0-from", "08:00",
+		"d1-0-to", "16:00")},
+	"GET /schedules/:id":        {access: members, owned: true, path: ofSchedule},
+	"POST /schedules/:id":       {access: editors, owned: true, path: ofSchedule, form: fields("name", "taken", "time_zone", "UTC")},
+	"POST /schedules/:id/read":  {access: editors, owned: true, path: plus(ofFed, "/read"), form: fields()},
+	"GET /schedules/:id/remove": {access: editors, owned: true, path: plus(ofSchedule, "/remove")},
+	"POST /schedules/:id/remove": {access: editors, owned: true, path: plus(ofSchedule, "/remove"),
+		form: confirming(func(t *tenant) string { return t.Word + " hours" })},
+	"GET /consents":               {access: members},
+	"GET /consents.csv":           {access: members},
+	"GET /consents/add":           {access: editors},
+	"POST /consents/add":          {access: editors, form: fields("person", "ana", "given_at", "2026-01-02", "evidence", "Form 7")},
+	"GET /consents/:id":           {access: members, owned: true, path: ofConsent},
+	"GET /consents/:id/withdraw":  {access: editors, owned: true, path: plus(ofConsent, "/withdraw")},
+	"POST /consents/:id/withdraw": {access: editors, owned: true, path: plus(ofConsent, "/withdraw"), form: fields()},
+	"GET /agents":                 {access: members},
+	"GET /agents.csv":             {access: members},
+	"GET /agents/add":             {access: editors},
+	"POST /agents/add":            {access: editors, form: fields("name", "Taken", "kind", "builtin")},
+	"GET /agents/:id":             {access: members, owned: true, path: ofAgent},
+	"POST /agents/:id":            {access: editors, owned: true, path: ofAgent, form: fields("name", "taken")},
 	"POST /agents/:id/announcement": {access: editors, owned: true, path: plus(ofAgent, "/announcement"),
 		file: func(*tenant) (string, string) { return multipartOf(nil, "a.ogg", "no sound") }},
 	"GET /agents/:id/remove": {access: editors, owned: true, path: plus(ofAgent, "/remove")},

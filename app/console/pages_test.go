@@ -68,7 +68,8 @@ func TestEveryPageEscapesEveryText(t *testing.T) {
 	b := h.full("beta", pagetest.Canary)
 	w := b.Quick(b.Owner)
 	pages := Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
-		"agents": string(b.agent), "groups": string(b.group), "keys": string(b.key), "people": string(b.viewer().ID),
+		"agents": string(b.agent), "groups": string(b.group),
+		"schedules": string(b.schedule), "consents": string(b.consent), "keys": string(b.key), "people": string(b.viewer().ID),
 		"connections": string(b.connection), "events": b.event})
 	pages = append(pages, "/palette", "/rings/"+string(b.refused), "/rings/"+string(b.refused)+"/test", "/devices/"+string(b.dead),
 		"/credentials/"+string(b.previous), "/credentials/add?replaces="+string(b.credential),
@@ -477,4 +478,70 @@ func TestGroupPage(t *testing.T) {
 	w.Post(path, form).Has("no schedule with this name", "ana, Night shift")
 	form.Set("members", "ana\nana")
 	w.Post(path, form).Has("is named twice")
+}
+
+// TestSchedulePage: a schedule is filled by its form, Monday is copied, and its page says what
+// comes in the next seven days; one by a calendar says why it cannot be read.
+func TestSchedulePage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	w.Get("/schedules").Want(200).Has("Beta hours", "Mon 08:00–16:00 · UTC", "Add schedule")
+	form := url.Values{"name": {"Nights"}, "time_zone": {"Europe/Berlin"}, "d1-0-from": {"22:00"}, "d1-0-to": {"06:00"},
+		"d6-0-from": {"18:00"}, "d6-0-to": {"00:00"}, "x0-date": {"2026-12-24"}, "x0-note": {"Christmas Eve"}, "copy": {"weekdays"}}
+	copied := w.Post("/schedules/add", form).Want(200)
+	copied.Has(`name="d5-0-from" value="22:00"`, `name="d0-0-from" value=""`)
+	form.Del("copy")
+	w.Post("/schedules/add", form).Want(303)
+	all, _, err := b.Scope().Schedules().List(t.Context(), store.Page{Search: "nights"})
+	pagetest.Must(t, err)
+	if len(all) != 1 || len(all[0].Weekly[time.Monday]) != 1 || all[0].Weekly[time.Saturday][0].To != tenants.DayMinutes ||
+		len(all[0].Exceptions) != 1 {
+		t.Fatalf("made %+v", all)
+	}
+	path := "/schedules/" + string(all[0].ID)
+	w.Get(path).Want(200).Has("The next 7 days", "22:00–24:00", "Christmas Eve", "No group uses this schedule yet", `value="00:00"`)
+	form.Set("d1-0-to", "")
+	w.Post(path, form).Want(400).Has("Monday: give each span a beginning and an end", `name="d1-0-from" value="22:00"`)
+	w.Get(path + "/remove").Want(200).Has("No group uses it")
+
+	fed := ofFed(b)
+	w.Get(fed).Want(200).Has("Not read yet", "Read now")
+	w.Post(fed+"/read", url.Values{}).Want(303)
+	w.Get(fed).Want(200).Has("Cannot be read", "nobody is left out because of it")
+	w.Post(fed+"/read", url.Values{}).Want(429)
+	g, err := b.Scope().Groups().Get(t.Context(), b.group)
+	pagetest.Must(t, err)
+	g.Members[0].Schedule = all[0].ID
+	pagetest.Must(t, b.Scope().Groups().Set(t.Context(), g))
+	w.Get("/schedules").Has("Beta line")
+	w.Get(path + "/remove").Has("It is used by Beta line")
+	w.Post(path+"/remove", url.Values{"confirm": {"Nights"}}).Want(409).Has("Give their members another one first")
+}
+
+// TestConsentPages: a consent is recorded and withdrawn, and both stay on record.
+func TestConsentPages(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	w.Get("/consents").Want(200).Has("do not ask for consents", "Record consent")
+	form := url.Values{"person": {"ana.ruiz"}, "given_at": {"2099-01-01"}, "evidence": {"Form 7"}}
+	w.Post("/consents/add", form).Want(400).Has("not in the future", "Form 7")
+	form.Set("given_at", "2026-01-02")
+	w.Post("/consents/add", form).Want(303)
+	all, err := b.Scope().Consents().Of(t.Context(), "ana.ruiz")
+	pagetest.Must(t, err)
+	path := "/consents/" + string(all[0].ID)
+	w.Get(path).Want(200).Has("Holds", "Form 7", "Given on 2 Jan 2026", "Withdraw consent")
+	w.Post(path+"/withdraw", url.Values{}).Want(303)
+	w.Get(path).Want(200).Has("Withdrawn", "History of this person").Lacks("/withdraw")
+
+	w.Get("/rings/" + string(b.ring)).Lacks("Consent when the ring was placed")
+	pagetest.Must(t, b.Scope().SetRules(t.Context(), func(c *tenants.RuleChanges) {
+		asked := tenants.ConsentRecorded
+		c.Consent = &asked
+	}))
+	w.Get("/rings/"+string(b.ring)).Has("Consent when the ring was placed", "Given on")
 }

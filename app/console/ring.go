@@ -29,6 +29,9 @@ func (k ringPages) ring(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	if p.Notes, err = notesCard(ctx, c, v, r); err != nil {
 		return err
 	}
+	if p.Consents, err = consentRows(ctx, v, r, n); err != nil {
+		return err
+	}
 	if p.Shell, err = k.shell(ctx, c, v, at("Ring to "+p.To, views.NavRings, up("Rings", views.PathRings))); err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func (k *Console) reachRoutes() []route {
 }
 
 func (k *Console) groupRoutes() []route {
-	groups := groupPages{k}
+	groups, schedules, consents := groupPages{k}, schedulePages{k}, consentPages{k}
 	return []route{
 		{method: get, path: views.PathGroups, needs: seeGroups, sample: "groups", member: groups.groups},
 		{method: get, path: views.PathGroupsCSV, needs: seeGroups, member: groups.groupsCSV},
@@ -197,6 +197,24 @@ func (k *Console) groupRoutes() []route {
 		{method: post, path: views.GroupPath(":id"), needs: mayGroups, member: groups.setGroup},
 		{method: get, path: views.GroupRemovePath(":id"), sample: "group-remove", needs: mayGroups, member: k.confirmed(groups.removal)},
 		{method: post, path: views.GroupRemovePath(":id"), needs: mayGroups, member: k.confirmed(groups.removal)},
+		{method: get, path: views.PathSchedules, needs: seeGroups, sample: "schedules", member: schedules.schedules},
+		{method: get, path: views.PathSchedulesCSV, needs: seeGroups, member: schedules.schedulesCSV},
+		{method: get, path: views.PathScheduleAdd, needs: mayGroups, sample: "schedule-add", member: schedules.scheduleForm},
+		{method: post, path: views.PathScheduleAdd, needs: mayGroups, member: schedules.addSchedule},
+		{method: get, path: views.SchedulePath(":id"), needs: seeGroups, sample: "schedule", member: schedules.schedule},
+		{method: post, path: views.SchedulePath(":id"), needs: mayGroups, member: schedules.setSchedule},
+		{method: post, path: views.ScheduleReadPath(":id"), needs: mayGroups, member: schedules.readNow},
+		{method: get, path: views.ScheduleRemovePath(":id"), needs: mayGroups, sample: "schedule-remove",
+			member: k.confirmed(schedules.removal)},
+		{method: post, path: views.ScheduleRemovePath(":id"), needs: mayGroups, member: k.confirmed(schedules.removal)},
+		{method: get, path: views.PathConsents, needs: seeGroups, sample: "consents", member: consents.consents},
+		{method: get, path: views.PathConsentsCSV, needs: seeGroups, member: consents.consentsCSV},
+		{method: get, path: views.PathConsentAdd, needs: mayGroups, sample: "consent-add", member: consents.consentForm},
+		{method: post, path: views.PathConsentAdd, needs: mayGroups, member: consents.addConsent},
+		{method: get, path: views.ConsentPath(":id"), needs: seeGroups, sample: "consent", member: consents.consent},
+		{method: get, path: views.ConsentWithdrawPath(":id"), needs: mayGroups, sample: "consent-withdraw",
+			member: k.confirmed(consents.withdrawal)},
+		{method: post, path: views.ConsentWithdrawPath(":id"), needs: mayGroups, member: k.confirmed(consents.withdrawal)},
 	}
 }
 

@@ -139,6 +139,7 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		pagetest.Must(t, ears.Close())
 	})
 	c := Config{Common: h.Common, Board: h.board, Credentials: credentials, Connections: receiver{h}, Dev: h.waker,
+		Calendars:       connections.NewCalendars(outbound.New(nil), h.Store, h.Clock.Now),
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
 	c.Exports = ExportFolder{Dir: filepath.Join(t.TempDir(), "exports"), Node: "here"}
@@ -176,6 +177,9 @@ type tenant struct {
 	dead       tenants.DeviceID
 	agent      tenants.AgentID
 	group      tenants.GroupID
+	schedule   tenants.ScheduleID
+	fed        tenants.ScheduleID // by a calendar; see ofFed
+	consent    tenants.ConsentID
 	connection tenants.ConnectionID
 	event      string // that was sent to it
 	credential tenants.CredentialID
@@ -201,6 +205,13 @@ func (h *server) full(slug, word string) *tenant {
 	t.group = tenants.NewID[tenants.GroupID](now)
 	pagetest.Must(h, t.Scope().Groups().Add(ctx, tenants.Group{ID: t.group, Name: word + " line", Way: tenants.Sequential, StepSeconds: 20,
 		Members: []tenants.GroupMember{{Person: "nobody"}}, CreatedAt: now}))
+	t.schedule = tenants.NewID[tenants.ScheduleID](now)
+	pagetest.Must(h, t.Scope().Schedules().Add(ctx, tenants.Schedule{ID: t.schedule, Name: word + " hours", Zone: "UTC", CreatedAt: now,
+		Weekly:     [7][]tenants.Span{1: {{From: 480, To: 960}}},
+		Exceptions: []tenants.Exception{{Date: "2026-12-24", Note: page.Clip(word, 60)}}}))
+	t.consent = tenants.NewID[tenants.ConsentID](now)
+	pagetest.Must(h, t.Scope().Consents().Add(ctx, tenants.Agreement{ID: t.consent, Person: t.Tag() + "-person", Kind: tenants.AgreedCalls,
+		GivenAt: now, Evidence: word, CreatedAt: now}))
 	t.agent = tenants.NewID[tenants.AgentID](now)
 	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller:    word,

@@ -186,6 +186,7 @@ var problems = []problemGroup{
 		{"connection_not_active", "409", "The connection is paused, disabled or has ended, so nothing is sent.", "Turn it on again first."},
 		{"connection_busy", "429", "The connection answers other events at the moment, so no test can be sent.",
 			"Try again in ten seconds."},
+		{"calendar_just_read", "429", "The calendar was read less than a minute ago.", "Try again in a minute."},
 		{"no_events", "422", "A connection of this role is sent no events, so there is nothing to send.", "Test another connection."},
 		{"text_refused", "422", "The service that sends texts refused. The attempts of the connection have its reason.",
 			"Correct the account, the sender or the number."},

@@ -10,7 +10,7 @@ import (
 )
 
 // ReviewDuty warns of groups of which nobody is on duty, and closes the warning when somebody is. A
-// gap is told once, also where a person closes its alert before it ends. Run it every minute; it
+// gap raises one alert, also where a person closes it before the gap ends. Run it every minute; it
 // writes nothing while nothing changes.
 func (m *Monitor) ReviewDuty(ctx context.Context) error {
 	timed, err := m.Store.Jobs().TimedGroups(ctx)

@@ -64,6 +64,8 @@ const (
 	FlashPaidOut      Flash = "paid-out"
 	FlashReplayed     Flash = "replayed"
 	FlashResent       Flash = "resent"
+	FlashRead         Flash = "read"
+	FlashWithdrawn    Flash = "withdrawn"
 )
 
 var flashes = map[Flash]string{
@@ -91,6 +93,8 @@ var flashes = map[Flash]string{
 	FlashErased:       "Erased. The rings are still in the list.",
 	FlashPaused:       "Paused. Nothing is sent until you turn it on again.",
 	FlashResumed:      "Turned on. New events are sent.",
+	FlashWithdrawn:    "The consent is withdrawn.",
+	FlashRead:         "The calendar was read. This page shows what came of it.",
 	FlashSent:         "The events are being sent. The list shows what came of them.",
 	FlashTransferred:  "The call is being transferred. The timeline shows each step.",
 	FlashView:         "The view is saved.",

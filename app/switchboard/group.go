@@ -24,8 +24,8 @@ func (b *Board) WouldRing(ctx context.Context, c Caller, id tenants.GroupID, at 
 	return g, steps, err
 }
 
-// plan says who rings now, and who is left out. quiet says that somebody rings only because it is an
-// emergency.
+// plan says who rings now, and who is left out. quiet says that somebody rings only because it is
+// an emergency.
 func (b groups) plan(ctx context.Context, scope *store.Scope, c Caller, id tenants.GroupID, now time.Time) (
 	g tenants.Group, steps []tenants.Step, quiet bool, err error) {
 	if g, err = scope.Groups().Get(ctx, id); err != nil {

@@ -272,19 +272,19 @@ func TestQuietHours(t *testing.T) {
 	if !strings.Contains(group.Steps[0].Reason, "because it is an emergency") || w.placedFor(group) != "emergency in quiet hours" {
 		t.Errorf("a group in an emergency: %+v, %q", group.Steps, w.placedFor(group))
 	}
-	// It is morning for this phone, which has a time zone of its own, and no emergency overrides anything.
-	d.TimeZone = "Asia/Tokyo"
+	// It is day for this phone, by its own time zone: no emergency overrides anything.
+	d.TimeZone = "Pacific/Auckland"
 	must(t, w.scope.Devices().Set(t.Context(), d))
 	r = w.place(tenants.Request{To: tenants.To{Device: d.ID}})
 	group = w.place(w.group(tenants.Sequential, "ana"))
 	if w.placedFor(r) != "" || w.placedFor(group) != "" || strings.Contains(group.Steps[0].Reason, "emergency") {
-		t.Errorf("in Tokyo: %q, %q, %+v", w.placedFor(r), w.placedFor(group), group.Steps)
+		t.Errorf("in Auckland: %q, %q, %+v", w.placedFor(r), w.placedFor(group), group.Steps)
 	}
 	// And the other way round: night for the phone, day for the organisation.
 	w.clock.Pass(16 * time.Hour)
 	r = w.place(tenants.Request{To: tenants.To{Person: "ana"}})
 	if got := w.placedFor(r); got != "emergency in quiet hours" {
-		t.Errorf("at night in Tokyo: %q", got)
+		t.Errorf("at night in Auckland: %q", got)
 	}
 }
 

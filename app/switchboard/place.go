@@ -192,8 +192,8 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c *Caller, q tena
 	return r, err
 }
 
-// inQuiet reports whether a phone rings although its person has quiet hours, by the clock of its own
-// time zone.
+// inQuiet reports whether a phone rings although its person has quiet hours, by the clock of its
+// own time zone.
 func inQuiet(rules tenants.Question, targets []store.Target, rung []tenants.Attempt, now time.Time) bool {
 	for _, t := range targets {
 		rules.Device, rules.Now = t.Device, now

@@ -884,7 +884,7 @@ class Ring(TypedDict):
     caller: OptString
     created_at: Moment
     end_detail: Optional[str]
-    end_reason: Optional[Literal["hung_up", "declined", "cancelled", "busy", "silenced", "no_answer", "never_shown", "never_woke", "not_pushed", "refused", "failed_to_show", "broken", "unheard", "device_removed"]]
+    end_reason: Optional[Literal["hung_up", "declined", "cancelled", "busy", "silenced", "no_answer", "never_shown", "never_woke", "not_pushed", "refused", "failed_to_show", "broken", "unheard", "device_removed", "nobody_rung"]]
     ended_at: OptMoment
     expires_at: Moment
     id: UUID
@@ -897,10 +897,10 @@ class Ring(TypedDict):
 
 class RingEvent(TypedDict):
     at: Moment
-    attempt: UUID
+    attempt: str
     clock: NotRequired[Literal["server"]]
     detail: OptString
-    device: UUID
+    device: str
     kind: FactKind
     state: RingState
 

@@ -190,14 +190,15 @@ func BenchmarkRoll(b *testing.B) {
 	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
-// BenchmarkDuties reads what a ring to a group needs, of a tenant with as many groups as it may have
-// and a schedule for each.
+// BenchmarkDuties reads what a ring to a group needs, of a tenant with as many groups as it may
+// have and a schedule for each.
 func BenchmarkDuties(b *testing.B) {
 	each(b, func(b *testing.B, s *store.Scope) {
 		now := time.Now()
 		var g tenants.Group
 		for i := range int(tenants.CapGroups.Most) {
-			hours := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: fmt.Sprint("Hours ", i), Zone: "UTC", CreatedAt: now}
+			hours := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: fmt.Sprint("Hours ", i), Zone: "UTC",
+				CreatedAt: now}
 			hours.Weekly[time.Monday] = []tenants.Span{{From: 480, To: 960}}
 			if err := s.Schedules().Add(b.Context(), hours); err != nil {
 				b.Fatal(err)

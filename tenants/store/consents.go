@@ -104,6 +104,13 @@ func (s Consents) Agreed(ctx context.Context, persons []string) (map[string]bool
 	return agreed, translate(err)
 }
 
+// Of are the consents of a person, the newest first, also withdrawn ones; at most 100.
+func (s Consents) Of(ctx context.Context, person string) ([]tenants.Agreement, error) {
+	var rows []consentRow
+	err := s.read(ctx, "consents").Where("person = ?", person).Order("id DESC").Limit(100).Find(&rows).Error
+	return nouns(rows, consentRow.noun), translate(err)
+}
+
 func (s Consents) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "consents")
 	if q.Search != "" {

@@ -68,6 +68,26 @@ func (s Rosters) Claim(ctx context.Context, id tenants.ConnectionID, address str
 	return mine && err == nil, err
 }
 
+// Hurry makes the next read of a calendar due now. It is refused within a minute of the last one.
+func (s Rosters) Hurry(ctx context.Context, id tenants.ConnectionID) error {
+	k, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := s.s.now()
+	if wait := hurryEvery - now.Sub(k.ReadAt); !k.ReadAt.IsZero() && wait > 0 {
+		return &tenants.Error{Kind: tenants.TooMany, Code: "calendar_just_read", RetryAfter: wait,
+			Msg: "The calendar was read less than a minute ago. Try again in a minute."}
+	}
+	return s.s.w.do(ctx, s.access(), func(t *tx) error {
+		_, err := t.exec("UPDATE schedules SET due_at = ? WHERE tenant_id = ? AND connection_id = ?", micros(now), uuid(s.id), uuid(id))
+		return err
+	})
+}
+
+// hurryEvery is the least time between two reads of one calendar.
+const hurryEvery = time.Minute
+
 // Keep writes what a read brought. One that failed keeps the duties of the last that worked: give
 // them again.
 func (s Rosters) Keep(ctx context.Context, k KeptRoster) error {

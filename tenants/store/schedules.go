@@ -163,6 +163,39 @@ func (s Schedules) All(ctx context.Context) (map[tenants.ScheduleID]tenants.Sche
 	return all, nil
 }
 
+// ScheduleUse is a group of which some persons keep a schedule.
+type ScheduleUse struct {
+	Group   tenants.GroupID
+	Name    string
+	Persons []string // in the order of the group
+}
+
+// Uses are the groups that use each of the schedules, by name.
+func (s Schedules) Uses(ctx context.Context, ids ...tenants.ScheduleID) (map[tenants.ScheduleID][]ScheduleUse, error) {
+	uses := map[tenants.ScheduleID][]ScheduleUse{}
+	if len(ids) == 0 {
+		return uses, nil
+	}
+	rows, err := s.reads().query(ctx, "SELECT m.schedule_id, g.id, g.name, m.person FROM ring_groups g JOIN group_members m ON "+
+		"m.tenant_id = g.tenant_id AND m.group_id = g.id WHERE g.tenant_id = ? AND m.schedule_id IN ("+marks(len(ids))+
+		") ORDER BY LOWER(g.name), g.id, m.place", some(s.id, ids)...)
+	type row struct {
+		schedule, group uuid
+		name, person    string
+	}
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.schedule, &r.group, &r.name, &r.person} })
+	for _, r := range found {
+		all := uses[tenants.ScheduleID(r.schedule)]
+		if len(all) == 0 || all[len(all)-1].Group != tenants.GroupID(r.group) {
+			all = append(all, ScheduleUse{Group: tenants.GroupID(r.group), Name: r.name})
+		}
+		last := &all[len(all)-1]
+		last.Persons = append(last.Persons, r.person)
+		uses[tenants.ScheduleID(r.schedule)] = all
+	}
+	return uses, translate(err)
+}
+
 // some are those of the schedules that exist.
 func (s Schedules) some(ctx context.Context, ids []tenants.ScheduleID) (map[tenants.ScheduleID]tenants.Schedule, error) {
 	all := map[tenants.ScheduleID]tenants.Schedule{}

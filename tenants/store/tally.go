@@ -309,8 +309,8 @@ func floor(at, step int64) int64 {
 	}
 }
 
-// count adds the fact, and the latencies of the hops that are complete with it. A fact of no attempt
-// is none of a phone.
+// count adds the fact, and the latencies of the hops that are complete with it. A fact of no
+// attempt is none of a phone.
 func (f *newFact) count(cells map[cell]int64) {
 	if f.attempt == "" {
 		return

@@ -782,6 +782,7 @@ const (
 	RingEndReasonNeverShown    RingEndReason = "never_shown"
 	RingEndReasonNeverWoke     RingEndReason = "never_woke"
 	RingEndReasonNoAnswer      RingEndReason = "no_answer"
+	RingEndReasonNobodyRung    RingEndReason = "nobody_rung"
 	RingEndReasonNotPushed     RingEndReason = "not_pushed"
 	RingEndReasonRefused       RingEndReason = "refused"
 	RingEndReasonSilenced      RingEndReason = "silenced"
@@ -812,6 +813,8 @@ func (e RingEndReason) Valid() bool {
 	case RingEndReasonNeverWoke:
 		return true
 	case RingEndReasonNoAnswer:
+		return true
+	case RingEndReasonNobodyRung:
 		return true
 	case RingEndReasonNotPushed:
 		return true
@@ -2095,14 +2098,18 @@ type RingEndReason string
 
 // RingEvent defines model for RingEvent.
 type RingEvent struct {
-	At      Moment `json:"at"`
-	Attempt UUID   `json:"attempt"`
+	At Moment `json:"at"`
+
+	// Attempt A UUID. Empty in the last event of a ring to a group that ended while nobody rang.
+	Attempt string `json:"attempt"`
 
 	// Clock As in Fact.
 	Clock  *RingEventClock `json:"clock,omitempty"`
 	Detail *OptString      `json:"detail"`
-	Device UUID            `json:"device"`
-	Kind   FactKind        `json:"kind"`
+
+	// Device A UUID. Empty where attempt is.
+	Device string   `json:"device"`
+	Kind   FactKind `json:"kind"`
 
 	// State The ring's state after the fact.
 	State RingState `json:"state"`

@@ -1672,7 +1672,7 @@ export interface components {
             expires_at: components["schemas"]["Moment"];
             ended_at: components["schemas"]["OptMoment"];
             /** @enum {string|null} */
-            end_reason: "hung_up" | "declined" | "cancelled" | "busy" | "silenced" | "no_answer" | "never_shown" | "never_woke" | "not_pushed" | "refused" | "failed_to_show" | "broken" | "unheard" | "device_removed" | null;
+            end_reason: "hung_up" | "declined" | "cancelled" | "busy" | "silenced" | "no_answer" | "never_shown" | "never_woke" | "not_pushed" | "refused" | "failed_to_show" | "broken" | "unheard" | "device_removed" | "nobody_rung" | null;
             /** @description The reason in a sentence. */
             end_detail: string | null;
             attempts: components["schemas"]["Attempt"][];
@@ -1759,8 +1759,10 @@ export interface components {
             underruns: number;
         };
         RingEvent: {
-            attempt: components["schemas"]["UUID"];
-            device: components["schemas"]["UUID"];
+            /** @description A UUID. Empty in the last event of a ring to a group that ended while nobody rang. */
+            attempt: string;
+            /** @description A UUID. Empty where attempt is. */
+            device: string;
             kind: components["schemas"]["FactKind"];
             at: components["schemas"]["Moment"];
             detail: components["schemas"]["OptString"];

@@ -43,6 +43,7 @@ func (b *bench) property(s *store.Scope) property {
 	b.must(s.Schedules().Add(ctx, p.schedule))
 	b.must(s.Consents().Add(ctx, p.consent))
 	p.group = b.newGroup("canary")
+	p.group.Members[0].Schedule = p.schedule.ID
 	b.must(s.Groups().Add(ctx, p.group))
 	b.must(s.Devices().SetTags(ctx, p.device.ID, []string{"canary"}))
 	p.view = tenants.SavedView{ID: tenants.NewID[tenants.ViewID](b.clock.Now()), User: p.member.ID, List: "rings", Name: "canary",
@@ -152,6 +153,7 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	m["Connections.Change"] = s.Connections().Change(ctx, p.connection)
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
 	_, m["Rosters.Get"] = s.Rosters().Get(ctx, p.connection.ID)
+	m["Rosters.Hurry"] = s.Rosters().Hurry(ctx, p.connection.ID)
 	_, m["Rings.ByPush"] = s.Rings().ByPush(ctx, p.ring.Attempts[0].Push.APNsID)
 	_, m["Lists.View"] = s.Lists().View(ctx, p.member.ID, p.view.ID)
 	m["Lists.RemoveView"] = s.Lists().RemoveView(ctx, p.view)
@@ -214,6 +216,10 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Schedules.List", schedules, err)
 	allSchedules, err := s.Schedules().All(ctx)
 	put("Schedules.All", allSchedules, err)
+	uses, err := s.Schedules().Uses(ctx, p.schedule.ID)
+	put("Schedules.Uses", uses, err)
+	history, err := s.Consents().Of(ctx, "canary")
+	put("Consents.Of", history, err)
 	consents, _, err := s.Consents().List(ctx, store.Page{})
 	put("Consents.List", consents, err)
 	agreed, err := s.Consents().Agreed(ctx, []string{"canary"})

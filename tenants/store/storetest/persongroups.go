@@ -113,6 +113,18 @@ func testSchedules(b *bench) {
 	if r, ok := d.Rosters[feed.ID]; !ok || !r.GoodAt.IsZero() {
 		b.Errorf("a calendar that was not read: %+v", d.Rosters)
 	}
+	_, err = s.Alerts().Raise(ctx, tenants.AlertDuty, string(g.ID), "a gap")
+	b.must(err)
+	timed, err := b.s.Jobs().TimedGroups(ctx)
+	b.must(err)
+	if len(timed) != 1 || timed[0].Group != g.ID || !timed[0].Open || timed[0].Detail != "a gap" {
+		b.Errorf("groups with schedules: %+v", timed)
+	}
+	uses, err := s.Schedules().Uses(ctx, made.ID, other.ID)
+	b.must(err)
+	if u := uses[made.ID]; len(u) != 1 || u[0].Group != g.ID || len(u[0].Persons) != 1 || len(uses[other.ID]) != 0 {
+		b.Errorf("who uses the schedules: %+v", uses)
+	}
 	b.must(s.Connections().Remove(ctx, feed.ID))
 	if d, err = s.Groups().Duties(ctx, g); err != nil || len(d.Schedules) != 1 {
 		b.Errorf("after the calendar was removed: %+v, %v", d, err)
@@ -149,6 +161,11 @@ func testConsents(b *bench) {
 	all, _, err := s.Consents().List(ctx, store.Page{Search: "ben", Sort: "person"})
 	b.must(err)
 	equal(b, len(all), 2, "consents of ben")
+	all, err = s.Consents().Of(ctx, "ben")
+	b.must(err)
+	if len(all) != 2 || !all[0].WithdrawnAt.IsZero() || all[1].WithdrawnAt.IsZero() {
+		b.Errorf("the history of ben: %+v", all)
+	}
 }
 
 // ringTo is a ring to a group as the switchboard plans it.

@@ -123,6 +123,9 @@ var acrossBy = map[string]string{
 		"reported to Stripe's meter",
 	"SELECT c.tenant_id, c.id FROM connections c JOIN tenants t": "Jobs.DueRosters, Jobs.DueConnections: the calendars of every " +
 		"tenant are read, and the engine sends every tenant's events",
+	"SELECT DISTINCT m.tenant_id, m.group_id FROM group_members": "Jobs.TimedGroups: whether every tenant's groups have somebody on duty",
+	"SELECT tenant_id, kind, target, detail, first_at, last_at, count, resolved_at, told_at FROM alerts WHERE kind": "" +
+		"Jobs.TimedGroups: the alerts about them",
 	"SELECT tenant_id FROM connections WHERE id":             "Jobs.TextConnection: the id is what tells the tenant",
 	"SELECT id, seq FROM (SELECT t.id AS id, (SELECT MAX":    "Jobs.SignHeads: the chain of every tenant is signed",
 	exportsOf + "state = 'waiting' OR":                       "Jobs.BeginExport: the next export of any tenant",

@@ -142,6 +142,11 @@ func testRosters(b *bench) {
 	if !reflect.DeepEqual(got, kept) || len(got.On(now)) != 1 {
 		b.Errorf("schedule: got %+v, want %+v", got, kept)
 	}
+	b.refused(s.Rosters().Hurry(ctx, c.ID), tenants.TooMany, "a read right after another")
+	b.clock.add(time.Minute)
+	due(0)
+	b.must(s.Rosters().Hurry(ctx, c.ID))
+	due(1)
 	_, err = b.tenant().Rosters().Get(ctx, c.ID)
 	b.refused(err, tenants.Unknown, "another tenant's schedule")
 	mine, err := b.tenant().Rosters().Claim(ctx, c.ID, c.URL, now.Add(time.Hour), now.Add(2*time.Hour))
