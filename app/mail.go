@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"carillon/app/connections"
 	"carillon/app/health"
 	"carillon/app/notify"
 	"carillon/app/site"
@@ -71,11 +72,29 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.GroupPath(a.Target)
 			case tenants.AlertKeyExpiry:
 				return publicURL + views.KeyPath(a.Target)
+			case tenants.AlertOfRule:
+				return publicURL + views.AlertRulePath(a.Target)
+			case tenants.AlertTargetFails:
+				return publicURL + views.AlertTargetPath(a.Target)
 			case tenants.AlertTrial:
 				return publicURL + views.PathBilling
 			}
 			return publicURL + views.CredentialPath(a.Target)
 		}})
+	return err
+}
+
+// openAlertTargets makes the part that sends alerts to tenants' targets. Without mail, those by
+// mail say so.
+func (n *node) openAlertTargets(m mailSender, publicURL string) (err error) {
+	c := health.TargetsConfig{Store: n.store, Dialer: n.targets, Sign: connections.Sign, Link: publicURL + views.PathAlerts, Now: n.now,
+		Log: n.log}
+	if m != nil {
+		c.Mail = m
+	}
+	if n.sendsNews, err = health.NewTargets(c); err == nil {
+		n.close = append(n.close, n.sendsNews.Close)
+	}
 	return err
 }
 

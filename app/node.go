@@ -59,6 +59,7 @@ type node struct {
 	creds     *health.Credentials
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts
+	sendsNews *health.Targets   // sends alerts to tenants' targets
 	trace     *trace.Tracer     // nil = nobody asked for traces
 	agents    agents.Kinds
 	demo      speaker
@@ -362,6 +363,9 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
+	if err := n.openAlertTargets(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
+		return p, err
+	}
 	breached, err := c.BreachedPasswords.open()
 	if err != nil {
 		return p, err
@@ -398,7 +402,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data),
+		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data), AlertTargets: n.sendsNews,
 	})
 	n.console = p.console
 	return p, err
@@ -437,6 +441,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Minute, "review keys", n.health.ReviewKeys)
 	n.every(loops, &wg, time.Minute, "review duty", n.health.ReviewDuty)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
+	n.every(loops, &wg, 10*time.Second, "review alert rules", n.health.ReviewRules)
+	n.every(loops, &wg, 5*time.Second, "send alerts to targets", n.sendsNews.Send)
 	n.every(loops, &wg, 2*time.Second, "store the requests of keys", n.v1.SaveRequests)
 	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)

@@ -24,12 +24,14 @@ const (
 	AlertCalendar      AlertKind = "calendar_unread"     // connection: its calendar could not be read several times
 	AlertDuty          AlertKind = "nobody_on_duty"      // group: nobody of it is on duty
 	AlertKeyExpiry     AlertKind = "key_expiry"          // key: it expires soon
+	AlertOfRule        AlertKind = "rule"                // alert rule: its figure passed the threshold
+	AlertTargetFails   AlertKind = "target_failing"      // alert target: no alert reaches it
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertOfRule, AlertTargetFails, AlertTrial}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -45,6 +47,8 @@ var alertTitles = map[AlertKind]string{
 	AlertCalendar:      "A calendar cannot be read",
 	AlertDuty:          "Nobody is on duty for a group",
 	AlertKeyExpiry:     "An API key is about to expire",
+	AlertOfRule:        "A figure passed its threshold",
+	AlertTargetFails:   "Alerts do not reach a target",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

@@ -35,6 +35,9 @@ var (
 	CapViews = Cap{Code: "too_many_views", What: "saved views", Most: 500, Cure: "Remove one that nobody uses."}
 	CapTags  = Cap{Code: "too_many_tags", What: "tags on this device", Most: 20, Cure: "Remove one of them."}
 
+	CapAlertRules   = Cap{Code: "too_many_alert_rules", What: "alert rules", Most: 50, Cure: "Remove one that nobody needs."}
+	CapAlertTargets = Cap{Code: "too_many_alert_targets", What: "alert targets", Most: 20, Cure: "Remove one that nobody needs."}
+
 	CapPairings = Cap{Code: "too_many_pairings", What: "open pairing codes", Most: 300,
 		Cure: "Wait until some are used or have expired. A code lasts ten minutes.", Wait: time.Minute}
 )

@@ -31,6 +31,12 @@ type (
 	OperatorID   string
 )
 
+// The ids of what watches figures.
+type (
+	AlertRuleID   string
+	AlertTargetID string
+)
+
 // id is the constraint of the typed ids.
 type id interface{ ~string }
 

@@ -7,15 +7,6 @@ import (
 	"strings"
 )
 
-// AlertMetrics are the figures that an alert rule of an industry may watch, with the unit of the
-// bound.
-var AlertMetrics = map[string]string{
-	"answer_rate": "per cent of rings that were answered",
-	"shown_rate":  "per cent of rings that a phone showed",
-	"failed_rate": "per cent of rings that failed",
-	"rings":       "rings placed",
-}
-
 // ParseIndustry reads one file. It returns every fault, each with its path in the file.
 func ParseIndustry(text []byte) (IndustryFile, []error) {
 	var f IndustryFile
@@ -115,7 +106,8 @@ func (c *industryCheck) defaults() {
 func (c *industryCheck) alerts() {
 	for i, a := range c.f.Alerts {
 		path := fmt.Sprintf("alerts[%d]", i)
-		c.bad(AlertMetrics[a.Metric] == "", path+".metric", "one of %s", strings.Join(slices.Sorted(maps.Keys(AlertMetrics)), ", "))
+		m, known := MetricNamed(a.Metric)
+		c.bad(!known || m.Detail != DetailNone, path+".metric", "one of %s", metricNames())
 		c.bad((a.Above == nil) == (a.Below == nil), path, "give above or below, one of the two")
 		for _, bound := range []*float64{a.Above, a.Below} {
 			c.bad(bound != nil && (*bound < 0 || *bound > 1e6), path, "a bound is 0 to 1000000")

@@ -243,6 +243,34 @@ func CredentialRollbackPath(id string) string { return PathCredentials + "/" + i
 // CredentialRemovePath asks before removing (GET) and removes (POST confirm).
 func CredentialRemovePath(id string) string { return PathCredentials + "/" + id + "/remove" }
 
+// Addresses of alert rules and alert targets.
+const (
+	PathAlertRules      = "/alerts/rules" // GET q, sort
+	PathAlertRulesCSV   = "/alerts/rules.csv"
+	PathAlertRuleAdd    = "/alerts/rules/add" // POST do=preview only shows what the rule would have done
+	PathAlertTargets    = "/alerts/targets"   // GET q, sort
+	PathAlertTargetsCSV = "/alerts/targets.csv"
+	PathAlertTargetAdd  = "/alerts/targets/add"
+)
+
+// AlertRulePath shows a rule's form (GET) and changes it (POST).
+func AlertRulePath(id string) string { return PathAlertRules + "/" + id }
+
+// AlertRulePausePath pauses a rule, or has it watch again (POST).
+func AlertRulePausePath(id string) string { return PathAlertRules + "/" + id + "/pause" }
+
+// AlertRuleRemovePath asks before removing (GET) and removes (POST).
+func AlertRuleRemovePath(id string) string { return PathAlertRules + "/" + id + "/remove" }
+
+// AlertTargetPath shows a target's form (GET) and changes it (POST).
+func AlertTargetPath(id string) string { return PathAlertTargets + "/" + id }
+
+// AlertTargetTestPath sends a test to a target (POST).
+func AlertTargetTestPath(id string) string { return PathAlertTargets + "/" + id + "/test" }
+
+// AlertTargetRemovePath asks before removing (GET) and removes (POST).
+func AlertTargetRemovePath(id string) string { return PathAlertTargets + "/" + id + "/remove" }
+
 // Addresses of groups of persons.
 const (
 	PathGroups    = "/groups" // GET q; with ?at= on the page of one: who would ring then

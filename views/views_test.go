@@ -103,6 +103,8 @@ func TestZeroPages(t *testing.T) {
 		"schedule": ScheduleForm(SchedulePage{Roster: &RosterCard{}}),
 		"consent":  Consent(ConsentPage{}),
 		"duty":     Duty(DutyPage{}), "duty-form": DutyFormOf(DutyForm{Rings: &WhoRings{}}), "steps": StepsOf(nil),
+		"watch": Watch(WatchPage{}), "rule-form": RuleForm(RuleFormPage{Preview: &RulePreview{Firings: []Firing{{}}}}),
+		"target-form": TargetForm(TargetFormPage{}),
 		"connections": Connections(ConnectionsPage{}), "connection": Connection(ConnectionPage{}),
 		"connection-form": ConnectionForm(ConnectionFormPage{Role: "x"}), "deliveries": Deliveries(DeliveriesPage{}),
 		"delivery": Delivery(DeliveryPage{}), "replay": Replay(ReplayPage{}), "traffic": trafficOf(Traffic{}),

@@ -155,7 +155,7 @@ func (l *Lookups) ask(ctx context.Context, t tenants.Tenant, id tenants.Connecti
 	for name, value := range secrets.Headers {
 		req.Header.Set(name, value)
 	}
-	if err := l.hook.sign(req.Header, secrets, e); err != nil {
+	if err := Sign(req.Header, secrets.Signing, e.ID, l.hook.now(), e.Body); err != nil {
 		return found, err
 	}
 	req.Header.Set("Content-Type", "application/json")

@@ -52,7 +52,7 @@ func (h *webhook) Deliver(ctx context.Context, c tenants.Connection, s Secrets, 
 	for name, value := range s.Headers {
 		req.Header.Set(name, value)
 	}
-	if err := h.sign(req.Header, s, e); err != nil {
+	if err := Sign(req.Header, s.Signing, e.ID, h.now(), e.Body); err != nil {
 		return Answer{}, fmt.Errorf("connection %s: %w", c.ID, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
@@ -74,25 +74,25 @@ func (h *webhook) Deliver(ctx context.Context, c tenants.Connection, s Secrets, 
 // Close closes connections that are idle.
 func (h *webhook) Close() { h.client.CloseIdleConnections() }
 
-// sign sets the headers of Standard Webhooks. While a secret is rotated there are two signatures.
-func (h *webhook) sign(to http.Header, s Secrets, e Event) error {
-	if len(s.Signing) == 0 {
+// Sign sets the headers of Standard Webhooks for a body with an id. While a secret is rotated there
+// are two signatures.
+func Sign(to http.Header, secrets []tenants.Secret, id string, at time.Time, body []byte) error {
+	if len(secrets) == 0 {
 		return errors.New("there is no signing secret")
 	}
-	at := h.now()
 	var signatures []string
-	for _, secret := range s.Signing {
+	for _, secret := range secrets {
 		w, err := standardwebhooks.NewWebhook(string(secret))
 		if err != nil {
 			return errors.New("the signing secret cannot be read")
 		}
-		signature, err := w.Sign(e.ID, at, e.Body)
+		signature, err := w.Sign(id, at, body)
 		if err != nil {
 			return err
 		}
 		signatures = append(signatures, signature)
 	}
-	to.Set(standardwebhooks.HeaderWebhookID, e.ID)
+	to.Set(standardwebhooks.HeaderWebhookID, id)
 	to.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
 	to.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return nil

@@ -50,6 +50,10 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 	for id, a := range agents {
 		names[string(id)] = a.Name
 	}
+	rules, err := alertRules(ctx, v, all, names)
+	if err != nil {
+		return nil, err
+	}
 	for _, a := range all {
 		if a.Kind == tenants.AlertDuty {
 			if g, err := v.Scope.Groups().Get(ctx, tenants.GroupID(a.Target)); err == nil {
@@ -82,10 +86,55 @@ func alertRows(ctx context.Context, v *page.Visitor, all []tenants.Alert) ([]vie
 		w := alertWords[a.Kind]
 		rows[i] = views.AlertRow{
 			Kind: string(a.Kind), Target: a.Target, Title: a.Kind.Title(), Tone: w.tone, Detail: a.Detail, Why: w.why, Cure: w.cure,
-			About: alertPlace(a, names), First: v.At(a.FirstAt), Last: v.At(a.LastAt), Count: int(a.Count), Resolved: v.At(a.ResolvedAt),
+			About: alertPlace(a, names), Rings: alertRings(a, rules), First: v.At(a.FirstAt), Last: v.At(a.LastAt),
+			Count: int(a.Count), Resolved: v.At(a.ResolvedAt),
+		}
+		if r, ok := rules[a.Target]; ok && a.Kind == tenants.AlertOfRule {
+			rows[i].Title = r.Name
 		}
 	}
 	return rows, nil
+}
+
+// alertRules finds the rules and targets that alerts name. It adds their names.
+func alertRules(ctx context.Context, v *page.Visitor, all []tenants.Alert, names map[string]string) (map[string]tenants.AlertRule, error) {
+	kinds := map[tenants.AlertKind]bool{}
+	for _, a := range all {
+		kinds[a.Kind] = true
+	}
+	out := map[string]tenants.AlertRule{}
+	if kinds[tenants.AlertOfRule] {
+		rules, _, err := v.Scope.AlertRules().List(ctx, store.Page{Limit: int(tenants.CapAlertRules.Most)})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rules {
+			out[string(r.ID)], names[string(r.ID)] = r, r.Name
+		}
+	}
+	if kinds[tenants.AlertTargetFails] {
+		targets, _, err := v.Scope.AlertTargets().List(ctx, store.Page{Limit: int(tenants.CapAlertTargets.Most)})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range targets {
+			names[string(t.ID)] = t.Name
+		}
+	}
+	return out, nil
+}
+
+// alertRings leads from an alert of a rule to the rings that it counted.
+func alertRings(a tenants.Alert, rules map[string]tenants.AlertRule) views.Link {
+	r, ok := rules[a.Target]
+	if !ok || a.Kind != tenants.AlertOfRule {
+		return views.Link{}
+	}
+	until := a.ResolvedAt
+	if until.IsZero() {
+		until = a.LastAt
+	}
+	return ringsOfRule(r, a.FirstAt, until.Add(r.Step()))
 }
 
 // list is the alerts that the filters of q leave.

@@ -45,6 +45,10 @@ var alertWords = map[tenants.AlertKind]struct {
 			"duty."},
 	tenants.AlertKeyExpiry: {views.ToneWarn, "From then on, requests with the key are refused, and its program cannot call phones.",
 		"Open the key and choose “Rotate”, or give it a later date. The alert closes by itself."},
+	tenants.AlertOfRule: {views.ToneWarn, "One of your rules watches this figure.",
+		"Look at its rings for the cause. The alert closes when the figure is back by a tenth."},
+	tenants.AlertTargetFails: {views.ToneWarn, "Alerts are listed here, and do not arrive there.",
+		"Open the target, correct what its latest answer names, and choose “Send test”."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -86,6 +90,16 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 			return views.Link{Text: "An API key", Href: views.KeyPath(a.Target)}
 		}
 		return views.Link{Text: name, Href: views.KeyPath(a.Target)}
+	case tenants.AlertOfRule:
+		if !known {
+			return views.Link{Text: "A rule that was removed"}
+		}
+		return views.Link{Text: "The rule", Href: views.AlertRulePath(a.Target)}
+	case tenants.AlertTargetFails:
+		if !known {
+			return views.Link{Text: "A target that was removed"}
+		}
+		return views.Link{Text: name, Href: views.AlertTargetPath(a.Target)}
 	case tenants.AlertAgent:
 		if !known {
 			return views.Link{Text: "An agent that was removed"}

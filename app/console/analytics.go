@@ -71,7 +71,7 @@ func (a *analytics) read(ctx context.Context, hours *hoursKept) (err error) {
 			return err
 		}
 	}
-	a.days = a.span.step != "hour" && a.cut.By == "" && a.span.to.Sub(a.span.from) > 40*24*time.Hour
+	a.days = a.span.step != "hour" && a.span.to.Sub(a.span.from) > 40*24*time.Hour
 	if a.timed() {
 		if a.times, err = s.StepTimes(ctx, a.cut, a.hop.Fact, a.span.from, a.span.to, a.days); err != nil {
 			return err

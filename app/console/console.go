@@ -93,7 +93,7 @@ type Calendars interface {
 }
 
 // Config is what the console is made of. Common, Board, Credentials, Connections, Calendars,
-// CheckAgent and CheckConnection are required.
+// CheckAgent, CheckConnection and AlertTargets are required.
 type Config struct {
 	*page.Common
 	Board       Board
@@ -103,6 +103,7 @@ type Config struct {
 	CheckAgent  func(tenants.Agent) error // refuses an address that we do not connect to
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
+	AlertTargets    AlertTargets                   // where alerts are sent
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
 	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
 
@@ -129,9 +130,10 @@ type Console struct {
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.Calendars == nil || c.CheckAgent == nil ||
-		c.CheckConnection == nil {
-		return nil, errors.New("console: Common, Board, Credentials, Connections, Calendars, CheckAgent and CheckConnection are required")
+	if c.AlertTargets == nil || c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.Calendars == nil ||
+		c.CheckAgent == nil || c.CheckConnection == nil {
+		return nil, errors.New("console: Common, Board, Credentials, Connections, Calendars, CheckAgent, CheckConnection and " +
+			"AlertTargets are required")
 	}
 	if c.OIDC != nil && c.Resolver == nil {
 		return nil, errors.New("console: Resolver is required with OIDC")

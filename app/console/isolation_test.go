@@ -60,6 +60,8 @@ var (
 	ofDevice     = func(t *tenant) string { return "/devices/" + string(t.device) }
 	ofCredential = func(t *tenant) string { return "/credentials/" + string(t.credential) }
 	ofConnection = func(t *tenant) string { return "/connections/" + string(t.connection) }
+	ofRule       = func(t *tenant) string { return "/alerts/rules/" + string(t.rule) }
+	ofTarget     = func(t *tenant) string { return "/alerts/targets/" + string(t.target) }
 	ofGroup      = func(t *tenant) string { return "/groups/" + string(t.group) }
 	ofSchedule   = func(t *tenant) string { return "/schedules/" + string(t.schedule) }
 	ofConsent    = func(t *tenant) string { return "/consents/" + string(t.consent) }
@@ -255,11 +257,32 @@ var visits = map[string]visit{
 	"GET /credentials/:id/remove":    {access: editors, owned: true, path: plus(ofCredential, "/remove")},
 	"POST /credentials/:id/remove": {access: editors, owned: true, path: plus(ofCredential, "/remove"),
 		form: confirming(func(*tenant) string { return "KEY1234567" })},
-	"GET /groups":      {access: members},
-	"GET /groups.csv":  {access: members},
-	"GET /groups/add":  {access: editors},
-	"POST /groups/add": {access: editors, form: fields("name", "Taken", "way", "sequential", "step_s", "20", "members", "ana")},
-	"GET /groups/:id":  {access: members, owned: true, path: ofGroup},
+	"GET /alerts/rules":     {access: members},
+	"GET /alerts/rules.csv": {access: members},
+	"GET /alerts/rules/add": {access: editors},
+	"POST /alerts/rules/add": {access: editors, form: fields("name", "Taken", "metric", "answer_rate", "threshold", "40", "window", "3600",
+		"quiet", "3600", "least", "5", "cut", ":")},
+	"GET /alerts/rules/:id": {access: members, owned: true, path: ofRule},
+	"POST /alerts/rules/:id": {access: editors, owned: true, path: ofRule, form: fields("name", "taken", "metric", "answer_rate",
+		"threshold", "41", "window", "3600", "quiet", "3600", "least", "5", "cut", ":")},
+	"POST /alerts/rules/:id/pause":    {access: editors, owned: true, path: plus(ofRule, "/pause")},
+	"GET /alerts/rules/:id/remove":    {access: editors, owned: true, path: plus(ofRule, "/remove")},
+	"POST /alerts/rules/:id/remove":   {access: editors, owned: true, path: plus(ofRule, "/remove")},
+	"GET /alerts/targets":             {access: members},
+	"GET /alerts/targets.csv":         {access: members},
+	"GET /alerts/targets/add":         {access: editors},
+	"POST /alerts/targets/add":        {access: editors, form: fields("name", "Taken", "kind", "email", "role", "admin")},
+	"GET /alerts/targets/:id":         {access: members, owned: true, path: ofTarget},
+	"POST /alerts/targets/:id":        {access: editors, owned: true, path: ofTarget, form: fields("name", "taken")},
+	"POST /alerts/targets/:id/test":   {access: editors, owned: true, path: plus(ofTarget, "/test")},
+	"GET /alerts/targets/:id/remove":  {access: editors, owned: true, path: plus(ofTarget, "/remove")},
+	"POST /alerts/targets/:id/remove": {access: editors, owned: true, path: plus(ofTarget, "/remove")},
+	"GET /groups":                     {access: members},
+	"GET /groups.csv":                 {access: members},
+	"GET /groups/add":                 {access: editors},
+	"POST /groups/add": {access: editors, form: fields("name", "Taken", "way", "sequential", "step_s", "20",
+		"members", "ana")},
+	"GET /groups/:id": {access: members, owned: true, path: ofGroup},
 	"POST /groups/:id": {access: editors, owned: true, path: ofGroup, form: fields("name", "taken", "way", "sequential", "step_s", "20",
 		"members", "ana")},
 	"GET /groups/:id/remove": {access: editors, owned: true, path: plus(ofGroup, "/remove")},

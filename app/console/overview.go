@@ -37,53 +37,26 @@ type day struct {
 }
 
 func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	chosenAt := 0
-	for i, p := range periods {
-		if web.Query(c, "period") == p.name {
-			chosenAt = i
+	p, days := views.OverviewPage{}, make([]day, 2)
+	if v.Role.May(seeFigures) {
+		var err error
+		if days, err = k.overviewFigures(ctx, c, v, &p); err != nil {
+			return err
 		}
 	}
-	chosen := periods[chosenAt]
-	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: chosen.back})
-	if err != nil {
-		return err
-	}
-	days, err := k.daysOf(ctx, v)
-	if err != nil {
-		return err
-	}
-	reasons, _, err := v.Scope.Analytics().Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
-	if err != nil {
-		return err
-	}
-	sounded, err := v.Scope.Analytics().Figures(ctx, k.Now().Add(-chosen.back), time.Time{})
-	if err != nil {
-		return err
-	}
-	p := views.OverviewPage{Calls: callFiguresOf(sounded, chosen.words),
-		Funnel: funnelOf(countsOf(rows), chosen.words), Latency: latencyOf(countsOf(rows), chosen.words),
-		Outcomes: outcomesOf(reasons, chosen.words)}
-	for i, t := range periods {
-		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
-	}
-	over := analytics{q: page.QueryOf(c), v: v, span: spanNamed(chosen.name, "", v, k.Now())}
-	over.q.Keep("range", chosen.name)
-	if err := over.readHours(ctx, k.hours); err != nil {
-		return err
-	}
-	p.Chart = over.chart()
-	recent, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: 6})
-	if err != nil {
-		return err
-	}
-	p.HasRings = len(recent) > 0
-	if v.Role.May(seeRings) { // they name people
+	if v.Role.May(seeRings) {
+		recent, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Limit: 6})
+		if err != nil {
+			return err
+		}
+		p.HasRings = len(recent) > 0 && v.Role.May(seeFigures)
 		n, err := namesOf(ctx, v.Scope, recent...)
 		if err != nil {
 			return err
 		}
 		p.Recent = ringRows(recent, n, v.Zone)
 	}
+	var err error
 	if p.Shell, err = k.shell(ctx, c, v, at("Overview", views.NavOverview)); err != nil {
 		return err
 	}
@@ -100,7 +73,45 @@ func (k overviewPages) overview(ctx context.Context, c *fiber.Ctx, v *page.Visit
 			return err
 		}
 	}
+	if !v.Role.May(seeFigures) && v.Role.May(seeBilling) {
+		p.Instead = billingInstead
+	}
 	return web.Page(c, views.Overview(p), fiber.StatusOK)
+}
+
+// overviewFigures fills in what was counted, and returns the last days.
+func (k overviewPages) overviewFigures(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p *views.OverviewPage) ([]day, error) {
+	chosenAt := 0
+	for i, p := range periods {
+		if web.Query(c, "period") == p.name {
+			chosenAt = i
+		}
+	}
+	chosen := periods[chosenAt]
+	for i, t := range periods {
+		p.Periods = append(p.Periods, views.Tab{Text: t.text, Href: views.PathOverview + "?period=" + t.name, Current: i == chosenAt})
+	}
+	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: chosen.back})
+	if err != nil {
+		return nil, err
+	}
+	reasons, _, err := v.Scope.Analytics().Reasons(ctx, k.Now().Add(-chosen.back), time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	sounded, err := v.Scope.Analytics().Figures(ctx, k.Now().Add(-chosen.back), time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	p.Calls, p.Outcomes = callFiguresOf(sounded, chosen.words), outcomesOf(reasons, chosen.words)
+	p.Funnel, p.Latency = funnelOf(countsOf(rows), chosen.words), latencyOf(countsOf(rows), chosen.words)
+	over := analytics{q: page.QueryOf(c), v: v, span: spanNamed(chosen.name, "", v, k.Now())}
+	over.q.Keep("range", chosen.name)
+	if err := over.readHours(ctx, k.hours); err != nil {
+		return nil, err
+	}
+	p.Chart = over.chart()
+	return k.daysOf(ctx, v)
 }
 
 // overviewReach fills in what depends on devices and credentials: figures, health and first steps.
@@ -113,7 +124,13 @@ func (k overviewPages) overviewReach(ctx context.Context, c *fiber.Ctx, v *page.
 	if err != nil {
 		return err
 	}
-	if p.Stats = statsOf(days, devices); v.Role.May(seeCredentials) {
+	if v.Role.May(seeFigures) {
+		p.Stats = statsOf(days)
+	}
+	if v.Role.May(seeDevices) {
+		p.Stats = append(p.Stats, devicesStat(devices))
+	}
+	if v.Role.May(seeCredentials) {
 		p.Health = k.healthRows(credentials, v)
 	}
 	reached := p.Shell.Environment != views.EnvNone

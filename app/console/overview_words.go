@@ -5,8 +5,12 @@ import (
 	"carillon/views"
 )
 
-// statsOf are the four figures of today.
-func statsOf(days []day, devices int) []views.Stat {
+// billingInstead is what a role that reads no figures finds on the overview.
+var billingInstead = views.Empty{Icon: views.IconCard, Text: "Your role reads the plan, the usage and the invoices.",
+	Action: views.Button{Text: "Billing", Href: views.PathBilling, Kind: views.Primary}}
+
+// statsOf are the figures of today.
+func statsOf(days []day) []views.Stat {
 	today, before := days[len(days)-1], days[len(days)-2]
 	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
 	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday",
@@ -25,11 +29,16 @@ func statsOf(days []day, devices int) []views.Stat {
 	if ms := percentile(today.counts[tenants.FactWoke], 0.5); ms > 0 {
 		wait.Value, wait.Note = views.Millis(ms), "median"
 	}
+	return []views.Stat{rings, answered, wait}
+}
+
+// devicesStat is how many devices can be rung.
+func devicesStat(devices int) views.Stat {
 	phones := views.Stat{Label: "Devices", Value: views.Count(devices), Note: "can be rung", Href: views.PathDevices}
 	if devices == 0 {
 		phones.Note, phones.Tone = "pair the first one", views.ToneWarn
 	}
-	return []views.Stat{rings, answered, wait, phones}
+	return phones
 }
 
 // stepLinks are where a person does a step of the checklist, and the words of its button.

@@ -103,12 +103,33 @@ func (k *Console) routes() []route {
 
 // figureRoutes: rings over time, and the rules that watch them.
 func (k *Console) figureRoutes() []route {
-	analytics := analyticsPages{k}
+	analytics, rules, targets := analyticsPages{k}, alertRulePages{k}, alertTargetPages{k}
 	return []route{
 		{method: get, path: views.PathAnalytics, needs: seeFigures, sample: "analytics", member: analytics.analytics,
 			samples: []string{"?range=day", "?range=week&step=hour&split=hour", "?range=year&split=agent",
 				"?range=quarter&split=key&hop=answered"}},
 		{method: get, path: views.PathAnalyticsCSV, needs: seeFigures, member: analytics.analyticsCSV},
+		{method: get, path: views.PathAlertRules, needs: seeAlerts, sample: "alert-rules", member: rules.rules},
+		{method: get, path: views.PathAlertRulesCSV, needs: seeAlerts, member: rules.rulesCSV},
+		{method: get, path: views.PathAlertRuleAdd, needs: mayAlerts, sample: "alert-rule-add", member: rules.ruleForm},
+		{method: post, path: views.PathAlertRuleAdd, needs: mayAlerts, member: rules.addRule},
+		{method: get, path: views.AlertRulePath(":id"), needs: seeAlerts, sample: "alert-rule", member: rules.rule},
+		{method: post, path: views.AlertRulePath(":id"), needs: mayAlerts, member: rules.setRule},
+		{method: post, path: views.AlertRulePausePath(":id"), needs: mayAlerts, member: rules.pauseRule},
+		{method: get, path: views.AlertRuleRemovePath(":id"), needs: mayAlerts, sample: "alert-rule-remove",
+			member: k.confirmed(rules.removal)},
+		{method: post, path: views.AlertRuleRemovePath(":id"), needs: mayAlerts, member: k.confirmed(rules.removal)},
+		{method: get, path: views.PathAlertTargets, needs: seeAlerts, sample: "alert-targets", member: targets.targets},
+		{method: get, path: views.PathAlertTargetsCSV, needs: seeAlerts, member: targets.targetsCSV},
+		{method: get, path: views.PathAlertTargetAdd, needs: mayAlerts, stepUp: true, sample: "alert-target-add",
+			member: targets.targetForm},
+		{method: post, path: views.PathAlertTargetAdd, needs: mayAlerts, stepUp: true, member: targets.addTarget},
+		{method: get, path: views.AlertTargetPath(":id"), needs: seeAlerts, sample: "alert-target", member: targets.target},
+		{method: post, path: views.AlertTargetPath(":id"), needs: mayAlerts, stepUp: true, member: targets.setTarget},
+		{method: post, path: views.AlertTargetTestPath(":id"), needs: mayAlerts, member: targets.testTarget},
+		{method: get, path: views.AlertTargetRemovePath(":id"), needs: mayAlerts, stepUp: true, sample: "alert-target-remove",
+			member: k.confirmed(targets.removal)},
+		{method: post, path: views.AlertTargetRemovePath(":id"), needs: mayAlerts, stepUp: true, member: k.confirmed(targets.removal)},
 	}
 }
 

@@ -143,6 +143,10 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(x tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), x) }}
 	c.Exports = ExportFolder{Dir: filepath.Join(t.TempDir(), "exports"), Node: "here"}
+	c.AlertTargets, err = health.NewTargets(health.TargetsConfig{Store: h.Store, Mail: h.Mails, Sign: connections.Sign, Now: h.Clock.Now,
+		Dialer: outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain()),
+		Log:    slog.New(slog.DiscardHandler)})
+	pagetest.Must(t, err)
 	near := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
 	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
 	pagetest.Must(t, err)
@@ -181,6 +185,8 @@ type tenant struct {
 	fed        tenants.ScheduleID // by a calendar; see ofFed
 	consent    tenants.ConsentID
 	connection tenants.ConnectionID
+	rule       tenants.AlertRuleID
+	target     tenants.AlertTargetID
 	event      string // that was sent to it
 	credential tenants.CredentialID
 	previous   tenants.CredentialID
@@ -216,6 +222,7 @@ func (h *server) full(slug, word string) *tenant {
 	pagetest.Must(h, t.Scope().Agents().Add(ctx, tenants.Agent{ID: t.agent, Tenant: t.Id, Name: word + " desk", Kind: tenants.Builtin,
 		Caller:    word,
 		CreatedAt: now}))
+	t.watches()
 	t.connects()
 	pagetest.Must(h, t.Scope().Providers().Set(ctx, tenants.Provider{Issuer: "http://127.0.0.1:1", ClientID: word, Secret: "a long secret",
 		Domains: []string{slug + ".example"}, Role: tenants.Viewer}))
@@ -252,6 +259,18 @@ func (h *server) full(slug, word string) *tenant {
 		Query: "q=" + slug, CreatedAt: now}))
 	t.rings()
 	return t
+}
+
+// watches gives the tenant an alert rule and an alert target.
+func (t *tenant) watches() {
+	t.h.Helper()
+	now := t.h.Clock.Now()
+	t.rule, t.target = tenants.NewID[tenants.AlertRuleID](now), tenants.NewID[tenants.AlertTargetID](now)
+	_, err := t.Scope().AlertTargets().Add(t.h.Context(), tenants.AlertTarget{ID: t.target, Tenant: t.Id, Kind: tenants.TargetWebhook,
+		Name: t.Word + " target", CreatedAt: now}, "http://127.0.0.1:1/"+t.Slug)
+	pagetest.Must(t.h, err)
+	pagetest.Must(t.h, t.Scope().AlertRules().Add(t.h.Context(), tenants.AlertRule{ID: t.rule, Tenant: t.Id, Name: t.Word + " rule",
+		Metric: "answer_rate", Threshold: 40, Window: time.Hour, Active: true, Targets: []tenants.AlertTargetID{t.target}, CreatedAt: now}))
 }
 
 // connects gives the tenant a connection and an event that did not arrive.

@@ -157,6 +157,11 @@ func (s seeder) build(ctx context.Context, user tenants.User, f tenants.Industry
 			return SeededTenant{}, err
 		}
 	}
+	for _, r := range f.NewAlertRules(t, s.founded()) {
+		if err := scope.AlertRules().Add(ctx, r); err != nil {
+			return SeededTenant{}, err
+		}
+	}
 	t.DefaultAgent = agents[0].ID
 	if err := scope.SetTenant(ctx, t); err != nil {
 		return SeededTenant{}, err

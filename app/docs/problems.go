@@ -158,6 +158,8 @@ var problems = []problemGroup{
 			"Send several candidates in one fragment."},
 		{"too_many_joins", "429 or 503", "Too many join tokens that were not used.", "Use one of them, or wait a minute."},
 		{"too_many_groups", "422", "The account has 200 groups, which is the most.", "Remove one that nobody rings."},
+		{"too_many_alert_rules", "422", "The account has 50 alert rules, which is the most.", "Remove one that nobody needs."},
+		{"too_many_alert_targets", "422", "The account has 20 alert targets, which is the most.", "Remove one that nobody needs."},
 		{"too_many_schedules", "422", "The account has 200 schedules, which is the most.", "Remove one that no group uses."},
 		{"too_many_consents", "422", "The account has recorded 200,000 consents, which is the most.",
 			"Ask the operator of the server to raise the bound."},

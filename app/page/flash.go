@@ -66,6 +66,9 @@ const (
 	FlashResent       Flash = "resent"
 	FlashRead         Flash = "read"
 	FlashWithdrawn    Flash = "withdrawn"
+	FlashTested       Flash = "tested"
+	FlashRulePaused   Flash = "rule-paused"
+	FlashRuleResumed  Flash = "rule-resumed"
 )
 
 var flashes = map[Flash]string{
@@ -96,6 +99,9 @@ var flashes = map[Flash]string{
 	FlashWithdrawn:    "The consent is withdrawn.",
 	FlashRead:         "The calendar was read. This page shows what came of it.",
 	FlashSent:         "The events are being sent. The list shows what came of them.",
+	FlashTested:       "The test was sent. “Delivery” says what the far end answered.",
+	FlashRulePaused:   "The rule is paused. It raises no alert until you turn it on again.",
+	FlashRuleResumed:  "The rule watches again.",
 	FlashTransferred:  "The call is being transferred. The timeline shows each step.",
 	FlashView:         "The view is saved.",
 	FlashTagged:       "The tags are changed.",

@@ -76,6 +76,9 @@ func (t alertsTx) alert(s *scope, kind tenants.AlertKind, target, detail string)
 	if err := t.tell(s, tenants.EventAlertOpened, "", tenants.AlertData{Alert: kind, Target: target, State: "open"}); err != nil {
 		return false, err
 	}
+	if err := t.send(s, tenants.AlertNews{State: "open", Alert: kind, Target: target, Detail: detail}); err != nil {
+		return false, err
+	}
 	return true, t.audit(s, "alert.raise", target, string(kind))
 }
 
@@ -173,6 +176,9 @@ func (t alertsTx) resolve(s *scope, kind tenants.AlertKind, target string) error
 	if err := t.tell(s, tenants.EventAlertResolved, "", tenants.AlertData{Alert: kind, Target: target, State: "resolved"}); err != nil {
 		return err
 	}
+	if err := t.send(s, tenants.AlertNews{State: "resolved", Alert: kind, Target: target}); err != nil {
+		return err
+	}
 	return t.audit(s, "alert.resolve", target, string(kind))
 }
 
@@ -187,6 +193,9 @@ func (t alertsTx) settle(s *scope, target string) error {
 	for _, kind := range closed {
 		data := tenants.AlertData{Alert: tenants.AlertKind(kind), Target: target, State: "resolved"}
 		if err := t.tell(s, tenants.EventAlertResolved, "", data); err != nil {
+			return err
+		}
+		if err := t.send(s, tenants.AlertNews{State: "resolved", Alert: data.Alert, Target: target}); err != nil {
 			return err
 		}
 	}

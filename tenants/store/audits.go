@@ -189,9 +189,11 @@ const namedUser = "SELECT COALESCE(NULLIF(u.name, ''), u.email) FROM users u JOI
 // namedBy finds what a target is called, by the noun of the action. The first argument is the
 // target, the second the tenant.
 var namedBy = map[string]string{
-	"device":     "SELECT COALESCE(NULLIF(name, ''), NULLIF(person, ''), model) FROM devices WHERE id = ? AND tenant_id = ?",
-	"agent":      "SELECT name FROM agents WHERE id = ? AND tenant_id = ?",
-	"connection": "SELECT name FROM connections WHERE id = ? AND tenant_id = ?",
+	"device":       "SELECT COALESCE(NULLIF(name, ''), NULLIF(person, ''), model) FROM devices WHERE id = ? AND tenant_id = ?",
+	"agent":        "SELECT name FROM agents WHERE id = ? AND tenant_id = ?",
+	"alert_rule":   "SELECT name FROM alert_rules WHERE id = ? AND tenant_id = ?",
+	"alert_target": "SELECT name FROM alert_targets WHERE id = ? AND tenant_id = ?",
+	"connection":   "SELECT name FROM connections WHERE id = ? AND tenant_id = ?",
 	"credential": "SELECT CASE WHEN kind = 'p12' THEN 'Certificate of ' || bundle ELSE 'Key ' || key_id END FROM credentials " +
 		"WHERE id = ? AND tenant_id = ?",
 	"key":    "SELECT name FROM keys WHERE id = ? AND tenant_id = ?",

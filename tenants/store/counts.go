@@ -50,35 +50,64 @@ type (
 	}
 )
 
-// newCounts are what new facts add to ring_counts and step_times.
+// newCounts are what new facts add to ring_counts and step_times. It is kept by kin until it is
+// written: facts are many, and the kinds of rings few.
 type newCounts struct {
-	rings map[countKey]*tenants.Counts
-	kin   map[kin][]*tenants.Counts
-	times map[timeKey]int64
+	rings map[kin]*tenants.Counts
+	times map[kinTime]int64
+}
+
+// kin are facts that count in the same rows.
+type kin struct {
+	tenant, agent, key   uuid
+	app, os, environment string
+	slot                 int64
+}
+
+// kinTime is a step of kin, with how long it took.
+type kinTime struct {
+	kin
+	fact   string
+	bucket int
+}
+
+func (f *newFact) kin(at int64) kin {
+	return kin{f.tenant, f.agent, f.key, f.app, f.os, f.environment, floor(at, slot)}
 }
 
 // countsOf adds new facts up.
 func countsOf(facts []newFact) newCounts {
-	n := newCounts{map[countKey]*tenants.Counts{}, map[kin][]*tenants.Counts{}, map[timeKey]int64{}}
+	n := newCounts{map[kin]*tenants.Counts{}, map[kinTime]int64{}}
 	for i := range facts {
 		f := &facts[i]
 		if f.kind == string(tenants.FactPlaced) && f.first {
-			n.add(f, f.at, func(c *tenants.Counts) { c.Rings++ })
+			n.of(f, f.at).Rings++
 		}
 		if f.outcome != "" {
-			n.add(f, f.placed, f.end)
+			f.end(n.of(f, f.placed))
 		}
 		switch tenants.FactKind(f.kind) {
 		case tenants.FactAccepted:
-			n.add(f, f.at, func(c *tenants.Counts) { c.Accepted++ })
+			n.of(f, f.at).Accepted++
 		case tenants.FactRefused:
-			n.add(f, f.at, func(c *tenants.Counts) { c.Refused++ })
+			n.of(f, f.at).Refused++
 		case tenants.FactAgentFailed:
-			n.add(f, f.at, func(c *tenants.Counts) { c.AgentFailed++ })
+			n.of(f, f.at).AgentFailed++
 		}
-		f.steps(n.time)
+		f.steps(func(f *newFact, kind string, at int64, bucket int) { n.times[kinTime{f.kin(at), kind, bucket}]++ })
 	}
 	return n
+}
+
+// of is where a fact counts.
+func (n newCounts) of(f *newFact, at int64) *tenants.Counts {
+	k := f.kin(at)
+	c := n.rings[k]
+	if c == nil {
+		c = &tenants.Counts{}
+		n.rings[k] = c
+	}
+	return c
 }
 
 // end counts how the ring ended.
@@ -100,63 +129,56 @@ func (f *newFact) end(c *tenants.Counts) {
 	}
 }
 
-// splits are the values of the fact's ring.
-func (f *newFact) splits() [6]tenants.Cut {
-	return [6]tenants.Cut{{}, {By: tenants.SplitAppVersion, Value: f.app}, {By: tenants.SplitOSVersion, Value: f.os},
-		{By: tenants.SplitEnvironment, Value: f.environment}, {By: tenants.SplitAgent, Value: string(f.agent)},
-		{By: tenants.SplitKey, Value: string(f.key)}}
+// cuts are the rows in which kin count.
+func (k kin) cuts() [6]tenants.Cut {
+	return [6]tenants.Cut{{}, {By: tenants.SplitAppVersion, Value: k.app}, {By: tenants.SplitOSVersion, Value: k.os},
+		{By: tenants.SplitEnvironment, Value: k.environment}, {By: tenants.SplitAgent, Value: string(k.agent)},
+		{By: tenants.SplitKey, Value: string(k.key)}}
 }
 
-// kin are facts that count in the same rows.
-type kin struct {
-	tenant, agent, key   uuid
-	app, os, environment string
-	slot                 int64
-}
-
-// add counts in each row that the fact belongs to. Most facts are kin of one before, which found
-// the rows already.
-func (n newCounts) add(f *newFact, at int64, count func(*tenants.Counts)) {
-	k := kin{f.tenant, f.agent, f.key, f.app, f.os, f.environment, floor(at, slot)}
-	rows, ok := n.kin[k]
-	if !ok {
-		for _, cut := range f.splits() {
+// ringRows are the rows of ring_counts.
+func (n newCounts) ringRows() map[countKey]tenants.Counts {
+	rows := map[countKey]tenants.Counts{}
+	for k, c := range n.rings {
+		for _, cut := range k.cuts() {
 			for _, span := range [3]int64{slotSpan, hourSpan, daySpan} {
-				key := countKey{f.tenant, span, string(cut.By), cut.Value, floor(at, span*second)}
-				if n.rings[key] == nil {
-					n.rings[key] = &tenants.Counts{}
-				}
-				rows = append(rows, n.rings[key])
+				key := countKey{k.tenant, span, string(cut.By), cut.Value, floor(k.slot, span*second)}
+				rows[key] = rows[key].Add(*c)
 			}
 		}
-		n.kin[k] = rows
 	}
-	for _, c := range rows {
-		count(c)
-	}
+	return rows
 }
 
-// time counts how long a step took. Only waking and answering are counted apart, because rules ask
-// for them.
-func (n newCounts) time(f *newFact, kind string, at int64, bucket int) {
-	n.times[timeKey{countKey{f.tenant, hourSpan, "", "", floor(at, hour)}, kind, bucket}]++
-	if kind != string(tenants.FactWoke) && kind != string(tenants.FactAnswered) {
-		return
-	}
-	n.times[timeKey{countKey{f.tenant, slotSpan, "", "", floor(at, slot)}, kind, bucket}]++
-	for _, cut := range f.splits() {
-		if cut.By != "" && cut.By.Timed() {
-			n.times[timeKey{countKey{f.tenant, hourSpan, string(cut.By), cut.Value, floor(at, hour)}, kind, bucket}]++
+// timeRows are the rows of step_times. Only waking and answering are counted apart, because rules
+// ask for them. The days of all rings are in tally_days.
+func (n newCounts) timeRows() map[timeKey]int64 {
+	rows := map[timeKey]int64{}
+	for k, c := range n.times {
+		add := func(span int64, cut tenants.Cut) {
+			rows[timeKey{countKey{k.tenant, span, string(cut.By), cut.Value, floor(k.slot, span*second)}, k.fact, k.bucket}] += c
+		}
+		add(hourSpan, tenants.Cut{})
+		if k.fact != string(tenants.FactWoke) && k.fact != string(tenants.FactAnswered) {
+			continue
+		}
+		add(slotSpan, tenants.Cut{})
+		for _, cut := range k.cuts() {
+			if cut.By != "" && cut.By.Timed() {
+				add(hourSpan, cut)
+				add(daySpan, cut)
+			}
 		}
 	}
+	return rows
 }
 
 // countRings writes what was counted. It runs in the roller's transaction.
 func (t tallyTx) countRings(n newCounts) error {
 	all := names(countColumns)
 	b := newBatch("ring_counts", append([]string{"tenant_id", "span", "split", "value", "at"}, all...)...)
-	for k, c := range n.rings {
-		b.add(append([]any{k.tenant, k.span, k.split, k.value, k.at}, values(countFields(c))...)...)
+	for k, c := range n.ringRows() {
+		b.add(append([]any{k.tenant, k.span, k.split, k.value, k.at}, values(countFields(&c))...)...)
 	}
 	grow := ""
 	for i, c := range all {
@@ -174,7 +196,7 @@ func (t tallyTx) countRings(n newCounts) error {
 		return err
 	}
 	b = newBatch("step_times", "tenant_id", "span", "split", "value", "fact", "at", "bucket", "n")
-	for k, c := range n.times {
+	for k, c := range n.timeRows() {
 		b.add(k.tenant, k.span, k.split, k.value, k.fact, k.at, k.bucket, c)
 	}
 	return b.flush(func(text string, args []any, _ int) error {
@@ -237,14 +259,17 @@ func (s Analytics) Values(ctx context.Context, by tenants.Split, from, to time.T
 	return found, translate(err)
 }
 
-// StepTimes are how long a step took in the hours of [from, to); with days, by days of UTC. By
-// days only all rings together are known; see tenants.Split.Timed for the rest.
+// StepTimes are how long a step took in the hours of [from, to); with days, by days of UTC. See
+// tenants.Split.Timed for the cuts that are timed; of them only waking and answering.
 func (s Analytics) StepTimes(ctx context.Context, cut tenants.Cut, fact tenants.FactKind, from, to time.Time, days bool) (
 	[]tenants.HourTimes, error) {
 	text := "SELECT at, bucket, n FROM step_times WHERE tenant_id = ? AND span = ? AND split = ? AND value = ? AND fact = ? " +
 		"AND at >= ? AND at < ? ORDER BY at, bucket"
 	args := []any{uuid(s.id), hourSpan, string(cut.By), cut.Value, string(fact), floor(micros(from), hour), until(to)}
-	if days {
+	switch {
+	case days && cut.By != "":
+		args[1], args[5] = daySpan, floor(micros(from), dayLength)
+	case days:
 		text = "SELECT day, bucket, n FROM tally_days WHERE tenant_id = ? AND day >= ? AND day < ? AND fact = ? AND bucket >= 0 " +
 			"ORDER BY day, bucket"
 		args = []any{uuid(s.id), floor(micros(from), dayLength), until(to), string(fact)}

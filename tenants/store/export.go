@@ -108,6 +108,12 @@ var exportTables = []exportTable{
 		columns: "issuer, subject, user_id id, created_at time"},
 	{file: "alerts", about: "An alert, open or closed.", from: "alerts", keys: "kind, target",
 		columns: "kind, target, detail, first_at time, last_at time, count number, resolved_at time, told_at time", left: "tell_at"},
+	{file: "alert_rules", about: "A rule that raises an alert when a figure passes a threshold, in thousandths.", from: "alert_rules",
+		keys: "id", columns: "id id, name, metric, detail, split, value, above bool, threshold number, window_s number, least number, " +
+			"quiet_s number, mail bool, targets, active bool, created_at time, firing bool, fired_at time", left: "due_at"},
+	{file: "alert_targets", about: "Where alerts are sent, without its address and secret.", from: "alert_targets", keys: "id",
+		columns: "id id, kind, name, roles, every bool, shown, created_at time, tried_at time, answer, good bool", left: "secret"},
+	{file: "digests_off", about: "A person who gets no weekly mail.", from: "digest_off", keys: "user_id", columns: "user_id id"},
 	{file: "subscription", about: "The plan. Invoices are at Stripe, under the customer's id.", from: "subscriptions", keys: "plan",
 		columns: "plan, state, every, period_start time, period_end time, trial_end time, cancel_at_end bool, past_due_since time, " +
 			"overage bool, customer, stripe, quantity number, created_at time", left: "trial_cut synced_at"},
@@ -137,4 +143,5 @@ var exportLeft = map[string]string{
 	"tallies": "counted from facts", "tally_days": "counted from facts", "outcomes": "counted from facts",
 	"call_figures": "counted from calls", "ring_counts": "counted from rings", "step_times": "counted from facts",
 	"metered": "reports to Stripe", "sign_ins": "secrets of browsers", "exports": "exports themselves",
+	"alert_sends": "what waits to be sent", "digests": "which mails were sent, with secrets of their links",
 }

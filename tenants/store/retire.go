@@ -301,6 +301,7 @@ func (s *scope) pastSpans(ctx context.Context, now time.Time) (map[string]int64,
 		"ring_counts WHERE span = 300": slotsKept, "ring_counts WHERE span = 3600": TalliesKept,
 		"ring_counts WHERE span = 86400": TalliesKept,
 		"step_times WHERE span = 300":    slotsKept, "step_times WHERE span = 3600": TalliesKept,
+		"step_times WHERE span = 86400": TalliesKept,
 	} {
 		at, err := one(s.reads().query(ctx, "SELECT COALESCE(MIN(at), 0) FROM "+what+" AND at <= ? AND tenant_id = ?",
 			micros(now.Add(-kept)), uuid(s.id)))

@@ -125,6 +125,9 @@ func (t tenantsTx) found(s *scope, o Opening) error {
 	if err := t.addAgents(s, o.Agents); err != nil {
 		return err
 	}
+	if err := t.addRules(s, o.Tenant); err != nil {
+		return err
+	}
 	if err := t.setSubscription(settled(o.Tenant.ID, o.Subscription)); err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ func (s Tenants) Open(ctx context.Context, f NewTenant) error {
 		if err := t.tenants().addAgents(scope, f.Agents); err != nil {
 			return err
 		}
+		if err := t.tenants().addRules(scope, f.Tenant); err != nil {
+			return err
+		}
 		if err := t.people().invite(scope, f.Invitation, nil); err != nil {
 			return err
 		}

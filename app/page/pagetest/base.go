@@ -108,6 +108,9 @@ func (l *Mails) Send(m notify.Mail) error {
 	return nil
 }
 
+// Deliver takes a mail at once.
+func (l *Mails) Deliver(_ context.Context, m notify.Mail) error { return l.Send(m) }
+
 // To returns the mails to an address.
 func (l *Mails) To(address string) (out []notify.Mail) {
 	l.mu.Lock()

@@ -26,6 +26,8 @@ type property struct {
 	connection tenants.Connection
 	delivery   store.NewDelivery // to the connection
 	group      tenants.Group
+	rule       tenants.AlertRule
+	target     tenants.AlertTarget
 	schedule   tenants.Schedule
 	consent    tenants.Agreement
 	view       tenants.SavedView // one that its tenant shares
@@ -42,6 +44,11 @@ func (b *bench) property(s *store.Scope) property {
 	p.schedule, p.consent = b.newSchedule(), b.newConsent("canary")
 	b.must(s.Schedules().Add(ctx, p.schedule))
 	b.must(s.Consents().Add(ctx, p.consent))
+	p.target = b.newTarget(tenants.TargetWebhook)
+	_, err = s.AlertTargets().Add(ctx, p.target, "https://canary.example")
+	b.must(err)
+	p.rule = b.newRule(p.target.ID)
+	b.must(s.AlertRules().Add(ctx, p.rule))
 	p.group = b.newGroup("canary")
 	p.group.Members[0].Schedule = p.schedule.ID
 	b.must(s.Groups().Add(ctx, p.group))
@@ -157,6 +164,13 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, m["Rings.ByPush"] = s.Rings().ByPush(ctx, p.ring.Attempts[0].Push.APNsID)
 	_, m["Lists.View"] = s.Lists().View(ctx, p.member.ID, p.view.ID)
 	m["Lists.RemoveView"] = s.Lists().RemoveView(ctx, p.view)
+	_, m["AlertRules.Get"] = s.AlertRules().Get(ctx, p.rule.ID)
+	m["AlertRules.Set"] = s.AlertRules().Set(ctx, p.rule)
+	m["AlertRules.Remove"] = s.AlertRules().Remove(ctx, p.rule.ID)
+	_, m["AlertTargets.Get"] = s.AlertTargets().Get(ctx, p.target.ID)
+	_, _, _, m["AlertTargets.Open"] = s.AlertTargets().Open(ctx, p.target.ID)
+	m["AlertTargets.Set"] = s.AlertTargets().Set(ctx, p.target)
+	m["AlertTargets.Remove"] = s.AlertTargets().Remove(ctx, p.target.ID)
 	_, m["Groups.Get"] = s.Groups().Get(ctx, p.group.ID)
 	m["Groups.Set"] = s.Groups().Set(ctx, p.group)
 	m["Groups.Remove"] = s.Groups().Remove(ctx, p.group.ID)
@@ -204,6 +218,15 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	kept, err := s.Lists().Kept(ctx, p.member.ID, p.view.List)
 	put("Lists.Kept", kept.Views, err)
 	put("Lists.Kept, the columns", []byte(kept.Columns), err)
+	rules, _, err := s.AlertRules().List(ctx, store.Page{})
+	put("AlertRules.List", rules, err)
+	counted, err := s.AlertRules().Samples(ctx, tenants.AlertRule{Metric: "rings", Window: time.Hour}, now.Add(-time.Hour),
+		now.Add(time.Hour))
+	put("AlertRules.Samples", counted, err)
+	news, _, err := s.AlertTargets().List(ctx, store.Page{})
+	put("AlertTargets.List", news, err)
+	people50, err := s.AlertTargets().People(ctx, tenants.Roles)
+	put("AlertTargets.People", people50, err)
 	groups, _, err := s.Groups().List(ctx, store.Page{})
 	put("Groups.List", groups, err)
 	allGroups, err := s.Groups().All(ctx)
@@ -310,17 +333,19 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 // totals count the lists of the tenant; of the audits those of devices.
 func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (store.Total, error) {
 	return map[string]func(store.Page) (store.Total, error){
-		"Groups.Total":      func(p store.Page) (store.Total, error) { return s.Groups().Total(ctx, p) },
-		"Schedules.Total":   func(p store.Page) (store.Total, error) { return s.Schedules().Total(ctx, p) },
-		"Consents.Total":    func(p store.Page) (store.Total, error) { return s.Consents().Total(ctx, p) },
-		"Agents.Total":      func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
-		"Connections.Total": func(p store.Page) (store.Total, error) { return s.Connections().Total(ctx, p) },
-		"Keys.Total":        func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },
-		"Credentials.Total": func(p store.Page) (store.Total, error) { return s.Credentials().Total(ctx, p) },
-		"Devices.Total":     func(p store.Page) (store.Total, error) { return s.Devices().Total(ctx, store.DeviceQuery{}.At(p)) },
-		"Rings.Total":       func(p store.Page) (store.Total, error) { return s.Rings().Total(ctx, store.RingQuery{}.At(p)) },
-		"Members.Total":     func(p store.Page) (store.Total, error) { return s.Members().Total(ctx, p) },
-		"Alerts.Total":      func(p store.Page) (store.Total, error) { return s.Alerts().Total(ctx, store.AlertQuery{}.At(p)) },
+		"AlertRules.Total":   func(p store.Page) (store.Total, error) { return s.AlertRules().Total(ctx, p) },
+		"AlertTargets.Total": func(p store.Page) (store.Total, error) { return s.AlertTargets().Total(ctx, p) },
+		"Groups.Total":       func(p store.Page) (store.Total, error) { return s.Groups().Total(ctx, p) },
+		"Schedules.Total":    func(p store.Page) (store.Total, error) { return s.Schedules().Total(ctx, p) },
+		"Consents.Total":     func(p store.Page) (store.Total, error) { return s.Consents().Total(ctx, p) },
+		"Agents.Total":       func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
+		"Connections.Total":  func(p store.Page) (store.Total, error) { return s.Connections().Total(ctx, p) },
+		"Keys.Total":         func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },
+		"Credentials.Total":  func(p store.Page) (store.Total, error) { return s.Credentials().Total(ctx, p) },
+		"Devices.Total":      func(p store.Page) (store.Total, error) { return s.Devices().Total(ctx, store.DeviceQuery{}.At(p)) },
+		"Rings.Total":        func(p store.Page) (store.Total, error) { return s.Rings().Total(ctx, store.RingQuery{}.At(p)) },
+		"Members.Total":      func(p store.Page) (store.Total, error) { return s.Members().Total(ctx, p) },
+		"Alerts.Total":       func(p store.Page) (store.Total, error) { return s.Alerts().Total(ctx, store.AlertQuery{}.At(p)) },
 		"Audits.Total": func(p store.Page) (store.Total, error) {
 			return s.Audits().Total(ctx, store.AuditQuery{Action: "device."}.At(p))
 		},
@@ -336,7 +361,10 @@ var apart = map[string]string{
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Lists.AddView": "adds", "Lists.SetColumns": "adds",
-	"Groups.Add": "adds", "Schedules.Add": "adds", "Consents.Add": "adds",
+	"AlertRules.Add": "adds", "AlertTargets.Add": "adds", "AlertRules.Enter": "changes what ClaimRules gave",
+	"AlertRules.Figure": "adds up Samples", "AlertTargets.Settle": "changes what ClaimSends gave",
+	"AlertTargets.Tested": "changes nothing that is not there",
+	"Groups.Add":          "adds", "Schedules.Add": "adds", "Consents.Add": "adds",
 	"Connections.Add": "adds", "Deliveries.Claim": "testDeliveries", "Deliveries.Release": "testDeliveries",
 	"Deliveries.Settle": "testDeliveries", "Analytics.StepTimes": "testCounts looks at two tenants",
 	"Deliveries.Trim": "testReplay",

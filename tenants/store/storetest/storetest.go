@@ -148,7 +148,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"retire requests of keys", testRetireKeyRequests},
 		{"audit chain beside an earlier version", testAuditsOfEarlierVersion},
 		{"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
-		{"counts", testCounts}, {"counts of another process", another(testCounts)},
+		{"alert rules", testAlertRules}, {"figures of rules", testRuleFigures}, {"counts", testCounts},
+		{"counts of another process", another(testCounts)},
 
 		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
 		{"tallies by ring of another process", another(testTalliesByRing)}, {"reasons of another process", another(testReasons)},
