@@ -126,7 +126,7 @@ func payoutsCSV(c terminal, all []payable, currency string) error {
 
 // record stores a payout, once for each reference.
 func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.Store) error {
-	cents, err := parseCents(a.Amount)
+	cents, err := tenants.ParseCents(a.Amount)
 	if err != nil {
 		return fmt.Errorf("--amount: %w", err)
 	}
@@ -148,17 +148,6 @@ func (a *affiliatePayoutsCmd) record(ctx context.Context, c terminal, s *store.S
 		fmt.Fprintf(c.out, "Recorded: %s to %s (%s), reference %s.\n", tenants.FormatCents(cents), p.Name, p.Code, a.Reference)
 	}
 	return nil
-}
-
-// parseCents reads a sum in the form that the list prints: "109.78".
-func parseCents(s string) (int64, error) {
-	whole, rest, ok := strings.Cut(s, ".")
-	if ok && whole != "" && len(rest) == 2 && len(whole) <= 15 {
-		if n, err := strconv.ParseUint(whole+rest, 10, 63); err == nil && n > 0 {
-			return int64(n), nil
-		}
-	}
-	return 0, fmt.Errorf("%q is not a sum; give it as the list prints it, such as 109.78", s)
 }
 
 func partnerOf(ctx context.Context, s *store.Store, typed string) (tenants.Partner, error) {

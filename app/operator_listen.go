@@ -41,7 +41,10 @@ func (n *node) openOperator(c checked, x extras) error {
 		return err
 	}
 	common.Passwords = n.common.Passwords // one bound for the memory of hashes
-	config := operator.Config{Common: common, Billing: n.billing != nil, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
+	config := operator.Config{Common: common, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
+	if n.billing != nil {
+		config.Billing = n.billing
+	}
 	if n.mailer != nil {
 		config.Mails = n.mailer
 	}

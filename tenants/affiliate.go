@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -217,4 +219,15 @@ func FormatCents(cents int64) string {
 		sign, cents = "-", -cents
 	}
 	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
+}
+
+// ParseCents reads a sum as FormatCents writes it: "109.78". It refuses zero and less.
+func ParseCents(s string) (int64, error) {
+	whole, rest, ok := strings.Cut(s, ".")
+	if ok && whole != "" && len(rest) == 2 && len(whole) <= 15 {
+		if n, err := strconv.ParseUint(whole+rest, 10, 63); err == nil && n > 0 {
+			return int64(n), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a sum; give it as the list prints it, such as 109.78", s)
 }

@@ -36,8 +36,8 @@ func (k healthPages) health(ctx context.Context, c *fiber.Ctx, v *visitor) error
 		return err
 	}
 	p := pages.HealthPage{Shell: k.shell(c, v, healthTitle, pages.NavHealth), Notices: troubles(s, queues, now),
-		Stats: serverStats(s, queues, now), Queues: queueRows(queues, k.Billing, now), Teams: teamRows(k.Teams()), NoMail: k.Mails == nil,
-		Server: serverRows(s), Writer: writerRows(s, queues), Apple: appleRows(s), Ending: ending}
+		Stats: serverStats(s, queues, now), Queues: queueRows(queues, k.Billing != nil, now), Teams: teamRows(k.Teams()),
+		NoMail: k.Mails == nil, Server: serverRows(s), Writer: writerRows(s, queues), Apple: appleRows(s), Ending: ending}
 	if k.Mails != nil {
 		for _, m := range k.Mails.Failed() {
 			p.Mails = append(p.Mails, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: m.Why, At: at(m.At),

@@ -31,7 +31,7 @@ type Config struct {
 	Server       func() Server             // this process now
 	Teams        func() []push.TeamAnswers // Apple's answers to this process
 	Mails        Mails                     // nil = no mail is sent
-	Billing      bool                      // the server takes money
+	Billing      Billing                   // nil = the server takes no money
 	Dev          func() *Seen              // dev mode: a sign-in that works; nil = no dev mode
 }
 
@@ -39,6 +39,12 @@ type Config struct {
 type Mails interface {
 	Failed() []notify.Failed
 	Resend(id string) (notify.Failed, error)
+}
+
+// Billing shows and processes the messages of Stripe. *billing.Billing does.
+type Billing interface {
+	Payload(ctx context.Context, id string) (string, error)
+	Replay(ctx context.Context, id string) error
 }
 
 // Server is this process as it says itself.
@@ -81,7 +87,7 @@ func (k *Console) Mount(r fiber.Router) {
 // shell is what surrounds a page.
 func (k *Console) shell(c *fiber.Ctx, v *visitor, title string, nav pages.Nav, crumbs ...views.Link) pages.Shell {
 	return pages.Shell{Title: title, Current: nav, Name: v.operator.Name, Email: v.operator.Email, Theme: page.ThemeOf(c),
-		Flash: k.Flash(c), Crumbs: crumbs, Billing: k.Billing}
+		Flash: k.Flash(c), Crumbs: crumbs, Billing: k.Billing != nil}
 }
 
 // at is a moment as every page here shows it.

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -25,6 +27,19 @@ type server struct {
 	tenant *pagetest.Account
 	teams  []push.TeamAnswers
 	mails  mails
+	stripe stripe
+}
+
+// stripe counts what is processed again.
+type stripe struct{ replayed []string }
+
+func (s *stripe) Payload(context.Context, string) (string, error) {
+	return `{"object": "invoice"}`, nil
+}
+
+func (s *stripe) Replay(_ context.Context, id string) error {
+	s.replayed = append(s.replayed, id)
+	return nil
 }
 
 // mails are mails that failed.
@@ -50,7 +65,7 @@ func open(t *testing.T) *server {
 		Now: h.Clock.Now, Log: slog.New(slog.DiscardHandler)})
 	pagetest.Must(t, err)
 	h.k, err = New(Config{Common: h.common, Server: func() Server { return Server{Name: "one", Started: h.Clock.Now(), DiskFree: -1} },
-		Teams: func() []push.TeamAnswers { return h.teams }, Mails: &h.mails})
+		Teams: func() []push.TeamAnswers { return h.teams }, Mails: &h.mails, Billing: &h.stripe})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{Now: h.Clock.Now, PublicURL: "http://ops.example", ErrorPage: h.k.ErrorPage})
 	h.k.Mount(app)
@@ -228,4 +243,34 @@ func TestHealth(t *testing.T) {
 	b.Get("/audit").Has("sent again an email:", "Your invitation")
 	h.teams, h.mails = nil, nil
 	b.Get("/health").Want(200).Has("No pushes in the last 24 hours.")
+}
+
+// TestMoney: events are shown and processed again, and a partner is paid once.
+func TestMoney(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	b, now := h.signedIn(o, false), h.Clock.Now()
+	_, err := h.Store.StripeEvents().Claim(t.Context(), store.StripeEvent{ID: "evt_1", Type: "invoice.paid", Object: "in_1"})
+	pagetest.Must(t, err)
+	pagetest.Must(t, h.Store.StripeEvents().End(t.Context(), "evt_1", errors.New("no answer")))
+	b.Get("/events?state=failed").Want(200).Has("invoice.paid", "no answer", "Failed")
+	b.Get("/events?state=done").Want(200).Lacks("invoice.paid")
+	b.Get("/events/evt_1").Want(200).Has("invoice", "Process again")
+	b.Get("/events/evt_2").Want(404)
+	b.Post("/events/evt_1/replay", nil).Leads("/events/evt_1")
+	if len(h.stripe.replayed) != 1 || h.stripe.replayed[0] != "evt_1" {
+		t.Errorf("processed again: %v", h.stripe.replayed)
+	}
+	link := tenants.NewSecret(tenants.PartnerPrefix)
+	p := tenants.Partner{ID: tenants.NewID[tenants.PartnerID](now), Code: "ABCDEFGH", Email: "ana@partner.example", Name: "Ana Ruiz",
+		CreatedAt: now}
+	_, _, err = h.Store.Partners().Add(t.Context(), p, store.PartnerLink{Hash: link.Hash(), Email: p.Email, ExpiresAt: now.Add(time.Hour)})
+	pagetest.Must(t, err)
+	home := "/partners/" + string(p.ID)
+	b.Get("/partners").Want(200).Has("Ana Ruiz", "ABCDEFGH")
+	b.Get(home).Want(200).Has("Nothing is payable now.")
+	b.Post(home+"/paid", url.Values{"reference": {""}}).Want(422).Has("Give a reference")
+	b.Post(home+"/paid", url.Values{"reference": {"bank 7"}, "amount": {"12.00"}}).Want(409).Has("another sum")
+	b.Get("/audit").Lacks("recorded a payout")
 }

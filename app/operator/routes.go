@@ -30,7 +30,7 @@ const (
 // routes lists every address.
 func (k *Console) routes() []route {
 	in, record, all, health := signInPages{k}, recordPages{k}, tenantPages{k}, healthPages{k}
-	return []route{
+	return append([]route{
 		{method: get, path: "/static/*", public: page.Asset},
 		{method: get, path: "/", public: first},
 		{method: get, path: pages.PathSignIn, public: in.form},
@@ -57,7 +57,27 @@ func (k *Console) routes() []route {
 		{method: get, path: pages.PathAudit, operator: record.audit},
 		{method: post, path: pages.PathAudit, operator: record.verify},
 		{method: get, path: pages.PathAuditCSV, operator: record.auditCSV},
+	}, k.moneyRoutes()...)
+}
+
+// moneyRoutes: partners are there always, Stripe's messages where the server takes money.
+func (k *Console) moneyRoutes() []route {
+	partners, events := partnerPages{k}, eventPages{k}
+	all := []route{
+		{method: get, path: pages.PathPartners, operator: partners.partners},
+		{method: get, path: pages.PathPartnersCSV, operator: partners.csv},
+		{method: get, path: pages.PartnerPath(":id"), operator: partners.partner},
+		{method: post, path: pages.PaidPath(":id"), operator: partners.paid},
 	}
+	if k.Billing == nil {
+		return all
+	}
+	return append(all,
+		route{method: get, path: pages.PathEvents, operator: events.events},
+		route{method: get, path: pages.PathEventsCSV, operator: events.csv},
+		route{method: get, path: pages.PathEvents + "/:id", operator: events.event},
+		route{method: post, path: pages.PathEvents + "/:id/replay", operator: events.replay},
+	)
 }
 
 func first(_ context.Context, c *fiber.Ctx) error {

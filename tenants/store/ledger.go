@@ -35,10 +35,17 @@ func entries(ctx context.Context, q querier, partner tenants.PartnerID) ([]tenan
 }
 
 // Ledger is what partners earn: referrals, payments, the lines of the ledger and payouts.
-type Ledger struct{ *core }
+type Ledger struct {
+	*core
+	by Who
+}
 
 // Ledger returns the Ledger of all tenants.
-func (s *Store) Ledger() Ledger { return Ledger{&s.core} }
+func (s *Store) Ledger() Ledger { return Ledger{core: &s.core} }
+
+// By returns the same Ledger with an operator who acts: payouts are then in the record of
+// operators.
+func (s Ledger) By(who Who) Ledger { return Ledger{s.core, who} }
 
 // Entries are a partner's whole ledger, the oldest line first.
 func (s Ledger) Entries(ctx context.Context, partner tenants.PartnerID) ([]tenants.Entry, error) {
@@ -79,7 +86,8 @@ func (s Ledger) PayOut(ctx context.Context, partner tenants.PartnerID, cents int
 	err error) {
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		p, repeated = tenants.Payout{}, false
-		if _, err := onePartner(ctx, t, "id = ?"+t.hold(), uuid(partner)); err != nil {
+		of, err := onePartner(ctx, t, "id = ?"+t.hold(), uuid(partner))
+		if err != nil {
 			return err
 		}
 		have, err := payouts(ctx, t, "partner_id = ? AND reference = ?", uuid(partner), reference)
@@ -94,7 +102,11 @@ func (s Ledger) PayOut(ctx context.Context, partner tenants.PartnerID, cents int
 				"A payout of another sum has this reference already. Look at the list again.")
 		}
 		p, err = t.partners().payOut(ctx, s.core, tenants.Payout{Partner: partner, Cents: cents, Reference: reference})
-		return err
+		if err != nil || s.by.Kind == "" {
+			return err
+		}
+		return t.operators().audit(s.core, s.by, auditEntry{action: "partner.paid", target: string(partner), name: of.Name,
+			detail: tenants.FormatCents(cents) + ", " + reference})
 	})
 	return p, repeated, err
 }

@@ -55,6 +55,16 @@ func (s *Stripe) listEvents(_ string, f url.Values) (any, error) {
 	return list(out, "/v1/events"), nil
 }
 
+func (s *Stripe) oneEvent(id string, _ url.Values) (any, error) {
+	for _, e := range s.events {
+		if e.ID == id {
+			return json.RawMessage(e.Body), nil
+		}
+	}
+	return nil, fault{status: http.StatusNotFound, kind: "invalid_request_error", code: "resource_missing",
+		msg: "No such event: '" + id + "'"}
+}
+
 // Sign is the Stripe-Signature header of a body (docs.stripe.com/webhooks#verify-manually).
 func Sign(body []byte, secret string, at time.Time) string {
 	t := strconv.FormatInt(at.Unix(), 10)

@@ -214,6 +214,7 @@ type route struct {
 func (s *Stripe) routes() []route {
 	return slices.Concat(s.catalogRoutes(), s.checkoutRoutes(), s.subscriptionRoutes(), s.invoiceRoutes(), s.chargeRoutes(), []route{
 		{"GET", "/v1/events", []string{"limit", "starting_after", "types[]", "created[gte]", "type"}, s.listEvents},
+		{"GET", "/v1/events/{}", nil, s.oneEvent},
 		{"GET", "/v1/webhook_endpoints", []string{"limit", "starting_after"}, func(string, url.Values) (any, error) {
 			return list(s.endpoints, "/v1/webhook_endpoints"), nil
 		}},
