@@ -74,6 +74,8 @@ var dependencies = []dependency{
 		"passwords are hashed where people sign in and where dev mode makes them"},
 	{"github.com/coreos/go-oidc/v3", []string{"app/oidc"}, "one package checks what providers say"},
 	{"golang.org/x/oauth2", []string{"app/oidc"}, "one package exchanges codes of providers"},
+	{"github.com/go-webauthn/webauthn", []string{"app/factor"}, "passkeys are checked in one package"},
+	{"github.com/fxamacker/cbor/v2", []string{"app/factor"}, "factortest answers as an authenticator does"},
 	{"github.com/pquerna/otp", []string{"app/factor"}, "second proofs are checked in one package"},
 	{"golang.org/x/net/publicsuffix", []string{"app/page"}, "one mail domain has one trial"},
 	{"go.opentelemetry.io/", []string{"app/trace"}, "one package decides what leaves in a trace"},

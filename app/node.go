@@ -393,12 +393,16 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err != nil {
 		return p, err
 	}
+	passkeys, err := openPasskeys(c.PublicURL)
+	if err != nil {
+		return p, err
+	}
 	own, err := oidc.New(oidc.Config{HTTP: n.targets.Client(providerTime), CheckURL: n.targets.CheckURL, Now: c.now})
 	if err != nil {
 		return p, err
 	}
 	p.console, err = console.New(console.Config{
-		OIDC: own, Resolver: net.DefaultResolver,
+		OIDC: own, Resolver: net.DefaultResolver, Passkeys: passkeys,
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,

@@ -36,7 +36,7 @@ func (n *node) openOperator(c checked, x extras) error {
 		base = "http://" + n.operatorAddr.String()
 	}
 	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: base, Cookie: operatorCookie, Memory: x.memory.heap,
-		Now: c.now, Log: n.log})
+		Breached: n.common.Breached, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package app
 
-import "carillon/app/page"
+import (
+	"errors"
+
+	"carillon/app/factor"
+	"carillon/app/page"
+)
 
 // BreachedPasswords configures whether new passwords are compared with those of data breaches.
 type BreachedPasswords struct {
@@ -18,4 +23,14 @@ func (b BreachedPasswords) open() (*page.Breaches, error) {
 func (b BreachedPasswords) check() error {
 	_, err := b.open()
 	return err
+}
+
+// openPasskeys makes what checks passkeys; nil where the server has no domain name, such as in dev
+// mode on 127.0.0.1.
+func openPasskeys(publicURL string) (*factor.Passkeys, error) {
+	p, err := factor.NewPasskeys(publicURL)
+	if errors.Is(err, factor.ErrNoDomain) {
+		return nil, nil
+	}
+	return p, err
 }

@@ -19,6 +19,7 @@ type (
 	ConnectionID string
 	KeyID        string
 	PairingID    string
+	PasskeyID    string
 	UserID       string
 	ViewID       string
 	PartnerID    string

@@ -92,7 +92,8 @@ func TestEveryPage(t *testing.T) {
 func TestZeroPages(t *testing.T) {
 	t.Parallel()
 	for name, page := range map[string]templ.Component{
-		"signin": SignIn(SignInPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}),
+		"signin":      SignIn(SignInPage{}),
+		"passkey-add": PasskeyAdd(PasskeyAddPage{}), "welcome": Welcome(WelcomePage{}), "overview": Overview(OverviewPage{}),
 		"rings": Rings(RingsPage{}),
 		"ring":  Ring(RingPage{}), "transfer": Transfer(TransferPage{}), "test": TestRing(TestRingPage{}),
 		"live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),

@@ -42,6 +42,9 @@ func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if p.Steps, err = k.steps(ctx, v); err != nil {
 		return err
 	}
+	if p.Passkeys, err = k.passkeyRows(ctx, v); err != nil {
+		return err
+	}
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"carillon/app/notify"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -15,6 +16,13 @@ func resetMail(to, link string) notify.Mail {
 func removalOfApp() views.Confirm {
 	return views.Confirm{ID: "app-remove", Title: "Remove your authenticator app?", Button: "Remove app", Action: views.PathAppRemove,
 		Back: views.PathAccount, Consequence: []string{"Without another second step, a password alone then opens your account.",
+			"You are signed out in all other browsers."}}
+}
+
+func removalOfPasskey(p store.Passkey) views.Confirm {
+	return views.Confirm{ID: "passkey-remove", Title: "Remove the passkey “" + p.Name + "”?", Button: "Remove passkey",
+		Action: views.PasskeyRemovePath(string(p.ID)), Back: views.PathAccount,
+		Consequence: []string{"It no longer signs in here. Delete it in your browser or password manager too.",
 			"You are signed out in all other browsers."}}
 }
 
@@ -79,6 +87,14 @@ const (
 	accountTitle         = "Your account"
 	appTitle             = "Set up an authenticator app"
 	appRemoveTitle       = "Remove your app"
+	passkeyTitle         = "Add a passkey"
+	passkeyRemoveTitle   = "Remove a passkey"
+	passkeyNameHelp      = "So that you know it again, such as the name of the device."
+	wrongPasskeyName     = "Give the passkey a name of 1 to 60 characters."
+	passkeyLate          = "This took too long, or was sent twice. Try again."
+	passkeyRefused       = "This passkey was not accepted. Try again, or sign in with your password."
+	passkeyNotMade       = "The browser made no passkey that we can accept. Try again, or try another device."
+	passkeysNeedDomain   = "Passkeys need a server with a domain name. Its operator sets one with CARILLON_PUBLIC_URL."
 	recoveryTitle        = "Recovery codes"
 	ownStepFirst         = "Set up your own second step first: go to Your account, Two-step sign-in."
 	wrongCode            = "This code is wrong, too old, or was used already. Wait for the next one and try again."

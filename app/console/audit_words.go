@@ -10,6 +10,9 @@ import (
 
 // auditWords say an action as a person would. What is not here is shown as it is recorded.
 var auditWords = map[string]string{
+	"user.passkey":         "added a passkey of",
+	"user.passkey_removed": "removed a passkey of",
+
 	"ring.place":          "placed the ring",
 	"ring.cancel":         "cancelled the ring",
 	"ring.transfer":       "transferred the call of",

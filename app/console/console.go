@@ -11,6 +11,7 @@
 package console
 
 import (
+	"carillon/app/factor"
 	"carillon/app/oidc"
 	"carillon/app/page"
 	"carillon/app/web"
@@ -105,6 +106,7 @@ type Config struct {
 	CheckConnection func(tenants.Connection) error // the same for a connection
 	AlertTargets    AlertTargets                   // where alerts are sent
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
+	Passkeys        *factor.Passkeys               // nil = the server has no domain name, and nobody has a passkey
 	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
 
 	Exports   ExportFolder     // where the files of exports are

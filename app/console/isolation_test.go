@@ -69,6 +69,7 @@ var (
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
 	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
+	ofPasskey    = func(*tenant) string { return "/account/passkeys/0190aaaa-0000-7000-8000-0000000000aa" }
 	ofInvitation = func(t *tenant) string { h := t.invitation.Hash(); return "/people/" + hex.EncodeToString(h[:]) }
 )
 
@@ -359,6 +360,16 @@ var visits = map[string]visit{
 	"GET /keys/:id/revoke":  {access: editors, owned: true, path: plus(ofKey, "/revoke")},
 	"POST /keys/:id/revoke": {access: editors, owned: true, path: plus(ofKey, "/revoke"),
 		form: confirming(func(t *tenant) string { return t.Word + " key" })},
+
+	"POST /signin/passkey/begin":        {form: fields()},
+	"POST /signin/passkey":              {form: fields("credential", "{}")},
+	"POST /account/confirm/begin":       {access: members, form: fields()},
+	"GET /account/passkeys/add":         {access: members},
+	"POST /account/passkeys/add":        {access: members, form: fields("name", "x", "credential", "{}")},
+	"POST /account/passkeys/begin":      {access: members, form: fields()},
+	"POST /account/passkeys/:id":        {access: members, owned: true, path: ofPasskey, form: fields("name", "taken")},
+	"GET /account/passkeys/:id/remove":  {access: members, owned: true, path: plus(ofPasskey, "/remove")},
+	"POST /account/passkeys/:id/remove": {access: members, owned: true, path: plus(ofPasskey, "/remove"), form: fields()},
 
 	"GET /signin/organisation":  {},
 	"POST /signin/organisation": {form: fields("email", "x@y.example")},

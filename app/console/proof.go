@@ -9,6 +9,7 @@ import (
 
 	"carillon/app/page"
 	"carillon/app/web"
+	"carillon/tenants"
 	"carillon/views"
 )
 
@@ -33,7 +34,11 @@ func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 
 func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ConfirmMePage, status int) error {
 	p.Code = v.User.TwoSteps
-	var err error
+	mine, err := k.Store.Factors().Passkeys(ctx, v.User.ID)
+	if err != nil {
+		return err
+	}
+	p.Passkey = k.Passkeys != nil && len(mine) > 0
 	if p.Shell, err = k.shell(ctx, c, v, at(confirmMeTitle, "")); err != nil {
 		return err
 	}
@@ -46,7 +51,12 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	f := page.FormOf(c)
 	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
-	if err == nil && v.User.TwoSteps {
+	answer := f.Raw("credential")
+	switch {
+	case err != nil:
+	case answer != "":
+		err = k.mayTryPasskey(c)
+	case v.User.TwoSteps:
 		err = k.TryCode(c, v.User)
 	}
 	if err != nil {
@@ -56,10 +66,17 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		})
 	}
 	ok, fault := false, wrongPassword
-	if v.User.TwoSteps {
+	switch {
+	case answer != "" && k.Passkeys != nil:
+		var u tenants.User
+		u, fault, err = k.byPasskey(ctx, c, forProof+v.In.Origin, answer)
+		if ok = fault == "" && u.ID == v.User.ID; !ok {
+			fault = passkeyRefused
+		}
+	case v.User.TwoSteps:
 		fault = wrongCode
 		ok, err = k.codeOf(ctx, c, v.User, f.Text("code"))
-	} else {
+	default:
 		ok, err = k.Passwords.Match(ctx, true, f.Raw("password"), v.User.Password)
 	}
 	if err != nil {

@@ -92,6 +92,7 @@ func (k *Console) routes() []route {
 		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
 	}
 	all = append(all, k.secondRoutes()...)
+	all = append(all, k.passkeyRoutes()...)
 	all = append(all, k.figureRoutes()...)
 	for _, some := range [][]route{k.listRoutes(), k.ringRoutes(), k.reachRoutes(), k.connectionRoutes(), k.accountRoutes(), k.roleRoutes(),
 		k.billingRoutes(), k.dataRoutes(),

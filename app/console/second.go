@@ -67,8 +67,11 @@ func (k secondPages) ask(ctx context.Context, c *fiber.Ctx) error {
 	} else if err != nil {
 		return err
 	}
-	return web.Page(c, views.Second(views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(ownPath(web.Query(c, "next")))}),
-		fiber.StatusOK)
+	return web.Page(c, views.Second(k.secondPage(c, web.Query(c, "next"))), fiber.StatusOK)
+}
+
+func (k secondPages) secondPage(c *fiber.Ctx, next string) views.SecondPage {
+	return views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(ownPath(next)), Passkeys: k.Passkeys != nil}
 }
 
 func (k secondPages) prove(ctx context.Context, c *fiber.Ctx) error {
@@ -79,7 +82,7 @@ func (k secondPages) prove(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	f := page.FormOf(c)
-	p := views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(ownPath(f.Text("next")))}
+	p := k.secondPage(c, f.Text("next"))
 	if err := k.TryCode(c, user); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
@@ -158,10 +161,16 @@ func (k secondPages) setApp(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	if err := k.Store.Factors().SetAuthenticator(ctx, v.Who, v.User.ID, seed, step, v.In.Hash); err != nil {
 		return err
 	}
-	if n, err := k.Store.Factors().RecoveryCodes(ctx, v.User.ID); err != nil || n > 0 {
-		if err != nil {
-			return err
-		}
+	return k.codesOnce(ctx, c, v)
+}
+
+// codesOnce leads on after a second step was added: to recovery codes if the person has none.
+func (k secondPages) codesOnce(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	n, err := k.Store.Factors().RecoveryCodes(ctx, v.User.ID)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
 		return k.Done(c, page.FlashSaved, views.PathAccount)
 	}
 	return k.newRecovery(ctx, c, v)

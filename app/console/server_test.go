@@ -28,6 +28,7 @@ import (
 	"carillon/app/bus"
 	"carillon/app/connections"
 	"carillon/app/docs"
+	"carillon/app/factor"
 	"carillon/app/health"
 	"carillon/app/oidc"
 	"carillon/app/outbound"
@@ -151,12 +152,14 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
 	pagetest.Must(t, err)
 	c.Resolver = noRecords{}
+	c.Passkeys, err = factor.NewPasskeys("https://ring.example")
+	pagetest.Must(t, err)
 	edit(h, &c)
 	h.k, err = New(c)
 	pagetest.Must(t, err)
 	texts, err := docs.New(docs.Config{API: []byte("openapi: 3.1.0\ninfo: {title: API, version: '1'}\npaths: {}\n")})
 	pagetest.Must(t, err)
-	front, err := site.New(site.Config{Common: h.Common, Docs: texts, Dev: true, Billing: c.Billing != nil, Mail: h.Mails,
+	front, err := site.New(site.Config{Common: h.Common, Docs: texts, Dev: c.Dev != nil, Billing: c.Billing != nil, Mail: h.Mails,
 		Voice: pagetest.BarredVoice{}, Agent: pagetest.NewSilentAgent})
 	pagetest.Must(t, err)
 	app := web.New(web.Config{

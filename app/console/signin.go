@@ -30,7 +30,7 @@ func (k signInPages) signInPage(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k signInPages) signInForm(c *fiber.Ctx, next string) views.SignInPage {
-	p := views.SignInPage{Theme: page.ThemeOf(c), Next: next, Providers: k.OIDC != nil}
+	p := views.SignInPage{Theme: page.ThemeOf(c), Next: next, Providers: k.OIDC != nil, Passkeys: k.Passkeys != nil}
 	if k.Dev != nil {
 		p.Dev = k.Login
 	}

@@ -211,7 +211,7 @@ func (k signInPages) enrol(ctx context.Context, c *fiber.Ctx) error {
 	if !factor.ValidSeed(seed) {
 		seed = factor.NewSeed()
 	}
-	if fault := page.NewPassword(f.Raw("password"), page.About{Email: o.Email, Name: o.Name}); fault != "" {
+	if fault := k.CheckPassword(ctx, f.Raw("password"), page.About{Email: o.Email, Name: o.Name}); fault != "" {
 		return k.welcomePage(c, o, seed, fault, fiber.StatusUnprocessableEntity)
 	}
 	step, ok := factor.CheckCode(seed, f.Text("code"), 0, k.Now())

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +25,7 @@ type passwords struct {
 	params    argon2id.Params
 	slots     chan struct{}
 	strangers chan struct{} // a stranger needs a place here too
+	hashed    atomic.Int64  // how many passwords were hashed; see Hashed
 	nobody    string        // hash that an unknown person is checked against: it costs the same
 }
 
@@ -94,8 +96,13 @@ func (p *passwords) Hash(ctx context.Context, known bool, password string) (stri
 		return "", err
 	}
 	defer leave()
+	p.hashed.Add(1)
 	return argon2id.CreateHash(password, &p.params)
 }
+
+// Hashed counts the passwords that were hashed or compared. Tests see by it whether two answers
+// cost the same.
+func (p *passwords) Hashed() int64 { return p.hashed.Load() }
 
 // Match reports whether the password belongs to the hash. An empty hash, of somebody unknown or who
 // has no password yet, costs the same and matches nothing. known is as in Try.
@@ -105,6 +112,7 @@ func (p *passwords) Match(ctx context.Context, known bool, password, phc string)
 		return false, err
 	}
 	defer leave()
+	p.hashed.Add(1)
 	against := phc
 	if phc == "" {
 		against = p.nobody
