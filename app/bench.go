@@ -170,9 +170,10 @@ type benchBareCmd struct{}
 func (b *benchBareCmd) Run(ctx context.Context, c terminal) error { return bench.Bare(ctx, c.out) }
 
 type benchPagesCmd struct {
-	Rings int  `help:"Rings in the database, 1 to 10000000." default:"10000"`
-	Times int  `help:"How often each page is asked for, 1 to 100000." default:"100"`
-	JSON  bool `help:"Print one JSON line."`
+	Rings    int    `help:"Rings in the database, 1 to 10000000." default:"10000"`
+	Times    int    `help:"How often each page is asked for, 1 to 100000." default:"100"`
+	Database string `help:"Address (postgres://…) of an empty PostgreSQL database to fill; empty = SQLite in a temporary folder."`
+	JSON     bool   `help:"Print one JSON line."`
 }
 
 // Validate refuses numbers that measure nothing.
@@ -182,7 +183,7 @@ func (b *benchPagesCmd) Validate() error {
 
 // Run prints the result.
 func (b *benchPagesCmd) Run(ctx context.Context, c terminal) error {
-	r, err := bench.Pages(ctx, bench.PagesConfig{Rings: b.Rings, Times: b.Times})
+	r, err := bench.Pages(ctx, bench.PagesConfig{Rings: b.Rings, Times: b.Times, Database: b.Database})
 	if err != nil {
 		return err
 	}

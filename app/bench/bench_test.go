@@ -79,11 +79,11 @@ func TestChurn(t *testing.T) {
 // TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten
 // seconds that a server gives it.
 func TestPages(t *testing.T) {
-	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2})
+	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2, Alone: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Rows) < 15 || r.FirstLoad == 0 || r.FirstLoad > 200_000 || r.Placed == 0 {
+	if len(r.Rows) < 15 || r.FirstLoad == 0 || r.FirstLoad > 200_000 || r.Beside.Count == 0 || r.Alone.Count == 0 {
 		t.Errorf("%+v", r)
 	}
 	for _, x := range r.Rows {
