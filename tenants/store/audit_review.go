@@ -28,8 +28,8 @@ func (s Audits) Since(ctx context.Context, after int64) (AuditSince, error) {
 		kind, result string
 		n            int64
 	}
-	rows, err := s.reads().query(ctx, "SELECT actor_kind, result, COUNT(*) FROM (SELECT actor_kind, result FROM audits "+
-		"WHERE tenant_id = ? AND "+withoutRings+" AND seq > ? ORDER BY seq "+
+	rows, err := s.reads().query(ctx, "SELECT actor_kind, result, COUNT(*) FROM (SELECT actor_kind, result FROM audits"+
+		s.s.db.dialect.by("audits_changes")+" WHERE tenant_id = ? AND "+withoutRings+" AND seq > ? ORDER BY seq "+
 		"LIMIT ?) AS fresh GROUP BY actor_kind, result", uuid(s.id), after, sinceMost)
 	found, err := collect(rows, err, func(g *group) []any { return []any{&g.kind, &g.result, &g.n} })
 	if err != nil {

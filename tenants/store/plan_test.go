@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -17,14 +18,7 @@ import (
 // read the tenant's.
 func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex // guards seen
-	var seen []string
-	c := store.Config{Dir: t.TempDir(), Observe: func(q string) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, q)
-	}}
-	s := storetest.OpenConfig(t, c)
+	s, statements := observed(t)
 	scope, conn := deliveriesOfOneRing(t, s, 3)
 	ctx, now := t.Context(), time.Now()
 	must := func(err error) {
@@ -54,10 +48,7 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	must(err)
 	must(scope.Connections().Remove(ctx, conn.ID))
 
-	mu.Lock()
-	texts := slices.Clone(seen)
-	mu.Unlock()
-	slices.Sort(texts)
+	texts := statements()
 	kinds := map[string]string{
 		"SELECT tenant_id FROM connections": "SEARCH connections USING INDEX connections_by_id (id=?)",
 		"SELECT at, took, status, good":     "SEARCH delivery_attempts USING COVERING INDEX delivery_attempts_listed",
@@ -72,7 +63,7 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	}
 	for start, want := range kinds {
 		found := 0
-		for _, q := range slices.Compact(texts) {
+		for _, q := range texts {
 			if !strings.HasPrefix(q, start) {
 				continue
 			}
@@ -84,6 +75,85 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 		}
 		if found == 0 {
 			t.Errorf("nothing runs %s…", start)
+		}
+	}
+}
+
+// observed is a store, and what gives the statements that it has run, each once.
+func observed(t *testing.T) (*store.Store, func() []string) {
+	t.Helper()
+	var mu sync.Mutex // guards seen
+	var seen []string
+	s := storetest.OpenConfig(t, store.Config{Dir: t.TempDir(), Observe: func(q string) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, q)
+	}})
+	return s, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		texts := slices.Clone(seen)
+		seen = nil
+		slices.Sort(texts)
+		return slices.Compact(texts)
+	}
+}
+
+// TestListsAreWalkedByTheRightIndex: a tenant has a million entries about rings and ten about
+// anything else, and a phone has some of a million rings. A page reads as many rows as it shows.
+func TestListsAreWalkedByTheRightIndex(t *testing.T) {
+	t.Parallel()
+	s, statements := observed(t)
+	scope, _ := deliveriesOfOneRing(t, s, 1)
+	ctx, device := t.Context(), tenants.NewID[tenants.DeviceID](time.Now())
+	list := func(q store.AuditQuery) func() error {
+		return func() error {
+			_, _, err := scope.Audits().List(ctx, q)
+			_, counted := scope.Audits().Total(ctx, q)
+			return errors.Join(err, counted)
+		}
+	}
+	rings := func(q store.RingQuery) func() error {
+		return func() error {
+			_, _, err := scope.Rings().List(ctx, q)
+			_, counted := scope.Rings().Total(ctx, q)
+			return errors.Join(err, counted)
+		}
+	}
+	since := func() error { _, err := scope.Audits().Since(ctx, 0); return err }
+	for name, x := range map[string]struct {
+		read  func() error
+		start string // of the statements looked at
+		index string
+	}{
+		"changes":                  {list(store.AuditQuery{Folded: true}), "SELECT * FROM audits", "audits_changes ("},
+		"changes of people":        {list(store.AuditQuery{Folded: true, Kind: tenants.ActorUser}), "SELECT * FROM audits", "audits_changes ("},
+		"the oldest changes":       {list(store.AuditQuery{Folded: true, Sort: "created"}), "SELECT * FROM audits", "audits_changes ("},
+		"the number of changes":    {list(store.AuditQuery{Folded: true}), "SELECT count(*)", "audits_changes ("},
+		"refused":                  {list(store.AuditQuery{Refused: true}), "SELECT * FROM audits", "audits_refused (tenant_id=?)"},
+		"a phone's rings":          {rings(store.RingQuery{Device: device}), "SELECT tenant_id, id", "attempts_device ("},
+		"a phone's first rings":    {rings(store.RingQuery{Device: device, Sort: "created"}), "SELECT tenant_id, id", "attempts_device ("},
+		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), "SELECT tenant_id, id", "attempts_device ("},
+		"number of a phone's":      {rings(store.RingQuery{Device: device}), "SELECT count(*)", "attempts_device ("},
+		"what is not reviewed yet": {since, "SELECT actor_kind", "audits_changes ("},
+	} {
+		statements()
+		if err := x.read(); err != nil {
+			t.Fatal(name, err)
+		}
+		found := 0
+		for _, q := range statements() {
+			if !strings.HasPrefix(strings.ReplaceAll(q, "`", ""), x.start) {
+				continue
+			}
+			found++
+			plan := planOf(t, scope, q)
+			if !strings.Contains(plan[0]+plan[min(1, len(plan)-1)], x.index) || strings.Contains(strings.Join(plan, " "), "FOR ORDER BY") {
+				t.Errorf("%s:\n%s\nhas the plan\n%s", name, q, strings.Join(plan, "\n"))
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s: %d statements", name, found)
 		}
 	}
 }

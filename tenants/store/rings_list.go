@@ -22,8 +22,13 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 	if err != nil {
 		return nil, "", err
 	}
-	if how.collected {
+	switch {
+	case how.collected:
 		db = db.Order(s.s.db.dialect.collected("id", r.up))
+	case how.walked && r.up:
+		db = db.Order("rung")
+	case how.walked:
+		db = db.Order("rung DESC")
 	}
 	var bound lookedAt
 	if q.looks() {
@@ -51,8 +56,9 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 // 0, and more.
 func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 	only := RingQuery{Device: q.Device, Search: q.Search, From: q.From, To: q.To}
-	if q.Device != "" && q.Search == "" && q.At(Page{}) == only { // a ring has one attempt of a device
-		return totalOf(placedIn(s.read(ctx, "attempts"), "ring_id", q).Where("device_id = ?", uuid(q.Device)))
+	if q.Device != "" && q.Search == "" && q.At(Page{}) == only {
+		rung, args := s.rungBy(q.Device)
+		return totalOf(placedIn(s.reads().gorm(ctx).Table(rung, args...), "rung", q))
 	}
 	db, how, err := s.narrow(ctx, s.read(ctx, "rings"), q)
 	switch {
@@ -80,6 +86,7 @@ func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 // found is how a query finds its rings.
 type found struct {
 	collected bool // by another index than the list's order: few rows, to be collected and sorted
+	walked    bool // along the rings of a device, in the order of their ids, which "rung" has
 	scanned   bool // by looking through the rings
 }
 
@@ -114,12 +121,18 @@ func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.D
 		if err != nil {
 			return nil, how, err
 		}
-		rung := "id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)"
-		if often {
-			rung = "EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)"
+		how.scanned = often
+		switch {
+		case q.Search == "":
+			rung, args := s.rungBy(q.Device)
+			how.walked, db = true, db.Table(rung+" CROSS JOIN rings", args...).Where("rings.id = rung")
+		case often:
+			db = db.Where("EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)",
+				uuid(s.id), uuid(q.Device))
+		default:
+			db = db.Where("id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)", uuid(s.id), uuid(q.Device))
+			how.collected = true
 		}
-		db = db.Where(rung, uuid(s.id), uuid(q.Device))
-		how.collected, how.scanned = !often, often
 	}
 	if q.Search != "" {
 		few := false
@@ -129,6 +142,15 @@ func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.D
 		how.collected, how.scanned = how.collected || few, !few
 	}
 	return placedIn(db, "id", q), how, nil
+}
+
+// rungBy is the rings of a device as a table with the column rung, each once although a group's
+// ring may have rung the device in two steps. Nothing sorts it: the index of attempts has it in
+// order.
+func (s *scope) rungBy(d tenants.DeviceID) (string, []any) {
+	return "(SELECT ring_id AS rung FROM attempts a" + s.s.db.dialect.by("attempts_device") + " WHERE tenant_id = ? AND device_id = ? " +
+		"AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.tenant_id = a.tenant_id AND b.device_id = a.device_id " +
+		"AND b.ring_id = a.ring_id AND b.id > a.id)) AS d", []any{uuid(s.id), uuid(d)}
 }
 
 // placedIn leaves the rings of the span of time that q asks for; column has their ids.
