@@ -16,8 +16,8 @@ import (
 type listPages struct{ *Console }
 
 // keptLists are the lists of which something can be kept.
-var keptLists = []page.Words{ringWords, deviceWords, alertListWords, agentWords, credentialWords, connectionWords, keyWords,
-	peopleWords, auditListWords}
+var keptLists = []page.Words{ringWords, deviceWords, alertListWords, alertRuleWords, alertTargetWords, agentWords,
+	credentialWords, connectionWords, keyWords, peopleWords, auditListWords}
 
 // listNamed finds the list that a form is about.
 func listNamed(f page.Form) (page.Words, error) {

@@ -66,10 +66,12 @@ func testCounts(b *bench) {
 		equal(b, len(times), 1, "hours or days with times")
 		equal(b, times[0].Buckets[tenants.Bucket(time.Minute)], int64(2), "times to wake")
 	}
-	times, err := s.Analytics().StepTimes(ctx, tenants.Cut{By: tenants.SplitAppVersion, Value: d.AppVersion}, tenants.FactAnswered, placed,
-		time.Time{}, false)
-	b.must(err)
-	equal(b, times[0].Buckets[tenants.Bucket(time.Minute)], int64(2), "times to answer")
+	for _, days := range []bool{false, true} {
+		times, err := s.Analytics().StepTimes(ctx, tenants.Cut{By: tenants.SplitAppVersion, Value: d.AppVersion}, tenants.FactAnswered,
+			placed, time.Time{}, days)
+		b.must(err)
+		equal(b, times[0].Buckets[tenants.Bucket(time.Minute)], int64(2), "times to answer of one version")
+	}
 	foreign, err := other.Analytics().StepTimes(ctx, tenants.Cut{}, tenants.FactWoke, placed.AddDate(0, 0, -1), time.Time{}, false)
 	b.must(err)
 	equal(b, len(foreign), 0, "times of another tenant")
