@@ -124,7 +124,7 @@ func TestMCP(t *testing.T) {
 
 	t.Run("lists what the key may do", func(t *testing.T) {
 		for key, want := range map[tenants.Secret]string{
-			ours.key:                               "add_note cancel_ring get_ring list_devices list_people ring_person",
+			ours.key:                               "add_note cancel_ring get_ring list_devices list_groups list_people ring_group ring_person",
 			ours.newKey(true, tenants.RingsRead):   "get_ring",
 			ours.newKey(true, tenants.AgentsWrite): "",
 		} {
@@ -146,7 +146,7 @@ func TestMCP(t *testing.T) {
 	t.Run("refuses a tool whose scope the key lacks", func(t *testing.T) {
 		reader := h.model(t, ours.newKey(false, tenants.RingsRead))
 		for tool, scope := range map[string]string{"ring_person": "rings:write", "cancel_ring": "rings:write",
-			"list_people": "devices:read", "list_devices": "devices:read", "add_note": "notes:write"} {
+			"ring_group": "rings:write", "list_groups": "groups:read", "list_people": "devices:read", "list_devices": "devices:read", "add_note": "notes:write"} {
 			if got := reader.asks(tool, `{}`); got.code() != "missing_scope" || !strings.Contains(got.Detail, scope) {
 				t.Errorf("%s: %+v", tool, got)
 			}
@@ -157,7 +157,7 @@ func TestMCP(t *testing.T) {
 		for _, a := range audits {
 			recorded[a.Target] = a.Detail
 		}
-		if len(audits) != 5 || recorded["tool ring_person"] != "rings:write" {
+		if len(audits) != 7 || recorded["tool ring_person"] != "rings:write" {
 			t.Errorf("refused tools are recorded as %v", recorded)
 		}
 	})
@@ -386,6 +386,32 @@ func TestMCP(t *testing.T) {
 		must(t, err)
 		if n.Summary != "They come at nine." || len(n.Lines) != 1 {
 			t.Errorf("notes: %+v", n)
+		}
+	})
+
+	t.Run("rings a group", func(t *testing.T) {
+		now := h.api.Now()
+		team := tenants.Group{ID: tenants.NewID[tenants.GroupID](now), Name: "Night line", Way: tenants.Sequential, StepSeconds: 20,
+			Members: []tenants.GroupMember{{Person: "nobody"}, {Person: "person-Ours"}}, CreatedAt: now}
+		must(t, ours.scope().Groups().Add(t.Context(), team))
+		if got := m.asks("list_groups", `{"q":"night"}`); len(got.Data) != 1 || got.Data[0]["group"] != string(team.ID) {
+			t.Errorf("groups: %+v", got)
+		}
+		ask := fmt.Sprintf(`{"group":%q,"reason":"test","dry_run":true}`, team.ID)
+		pushes := h.apple.count()
+		dry := m.asks("ring_group", ask)
+		if !dry.DryRun || dry.TTL != 20 || len(dry.Steps) != 2 || dry.Steps[0].State != "left_out" || h.apple.count() != pushes {
+			t.Errorf("dry run of a group: %+v", dry)
+		}
+		ring := m.asks("ring_group", strings.Replace(ask, "true", "false", 1))
+		if ring.Group != string(team.ID) || ring.Devices != 1 || ring.Steps[1].State != "rung" {
+			t.Errorf("a ring to a group: %+v", ring)
+		}
+		m.asks("cancel_ring", fmt.Sprintf(`{"ring":%q,"reason":"test"}`, ring.Ring))
+		for _, wrong := range []string{`{"reason":"x"}`, `{"group":"night","reason":"x"}`, `{"group":"x","person":"y","reason":"x"}`} {
+			if got := m.asks("ring_group", wrong); got.code() != "invalid" {
+				t.Errorf("%s: %+v", wrong, got)
+			}
 		}
 	})
 }

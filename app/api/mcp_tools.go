@@ -27,6 +27,8 @@ type tool struct {
 func (m *mcpServer) list() map[string]tool {
 	return map[string]tool{
 		"ring_person":  {tenants.RingsWrite, m.ringPerson},
+		"ring_group":   {tenants.RingsWrite, m.ringGroup},
+		"list_groups":  {tenants.GroupsRead, m.listGroups},
 		"get_ring":     {tenants.RingsRead, m.getRing},
 		"cancel_ring":  {tenants.RingsWrite, m.cancelRing},
 		"list_people":  {tenants.DevicesRead, m.listPeople},
@@ -175,6 +177,7 @@ type ringResult struct {
 	EndReason  string  `json:"end_reason,omitempty"`
 	EndDetail  string  `json:"end_detail,omitempty"`
 	Person     string  `json:"person,omitempty"`
+	Group      string  `json:"group,omitempty"`
 	Devices    int     `json:"devices"`
 	CreatedAt  string  `json:"created_at"`
 	ExpiresAt  string  `json:"expires_at"`
@@ -182,6 +185,8 @@ type ringResult struct {
 	EndedAt    string  `json:"ended_at,omitempty"`
 	Talked     float64 `json:"talked_s,omitempty"`
 	Repeated   bool    `json:"repeated,omitempty"`
+
+	Steps []stepResult `json:"steps,omitempty"`
 }
 
 func resultOf(r *tenants.Ring) ringResult {
@@ -189,7 +194,7 @@ func resultOf(r *tenants.Ring) ringResult {
 	v := ringResult{
 		Ring: string(r.ID), State: string(r.State), Meaning: words.meaning, Next: words.next, Ended: r.State.Terminal(),
 		EndReason: string(r.EndReason), EndDetail: r.EndReason.Sentence(), Person: r.To.Person, Devices: len(r.Attempts),
-		CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: known(r.EndedAt),
+		Group: string(r.To.Group), Steps: stepsOf(r), CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: known(r.EndedAt),
 	}
 	if r.Call != nil {
 		v.AnsweredAt = known(r.Call.AnsweredAt)
@@ -214,9 +219,12 @@ type dryResult struct {
 	Meaning string `json:"meaning"`
 	Next    string `json:"next"`
 	Person  string `json:"person,omitempty"`
+	Group   string `json:"group,omitempty"`
 	Devices int    `json:"devices"`
 	Caller  string `json:"caller,omitempty"`
 	TTL     int    `json:"ttl_s"`
+
+	Steps []stepResult `json:"steps,omitempty"`
 }
 
 func (m *mcpServer) ringPerson(ctx context.Context, c *conversation, raw json.RawMessage) (any, error) {
@@ -240,24 +248,33 @@ func (m *mcpServer) ringPerson(ctx context.Context, c *conversation, raw json.Ra
 	if err != nil {
 		return nil, flat(err)
 	}
+	return m.place(ctx, c, q, in.Reason, in.IdempotencyKey, in.DryRun)
+}
+
+// place rings, or with dry says what would ring. key is that of a repeat, if there is one.
+func (m *mcpServer) place(ctx context.Context, c *conversation, q tenants.Request, why string, key *string, dry bool) (_ any, err error) {
 	as := c.Caller
-	if as.Reason, err = reason(in.Reason); err != nil {
+	if as.Reason, err = reason(why); err != nil {
 		return nil, err
 	}
-	if in.DryRun {
+	if dry {
 		r, err := m.api.Board.Decide(ctx, as, q)
 		if err != nil {
 			return nil, err
 		}
-		return dryResult{DryRun: true, Meaning: dryMeaning, Next: dryNext, Person: r.To.Person, Devices: len(r.Attempts),
-			Caller: r.Caller, TTL: int(r.ExpiresAt.Sub(r.CreatedAt) / time.Second)}, nil
+		v := dryResult{DryRun: true, Meaning: dryMeaning, Next: dryNext, Person: r.To.Person, Devices: len(r.Attempts),
+			Caller: r.Caller, TTL: int(r.ExpiresAt.Sub(r.CreatedAt) / time.Second), Group: string(r.To.Group), Steps: stepsOf(r)}
+		if v.Group != "" {
+			v.Meaning, v.Next = dryGroupMeaning, dryGroupNext
+		}
+		return v, nil
 	}
 	var once store.Idempotency
-	if in.IdempotencyKey != nil {
-		if checkIdempotencyKey(*in.IdempotencyKey) != nil {
+	if key != nil {
+		if checkIdempotencyKey(*key) != nil {
 			return nil, wrong("idempotency_key", "1 to 255 printable ASCII characters")
 		}
-		once = store.Idempotency{Key: *in.IdempotencyKey, Body: fingerprint(q)}
+		once = store.Idempotency{Key: *key, Body: fingerprint(q)}
 	}
 	r, repeated, err := m.api.Board.Place(ctx, as, q, once)
 	if err != nil {

@@ -6,13 +6,18 @@ import "carillon/tenants"
 // use a tool, when not to, and what its values mean.
 
 const mcpInstructions = "Carillon rings people's iPhones so that a voice agent can talk with them. " +
-	"To reach someone: list_people finds the person, ring_person rings all their phones, get_ring with wait_s follows the ring " +
+	"To reach someone: list_people finds the person, ring_person rings all their phones; list_groups finds a team, ring_group rings " +
+	"those of it who are on duty; get_ring with wait_s follows the ring " +
 	"until it has ended. The person talks with the tenant's voice agent, not with you. Ringing interrupts a person: ring only when " +
 	"the user asked for it, once, and not again after they declined."
 
 const (
 	dryMeaning = "Nothing was rung. With the same arguments and without dry_run these devices would ring now."
 	dryNext    = "Call ring_person again without dry_run to ring."
+
+	dryGroupMeaning = "Nothing was rung. With the same arguments and without dry_run the persons in steps whose state is planned would ring " +
+		"now, in this order."
+	dryGroupNext = "Call ring_group again without dry_run to ring."
 )
 
 // stateWords is what a state means and what to do next.
