@@ -124,7 +124,8 @@ func TestMCP(t *testing.T) {
 
 	t.Run("lists what the key may do", func(t *testing.T) {
 		for key, want := range map[tenants.Secret]string{
-			ours.key:                               "add_note cancel_ring get_ring list_devices list_groups list_people ring_group ring_person",
+			ours.key: "add_note cancel_ring get_ring list_devices list_groups list_people " +
+				"ring_group ring_person",
 			ours.newKey(true, tenants.RingsRead):   "get_ring",
 			ours.newKey(true, tenants.AgentsWrite): "",
 		} {
@@ -146,7 +147,8 @@ func TestMCP(t *testing.T) {
 	t.Run("refuses a tool whose scope the key lacks", func(t *testing.T) {
 		reader := h.model(t, ours.newKey(false, tenants.RingsRead))
 		for tool, scope := range map[string]string{"ring_person": "rings:write", "cancel_ring": "rings:write",
-			"ring_group": "rings:write", "list_groups": "groups:read", "list_people": "devices:read", "list_devices": "devices:read", "add_note": "notes:write"} {
+			"ring_group": "rings:write", "list_groups": "groups:read", "list_people": "devices:read",
+			"list_devices": "devices:read", "add_note": "notes:write"} {
 			if got := reader.asks(tool, `{}`); got.code() != "missing_scope" || !strings.Contains(got.Detail, scope) {
 				t.Errorf("%s: %+v", tool, got)
 			}

@@ -194,7 +194,8 @@ func resultOf(r *tenants.Ring) ringResult {
 	v := ringResult{
 		Ring: string(r.ID), State: string(r.State), Meaning: words.meaning, Next: words.next, Ended: r.State.Terminal(),
 		EndReason: string(r.EndReason), EndDetail: r.EndReason.Sentence(), Person: r.To.Person, Devices: len(r.Attempts),
-		Group: string(r.To.Group), Steps: stepsOf(r), CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: known(r.EndedAt),
+		Group: string(r.To.Group), Steps: stepsOf(r),
+		CreatedAt: stamp(r.CreatedAt), ExpiresAt: stamp(r.ExpiresAt), EndedAt: known(r.EndedAt),
 	}
 	if r.Call != nil {
 		v.AnsweredAt = known(r.Call.AnsweredAt)

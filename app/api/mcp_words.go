@@ -15,8 +15,8 @@ const (
 	dryMeaning = "Nothing was rung. With the same arguments and without dry_run these devices would ring now."
 	dryNext    = "Call ring_person again without dry_run to ring."
 
-	dryGroupMeaning = "Nothing was rung. With the same arguments and without dry_run the persons in steps whose state is planned would ring " +
-		"now, in this order."
+	dryGroupMeaning = "Nothing was rung. With the same arguments and without dry_run the persons in steps whose state is planned would " +
+		"ring now, in this order."
 	dryGroupNext = "Call ring_group again without dry_run to ring."
 )
 

@@ -148,7 +148,7 @@ func (k groupPages) whoRings(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	if err != nil {
 		return nil, err
 	}
-	return &views.WhoRings{Path: views.GroupPath(string(id)), At: field, Steps: stepRows(steps)}, nil
+	return &views.WhoRings{Path: views.GroupPath(string(id)), At: field, Steps: stepRows(steps, stepWouldRing)}, nil
 }
 
 func (k groupPages) addGroup(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -79,14 +79,21 @@ var stepWords = map[tenants.StepState]struct {
 	tone views.Tone
 	text string
 }{
-	tenants.StepPlanned: {views.ToneNeutral, "Rings"}, tenants.StepRung: {views.ToneGood, "Rung"},
+	tenants.StepPlanned: {views.ToneInfo, ""}, tenants.StepRung: {views.ToneGood, "Rung"},
 	tenants.StepLeftOut: {views.ToneWarn, "Left out"}, tenants.StepDropped: {views.ToneNeutral, "Not needed"},
 }
 
-// stepRows are the steps of a ring to a group.
-func stepRows(steps []tenants.Step) (rows []views.StepRow) {
+// The words of a planned step: of a ring, and of the answer to who would ring.
+const (
+	stepToCome    = "To come"
+	stepWouldRing = "Rings"
+)
+
+// stepRows are the steps of a ring to a group. planned is the word of one that has not begun.
+func stepRows(steps []tenants.Step, planned string) (rows []views.StepRow) {
 	for _, s := range steps {
-		row := views.StepRow{Person: s.Person, Tone: stepWords[s.State].tone, State: stepWords[s.State].text, Reason: s.Reason + "."}
+		row := views.StepRow{Person: s.Person, Tone: stepWords[s.State].tone, State: orElse(stepWords[s.State].text, planned),
+			Reason: s.Reason + "."}
 		if s.Wave > 0 {
 			row.When = "at once, for " + stepSeconds(s.For)
 			if s.After > 0 {

@@ -545,3 +545,41 @@ func TestConsentPages(t *testing.T) {
 	}))
 	w.Get("/rings/"+string(b.ring)).Has("Consent when the ring was placed", "Given on")
 }
+
+// TestGroupsElsewhere: a group is rung by the test button, also in quiet hours by those who may,
+// and is found by Ctrl-K.
+func TestGroupsElsewhere(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	to := url.Values{"device": {"group:" + string(b.group)}}
+	w.Get("/rings/test").Want(200).Has("Beta line", `value="group:`+string(b.group)).Lacks("Emergency")
+	w.Post("/rings/test", to).Want(403).Has("Nobody of the group Beta line can be rung now")
+	g, err := b.Scope().Groups().Get(t.Context(), b.group)
+	pagetest.Must(t, err)
+	g.Members = []tenants.GroupMember{{Person: b.Tag() + "-person"}, {Person: "nobody"}}
+	pagetest.Must(t, b.Scope().Groups().Set(t.Context(), g))
+	live := w.Post("/rings/test", to).Want(303).Header.Get("Location")
+	w.Get(live).Want(200).Has("Test ring")
+	ring := strings.TrimSuffix(live, "/test")
+	w.Get(ring).Want(200).Has("Beta line", "is always on duty", "nobody cannot be rung", "Left out")
+	w.Get(ring + "/part?view=ring").Has("Left out")
+	now := h.Clock.Now().UTC()
+	pagetest.Must(t, b.Scope().SetRules(t.Context(), func(c *tenants.RuleChanges) {
+		minute := now.Hour()*60 + now.Minute()
+		c.Quiet = &tenants.QuietHours{From: (minute + tenants.DayMinutes - 60) % tenants.DayMinutes, To: (minute + 60) % tenants.DayMinutes,
+			Days: tenants.EveryDay}
+	}))
+	d, err := b.Scope().Devices().Get(t.Context(), b.device)
+	pagetest.Must(t, err)
+	d.TimeZone = "UTC"
+	pagetest.Must(t, b.Scope().Devices().Set(t.Context(), d))
+	w.Get("/rings/test").Has("Emergency: ring in quiet hours too")
+	phone := url.Values{"device": {string(b.device)}}
+	w.Post("/rings/test", phone).Want(403).Has("Quiet hours until")
+	phone.Set("emergency", "1")
+	w.Post("/rings/test", phone).Want(303)
+	w.Get("/palette?q=beta+li").Has(`href="/groups/` + string(b.group))
+	w.Get("/palette?q=beta+ho").Has(`href="/schedules/` + string(b.schedule))
+}

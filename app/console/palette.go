@@ -33,7 +33,8 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	links := views.PaletteLinks()
 	links = slices.DeleteFunc(links, func(l views.Link) bool { return !views.Mentions(l.Text, text) || !k.opens(v.Role, l.Href) })
 	for _, find := range []func(context.Context, *page.Visitor, string) ([]views.Link, error){
-		k.findRings, findDevices, findAgents, findConnections, findPersons, findMembers, findKeys, k.findInvoices,
+		k.findRings, findDevices, findAgents, findGroups, findSchedules, findConnections,
+		findPersons, findMembers, findKeys, k.findInvoices,
 	} {
 		found, err := find(ctx, v, text)
 		if err != nil {
@@ -82,6 +83,20 @@ func findAgents(ctx context.Context, v *page.Visitor, text string) ([]views.Link
 	found, _, err := v.Scope.Agents().List(ctx, store.Page{Search: text, Limit: paletteMost})
 	return mapped(found, func(a tenants.Agent) views.Link {
 		return views.Link{Text: a.Name, Href: views.AgentPath(string(a.ID)), Hint: "Agent", Icon: views.IconAgent}
+	}), err
+}
+
+func findGroups(ctx context.Context, v *page.Visitor, text string) ([]views.Link, error) {
+	found, _, err := v.Scope.Groups().List(ctx, store.Page{Search: text, Limit: paletteMost})
+	return mapped(found, func(g tenants.Group) views.Link {
+		return views.Link{Text: g.Name, Href: views.GroupPath(string(g.ID)), Hint: "Group", Icon: views.IconPeople}
+	}), err
+}
+
+func findSchedules(ctx context.Context, v *page.Visitor, text string) ([]views.Link, error) {
+	found, _, err := v.Scope.Schedules().List(ctx, store.Page{Search: text, Limit: paletteMost})
+	return mapped(found, func(s tenants.Schedule) views.Link {
+		return views.Link{Text: s.Name, Href: views.SchedulePath(string(s.ID)), Hint: "Schedule", Icon: views.IconClock}
 	}), err
 }
 

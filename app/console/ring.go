@@ -63,7 +63,7 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 		Problem: problemOf(r), Going: !r.State.Terminal(), CanCancel: !r.State.Terminal() && v.Role.May(mayRing),
 		CanTransfer: r.State == tenants.Answered && v.Role.May(mayRing),
 	}
-	p.Steps = stepRows(r.Steps)
+	p.Steps = stepRows(r.Steps, stepToCome)
 	if r.To.Group != "" {
 		p.ToHref = views.GroupPath(string(r.To.Group))
 	} else if r.To.Person != "" {

@@ -51,9 +51,22 @@ var (
 		"When one of the two hangs up, both calls end. From the transfer on nothing is recorded."}
 )
 
+// transferToGroup is what a transfer to a group does.
+var transferToGroup = append([]string{"The persons of the group ring, as its steps say, as a ring of its own."}, transferToPerson[1:]...)
+
+// emergencyTick offers to ring in quiet hours, to those who may, where there are any.
+func emergencyTick(v *page.Visitor, checked bool) *views.Tick {
+	quiet := v.Tenant.Rules().Quiet
+	if quiet.None() || !v.Role.May(tenants.RingsEmergency) {
+		return nil
+	}
+	return &views.Tick{Name: "emergency", Value: "1", Checked: checked, Label: "Emergency: ring in quiet hours too",
+		Help: "Quiet hours are " + quiet.String() + ". The audit log marks such a ring."}
+}
+
 const (
 	notInCall    = "This ring is not in a call, so there is nothing to transfer."
-	nobodyChosen = "Choose an agent or a person to take the call."
+	nobodyChosen = "Choose an agent, a person or a group to take the call."
 )
 
 // builtinAgent is who speaks when nobody else was named.
@@ -106,5 +119,5 @@ var ringWords = page.Words{
 
 // What pages and refusals say.
 const (
-	noPhoneChosen = "Choose the phone to ring."
+	noPhoneChosen = "Choose the phone or the group to ring."
 )

@@ -160,7 +160,7 @@ func (d ruleDraw) quiet() views.RuleRow {
 	days := views.FormPart{Legend: "On these days"}
 	for i := range 7 {
 		day := time.Weekday((i + 1) % 7) // weeks begin on Monday
-		days.Ticks = append(days.Ticks, views.Tick{Name: "day", Value: strconv.Itoa(int(day)), Label: day.String(),
+		days.Ticks = append(days.Ticks, views.Tick{Name: "day", Value: strconv.Itoa(int(day)), Label: day.String()[:3],
 			Checked: q.Days.Has(day)})
 	}
 	r.Parts = []views.FormPart{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,13 +21,29 @@ const testDevices = 50
 
 // testRing asks which phone to ring.
 func (k ringPages) testRing(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	id, _ := tenants.ParseID[tenants.DeviceID](web.Query(c, "device"))
-	return k.testForm(ctx, c, v, id, page.Wrong{Status: fiber.StatusOK})
+	to, _ := testTarget(web.Query(c, "device"))
+	return k.testForm(ctx, c, v, to, page.Wrong{Status: fiber.StatusOK})
 }
 
-func (k ringPages) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, chosen tenants.DeviceID, w page.Wrong) error {
-	p := views.TestRingPage{Error: w.Unseen()}
+// groupTarget is what stands before the id of a group where a test ring names a phone or a group.
+const groupTarget = "group:"
+
+// testTarget reads what a test ring is for: the id of a phone, or of a group behind groupTarget.
+func testTarget(s string) (to tenants.To, ok bool) {
+	if id, is := strings.CutPrefix(s, groupTarget); is {
+		to.Group, ok = tenants.ParseID[tenants.GroupID](id)
+		return to, ok
+	}
+	to.Device, ok = tenants.ParseID[tenants.DeviceID](s)
+	return to, ok
+}
+
+func (k ringPages) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, chosen tenants.To, w page.Wrong) error {
+	p := views.TestRingPage{Error: w.Unseen(), Emergency: emergencyTick(v, page.FormOf(c).Has("emergency"))}
 	var err error
+	if p.Groups, err = groupsToTest(ctx, v, chosen.Group); err != nil {
+		return err
+	}
 	if p.Devices, err = k.phonesToTest(ctx, v, chosen); err != nil {
 		return err
 	}
@@ -42,8 +59,21 @@ func (k ringPages) testForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor, 
 	return web.Page(c, views.TestRing(p), w.Status)
 }
 
+// groupsToTest are the groups by name, as many as there may be phones.
+func groupsToTest(ctx context.Context, v *page.Visitor, chosen tenants.GroupID) ([]views.TestGroup, error) {
+	if !v.Role.May(seeGroups) {
+		return nil, nil
+	}
+	all, _, err := v.Scope.Groups().List(ctx, store.Page{Sort: "name", Limit: testDevices})
+	return mapped(all, func(g tenants.Group) views.TestGroup {
+		return views.TestGroup{Value: groupTarget + string(g.ID), Name: g.Name, Selected: g.ID == chosen,
+			Text: page.Shown(joined(": ", g.Way.Name(), strings.Join(personsOf(g), ", ")), 80)}
+	}), err
+}
+
 // phonesToTest are the newest living phones, and the chosen one in any case.
-func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen tenants.DeviceID) ([]views.TestDevice, error) {
+func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, to tenants.To) ([]views.TestDevice, error) {
+	chosen := to.Device
 	all, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
 	if err != nil {
 		return nil, err
@@ -65,7 +95,7 @@ func (k ringPages) phonesToTest(ctx context.Context, v *page.Visitor, chosen ten
 	if err != nil {
 		return nil, err
 	}
-	if !found {
+	if !found && to.Group == "" {
 		chosen = k.likely(all, judged)
 	}
 	out := make([]views.TestDevice, len(all))
@@ -118,17 +148,21 @@ func (k ringPages) earlierTests(ctx context.Context, v *page.Visitor) ([]views.R
 // back with the form.
 func (k ringPages) placeTest(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
-	device, ok := tenants.ParseID[tenants.DeviceID](f.Text("device"))
+	to, ok := testTarget(f.Text("device"))
 	if !ok {
-		return k.testForm(ctx, c, v, "", page.Wrong{Msg: noPhoneChosen, Status: fiber.StatusBadRequest})
+		return k.testForm(ctx, c, v, tenants.To{}, page.Wrong{Msg: noPhoneChosen, Status: fiber.StatusBadRequest})
 	}
 	agent, ok := tenants.ParseID[tenants.AgentID](f.Text("agent"))
 	if !ok && f.Text("agent") != "" {
 		return tenants.NoSuch("agent")
 	}
-	r, _, err := k.Board.Place(ctx, callerOf(v), tenants.Request{To: tenants.To{Device: device}, Agent: agent}, store.Idempotency{})
+	caller := callerOf(v)
+	if caller.Emergency = f.Has("emergency"); caller.Emergency && !v.Role.May(tenants.RingsEmergency) {
+		return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), tenants.RingsEmergency.Does())
+	}
+	r, _, err := k.Board.Place(ctx, caller, tenants.Request{To: to, Agent: agent}, store.Idempotency{})
 	if w, ok := page.WrongOf(err); ok {
-		return k.testForm(ctx, c, v, device, w)
+		return k.testForm(ctx, c, v, to, w)
 	}
 	if err != nil {
 		return err
@@ -161,8 +195,11 @@ func (k *Console) testLivePage(r *tenants.Ring, n names, v *page.Visitor) views.
 	if a == nil && len(r.Attempts) > 0 {
 		a = &r.Attempts[0]
 	}
+	if r.To.Group != "" {
+		p.DeviceID = groupTarget + string(r.To.Group)
+	}
 	if a != nil {
-		p.Device, p.DeviceID, p.Hops = n.device(a.Device), string(a.Device), hopsOf(a, v.Zone)
+		p.Device, p.DeviceID, p.Hops = n.device(a.Device), cmp.Or(p.DeviceID, string(a.Device)), hopsOf(a, v.Zone)
 		p.Phone = k.phonePath(a.Device)
 		if d := n.devices[a.Device]; d.Model != "" {
 			p.Model = d.Model

@@ -26,7 +26,8 @@ func (k ringPages) askTransfer(ctx context.Context, c *fiber.Ctx, v *page.Visito
 }
 
 func (k ringPages) transferPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, r *tenants.Ring, n names, w page.Wrong) error {
-	p := views.TransferPage{ID: string(r.ID), Error: w.Unseen(), AgentHelp: transferToAgent, PersonHelp: transferToPerson}
+	p := views.TransferPage{ID: string(r.ID), Error: w.Unseen(), AgentHelp: transferToAgent, PersonHelp: transferToPerson,
+		GroupHelp: transferToGroup}
 	if r.State != tenants.Answered {
 		p.Refused, p.Error = notInCall, ""
 	}
@@ -50,6 +51,15 @@ func (k ringPages) transferPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		p.Person = views.Field{Name: "person", Label: "Person", Value: chosen.Text("person"), Max: 200,
 			Help: transferPersonHelp}
 	}
+	if v.Role.May(seeGroups) {
+		groups, _, err := v.Scope.Groups().List(ctx, store.Page{Sort: "name", Limit: transferPeople})
+		if err != nil {
+			return err
+		}
+		p.Groups = page.Choose(chosen.Text("group"), mapped(groups, func(g tenants.Group) views.Choice {
+			return page.Choice(string(g.ID), g.Name)
+		})...)
+	}
 	to := n.to(r)
 	p.Shell, err = k.shell(ctx, c, v, at(transferTitle+to, views.NavRings, up("Rings", views.PathRings),
 		up(to, views.RingPath(p.ID))))
@@ -67,7 +77,13 @@ func (k ringPages) transfer(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	}
 	f := page.FormOf(c)
 	to := switchboard.Transfer{Person: f.Text("person")}
-	if to.Person == "" {
+	if id := f.Text("group"); id != "" && to.Person == "" {
+		var ok bool
+		if to.Group, ok = tenants.ParseID[tenants.GroupID](id); !ok {
+			return tenants.NoSuch("group")
+		}
+	}
+	if to.Person == "" && to.Group == "" {
 		var ok bool
 		if to.Agent, ok = tenants.ParseID[tenants.AgentID](f.Text("agent")); !ok {
 			return k.transferPage(ctx, c, v, r, n, page.Wrong{Msg: nobodyChosen, Status: fiber.StatusBadRequest})

@@ -56,12 +56,15 @@ func TestTransferPage(t *testing.T) {
 	admin.Post(path+"/transfer", url.Values{}).Want(400).Has(nobodyChosen)
 	admin.Post(path+"/transfer", url.Values{"agent": {string(ours.agent)}}).Leads(path)
 	admin.Post(path+"/transfer", url.Values{"person": {"dr-okafor"}}).Leads(path)
+	admin.Get(path+"/transfer").Has("To a group", "Ours line", "as its steps say")
+	admin.Post(path+"/transfer", url.Values{"group": {string(ours.group)}}).Leads(path)
 	b.err = tenants.Refuse(tenants.Conflict, "no_agent_talks", "No agent talks.")
 	admin.Post(path+"/transfer", url.Values{"person": {"dr-okafor"}}).Want(409).Has("No agent talks.")
 	b.err = errors.New("no disk")
 	admin.Post(path+"/transfer", url.Values{"person": {"dr-okafor"}}).Want(500).Lacks("no disk")
-	want := []switchboard.Transfer{{Agent: ours.agent}, {Person: "dr-okafor"}, {Person: "dr-okafor"}, {Person: "dr-okafor"}}
-	if len(b.got) != len(want) || b.got[0] != want[0] || b.got[1] != want[1] {
+	want := []switchboard.Transfer{{Agent: ours.agent}, {Person: "dr-okafor"}, {Group: ours.group},
+		{Person: "dr-okafor"}, {Person: "dr-okafor"}}
+	if len(b.got) != len(want) || b.got[0] != want[0] || b.got[1] != want[1] || b.got[2] != want[2] {
 		t.Errorf("transferred to %v, want %v", b.got, want)
 	}
 }
