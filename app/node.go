@@ -456,6 +456,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
 	n.every(loops, &wg, time.Second, "write exports", n.console.RunExports)
 	n.every(loops, &wg, time.Minute, "remove exports", n.console.SweepExports)
+	n.every(loops, &wg, time.Second, "erase people", n.erase)
+	n.every(loops, &wg, time.Minute, "delete tenants", n.deleteTenants)
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
@@ -538,6 +540,44 @@ func (n *node) retire(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// erase does what is left to erase of people.
+func (n *node) erase(ctx context.Context) error {
+	return n.byParts(ctx, func() (bool, error) {
+		left, err := n.store.Jobs().Erase(ctx)
+		return left == 0, err
+	})
+}
+
+// deleteTenants deletes the tenants whose time is over, once their subscription has ended.
+func (n *node) deleteTenants(ctx context.Context) error {
+	due, err := n.store.Jobs().DueDeletions(ctx)
+	for _, id := range due {
+		if err == nil && n.billing != nil {
+			err = n.billing.Close(ctx, id)
+		}
+		if err == nil {
+			err = n.byParts(ctx, func() (bool, error) { return n.store.Jobs().DeleteTenant(ctx, id) })
+		}
+	}
+	return err
+}
+
+// byParts does parts with a breath between, until there are no more.
+func (n *node) byParts(ctx context.Context, do func() (done bool, err error)) error {
+	tick := time.NewTicker(breath)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if done, err := do(); done || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
 }
 
 // endPushes gives pushes under way a moment to end. What is cut off is pushed by the next process.

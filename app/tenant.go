@@ -18,6 +18,7 @@ import (
 type tenantCmd struct {
 	Create tenantCreateCmd `cmd:"" help:"Make a tenant with its owner; prints an invitation link and an API key once."`
 	Plan   tenantPlanCmd   `cmd:"" help:"Give a tenant a plan by hand."`
+	Delete tenantDeleteCmd `cmd:"" help:"Delete a tenant after 14 days, or undo that."`
 }
 
 type tenantCreateCmd struct {

@@ -34,3 +34,15 @@ const ExportKept = 7 * 24 * time.Hour
 
 // Under reports whether the export is not over yet.
 func (e Export) Under() bool { return e.State == ExportWaiting || e.State == ExportRunning }
+
+// DeletionGrace is how long an owner can undo the deletion of a tenant.
+const DeletionGrace = 14 * 24 * time.Hour
+
+// Deletion is what remains of a deleted tenant.
+type Deletion struct {
+	Tenant TenantID
+	Began  time.Time
+	Done   time.Time // zero = rows are still being removed
+	Rows   int64
+	Head   AuditHead // the signed end of its audit chain
+}

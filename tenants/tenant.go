@@ -23,6 +23,7 @@ type Tenant struct {
 	DefaultAgent AgentID       // empty = the built-in agent
 	TwoSteps     bool          // everybody must have a second step at sign-in
 	CreatedAt    time.Time
+	DeleteAt     time.Time    // when it is deleted, while it is suspended; zero = never
 	SuspendedWhy string       // what the operator gave as the reason, for the tenant's people; empty = none
 	Changes      *RuleChanges // what it changed of its industry's rules; nil = nothing
 

@@ -39,6 +39,9 @@ const (
 	PathDataExport    = "/settings/data/export" // GET a part: how far it is; POST asks for one
 	PathDataFile      = "/settings/data/export.zip"
 	PathDataExportOff = "/settings/data/export/remove" // GET asks, POST
+	PathDataErase     = "/settings/data/erase"         // GET ?who= asks, POST
+	PathDataDelete    = "/settings/data/delete"        // GET asks, POST
+	PathDataKeep      = "/settings/data/keep"          // GET asks, POST
 	PathAccount       = "/account"                     // GET, POST name
 	PathTwoSteps      = "/settings/two-steps"          // POST two_steps=1|
 	PathSecond        = "/signin/second"               // GET ?next=, POST code, next

@@ -29,6 +29,12 @@ func (k *Console) dataRoutes() []route {
 		{method: get, path: views.PathDataExportOff, needs: mayData, stepUp: true, sample: "data-export-remove",
 			member: k.confirmed(data.exportRemoval)},
 		{method: post, path: views.PathDataExportOff, needs: mayData, stepUp: true, member: k.confirmed(data.exportRemoval)},
+		{method: get, path: views.PathDataErase, needs: mayData, stepUp: true, sample: "data-erase", member: k.confirmed(data.erasure)},
+		{method: post, path: views.PathDataErase, needs: mayData, stepUp: true, member: k.confirmed(data.erasure)},
+		{method: get, path: views.PathDataDelete, needs: mayData, stepUp: true, sample: "data-delete", member: k.confirmed(data.deletion)},
+		{method: post, path: views.PathDataDelete, needs: mayData, stepUp: true, member: k.confirmed(data.deletion)},
+		{method: get, path: views.PathDataKeep, needs: mayData, out: true, sample: "data-keep", member: k.confirmed(data.keeping)},
+		{method: post, path: views.PathDataKeep, needs: mayData, out: true, member: k.confirmed(data.keeping)},
 	}
 }
 
@@ -62,6 +68,10 @@ func (k dataPages) data(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 		p.Kept = append(p.Kept, row)
 	}
 	if p.May {
+		p.Who = views.Field{Name: "who", Label: "Email address, or reference of a person whose phone rings", Max: 254}
+		if p.Erasing, err = v.Scope.Erasures().Under(ctx); err != nil {
+			return err
+		}
 		if p.Export, err = k.export(ctx, v); err != nil {
 			return err
 		}
@@ -153,4 +163,53 @@ func (k dataPages) download(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		}
 	})
 	return nil
+}
+
+// erasure erases the person that the query names: a member by their address, or somebody whose
+// phone rings by their reference.
+func (k dataPages) erasure(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
+	who := strings.TrimSpace(web.Query(c, "who"))
+	q := confirmation{title: "Erase a person", nav: views.NavSettings, up: up("Data", views.PathData), said: page.FlashErasing,
+		next: views.PathData}
+	if address, ok := tenants.ParseEmail(who); ok {
+		found, _, err := v.Scope.Members().List(ctx, store.Page{Search: address, Limit: 200})
+		if err != nil {
+			return q, err
+		}
+		for _, m := range found {
+			if m.Email != address {
+				continue
+			}
+			q.ask = eraseMember(who)
+			q.do = func(ctx context.Context) error { return v.Scope.Erasures().Member(ctx, m.User) }
+			return q, nil
+		}
+	}
+	if !tenants.ValidText(who, 1, 254) {
+		return q, tenants.NoSuch("person")
+	}
+	q.ask = erasePerson(who)
+	q.do = func(ctx context.Context) error { return v.Scope.Erasures().Person(ctx, who) }
+	return q, nil
+}
+
+func (k dataPages) deletion(_ context.Context, _ *fiber.Ctx, v *page.Visitor) (confirmation, error) {
+	return confirmation{ask: deleteTenant(v.Tenant), title: "Delete this organisation", nav: views.NavSettings,
+		up: up("Data", views.PathData), said: page.FlashDeleting, next: views.PathDataKeep, do: func(ctx context.Context) error {
+			_, err := v.Scope.AskDeletion(ctx, tenants.DeletionGrace)
+			return err
+		}}, nil
+}
+
+// keeping undoes a deletion. It stays open while the tenant is suspended because of it.
+func (k dataPages) keeping(_ context.Context, _ *fiber.Ctx, v *page.Visitor) (confirmation, error) {
+	q := confirmation{ask: keepTenant(v), title: "Keep this organisation", nav: views.NavSettings, said: page.FlashKept,
+		next: views.PathData, do: v.Scope.KeepTenant}
+	switch {
+	case !v.Tenant.DeleteAt.IsZero():
+		return q, nil
+	case v.Tenant.State != tenants.TenantActive: // the operator suspended it
+		return q, tenants.ErrSuspended
+	}
+	return q, tenants.NoSuch("deletion")
 }

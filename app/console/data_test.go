@@ -108,3 +108,63 @@ func TestExportNeedsRoom(t *testing.T) {
 		t.Errorf("files: %v", files)
 	}
 }
+
+// TestErasingPeople: an owner erases a member and somebody whose phone rings, once the name is
+// typed.
+func TestErasingPeople(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	gone := b.Person(tenants.Admin)
+	erase := func(who, typed string) pagetest.Answer {
+		return w.Post("/settings/data/erase?who="+url.QueryEscape(who), url.Values{"confirm": {typed}})
+	}
+	w.Get("/settings/data").Want(200).Has(`action="/settings/data/erase"`)
+	w.Get("/settings/data/erase?who="+url.QueryEscape(gone.Email)).Want(200).Has("Their account is deleted", "cannot be undone")
+	erase(gone.Email, "somebody").Want(422)
+	erase(gone.Email, gone.Email).Leads("/settings/data")
+	erase("beta-person", "beta-person").Leads("/settings/data")
+	erase("not-a-person", "not-a-person").Want(404)
+	w.Get("/settings/data").Want(200).Has("2 people are being erased")
+	for left := 1; left > 0; {
+		var err error
+		left, err = h.Store.Jobs().Erase(t.Context())
+		pagetest.Must(t, err)
+	}
+	w.Get("/people").Want(200).Lacks(gone.Email)
+	w.Get("/devices").Want(200).Lacks("beta-person")
+	w.Get("/audit").Want(200).Has("erased a person:").Lacks(gone.Email, "beta-person")
+}
+
+// TestDeletingATenant: everybody is locked out, an owner can undo it, and after 14 days it is gone.
+func TestDeletingATenant(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.bare("beta", "Beta")
+	w, admin := b.Quick(b.Owner), b.Quick(b.Person(tenants.Admin))
+	admin.Get("/settings/data").Want(200).Lacks(`href="/settings/data/delete"`)
+	w.Get("/settings/data/delete").Want(200).Has("14 days", "Backups")
+	w.Post("/settings/data/delete", url.Values{"confirm": {"Alpha"}}).Want(422)
+	w.Post("/settings/data/delete", url.Values{"confirm": {"Beta Homes"}}).Leads("/settings/data/keep")
+	w.Get("/rings").Leads("/settings/data/keep")
+	admin.Get("/rings").Want(403).Has("will be deleted on")
+	w.Get("/settings/data/keep").Want(200).Has("Keep Beta Homes?")
+	w.Post("/settings/data/keep", url.Values{}).Leads("/settings/data")
+	admin.Get("/rings").Want(200)
+	w.Get("/settings/data/keep").Want(404)
+	w.Post("/settings/data/delete", url.Values{"confirm": {"Beta Homes"}}).Leads("/settings/data/keep")
+	h.Clock.Pass(tenants.DeletionGrace)
+	ids, err := h.Store.Jobs().DueDeletions(t.Context())
+	pagetest.Must(t, err)
+	if len(ids) != 1 || ids[0] != b.Id {
+		t.Fatalf("due: %v", ids)
+	}
+	for gone := false; !gone; {
+		gone, err = h.Store.Jobs().DeleteTenant(t.Context(), b.Id)
+		pagetest.Must(t, err)
+	}
+	if got := w.Get("/rings"); got.StatusCode == 200 {
+		t.Error("a deleted tenant still opens")
+	}
+}

@@ -1,6 +1,9 @@
 package console
 
 import (
+	"net/url"
+	"time"
+
 	"carillon/app/notify"
 	"carillon/app/page"
 	"carillon/tenants"
@@ -61,4 +64,44 @@ func exportMail(u tenants.User, t tenants.Tenant, link string) notify.Mail {
 	return notify.Mail{To: u.Email, Subject: "The export of " + t.Name + " is ready", Text: "Hello " + u.Name + ",\n\n" +
 		"The file with everything that is stored of " + t.Name + " is ready. Download it here:\n\n" + link +
 		"\n\nYou will be asked to confirm that it is you. The file is removed after seven days.\n"}
+}
+
+func eraseMember(who string) views.Confirm {
+	return views.Confirm{ID: "erase", Title: "Erase " + who + "?", TypeName: who, Button: "Erase person", Back: views.PathData,
+		Action: views.PathDataErase + "?who=" + url.QueryEscape(who), Consequence: []string{
+			"They are removed from this organisation and signed out at once.",
+			"Their name, address and network addresses are removed from rings, keys and the audit log. The audit chain still verifies.",
+			"Their account is deleted if it is in no other organisation.", backupsKeep, cannotUndo}}
+}
+
+func erasePerson(who string) views.Confirm {
+	return views.Confirm{ID: "erase", Title: "Erase " + who + "?", TypeName: who, Button: "Erase person", Back: views.PathData,
+		Action: views.PathDataErase + "?who=" + url.QueryEscape(who), Consequence: []string{
+			"Their phones, consents, notes, recordings and texts are deleted. Their phones stop ringing at once.",
+			"Their reference is removed from rings, groups and the audit log. Rings stay as numbers. The audit chain still verifies.",
+			"The lists of API keys that name them stay: without its list a key could ring everybody.", backupsKeep, cannotUndo}}
+}
+
+const (
+	backupsKeep = "Backups that were made before can hold them until the operator of this server removes those backups."
+	cannotUndo  = "This cannot be undone."
+)
+
+// graceDays is how long a deletion can be undone.
+const graceDays = int(tenants.DeletionGrace / (24 * time.Hour))
+
+func deleteTenant(t tenants.Tenant) views.Confirm {
+	return views.Confirm{ID: "delete", Title: "Delete " + t.Name + "?", TypeName: t.Name, Button: "Delete organisation",
+		Action: views.PathDataDelete, Back: views.PathData, Consequence: []string{
+			"Everybody is locked out and no phone rings from now on.",
+			"After " + views.Plural(graceDays, "day", "days") + " everything is deleted, and the subscription ends at once. " +
+				"Until then an owner can undo it.",
+			"An ID, the date, a count and the signed end of the audit log remain.",
+			"Export everything first if you need it later.", backupsKeep}}
+}
+
+func keepTenant(v *page.Visitor) views.Confirm {
+	return views.Confirm{ID: "keep", Title: "Keep " + v.Tenant.Name + "?", Button: "Keep organisation", Action: views.PathDataKeep,
+		Back: views.PathDataKeep, Consequence: []string{"It will be deleted on " + v.At(v.Tenant.DeleteAt).Text + ".",
+			"If you keep it, everybody can sign in and phones ring again."}}
 }

@@ -432,8 +432,15 @@ var visits = map[string]visit{
 	"GET /settings/data/export.zip":     {access: editors, refused: 404},
 	"GET /settings/data/export/remove":  {access: editors, refused: 404},
 	"POST /settings/data/export/remove": {access: editors, refused: 404, form: fields()},
-	"GET /settings/rules":               {access: members},
-	"POST /settings/rules":              {access: editors, form: fields("rule", "consent", "consent", "recorded")},
+	"GET /settings/data/erase":          {access: editors, path: func(*tenant) string { return "/settings/data/erase?who=x" }},
+	"POST /settings/data/erase": {access: editors, refused: 404, form: fields("confirm", "nobody"),
+		path: func(*tenant) string { return "/settings/data/erase?who=nobody" }},
+	"GET /settings/data/delete":  {access: editors},
+	"POST /settings/data/delete": {access: editors, refused: 422, form: fields("confirm", "x")},
+	"GET /settings/data/keep":    {access: editors, refused: 404},
+	"POST /settings/data/keep":   {access: editors, refused: 404, form: fields()},
+	"GET /settings/rules":        {access: members},
+	"POST /settings/rules":       {access: editors, form: fields("rule", "consent", "consent", "recorded")},
 	"POST /settings/recording": {access: editors, file: func(*tenant) (string, string) {
 		return "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"policy\"\r\n\r\noff\r\n--x--\r\n"
 	}},

@@ -410,6 +410,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			return err
 		}
 		if v.Tenant.State != tenants.TenantActive && !r.out {
+			if !v.Tenant.DeleteAt.IsZero() && v.Role.May(mayData) && r.method == get && !r.part {
+				return c.Redirect(views.PathDataKeep, fiber.StatusSeeOther)
+			}
 			if why := v.Tenant.SuspendedWhy; why != "" {
 				return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedBecause, page.Sentence(why))
 			}

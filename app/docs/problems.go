@@ -206,6 +206,7 @@ var problems = []problemGroup{
 		{"too_many_tags", "422", "The device has 20 tags, which is the most.", "Remove one of them."},
 		{"no_entries", "409", "The entries to be signed off are not in the audit log.", "Load the page again."},
 		{"busy", "503", "Many organisations verify their audit logs, or are exported, now.", "Try again in a minute."},
+		{"tenant_deleted", "410", "The organisation is being deleted, which cannot be stopped any more.", "Sign up again."},
 		{"export_running", "409", "An export of the organisation is under way.", "Wait until it is ready, or remove it."},
 		{"export_elsewhere", "503", "Another server of this installation has the file of the export.",
 			"Try again. If it does not help, the operator leads you to that server."},

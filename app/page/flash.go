@@ -56,6 +56,9 @@ const (
 	FlashReviewed     Flash = "reviewed"
 	FlashVerified     Flash = "verified"
 	FlashExporting    Flash = "exporting"
+	FlashErasing      Flash = "erasing"
+	FlashDeleting     Flash = "deleting"
+	FlashKept         Flash = "kept"
 	FlashVerifying    Flash = "verifying"
 	FlashRinging      Flash = "ringing"
 	FlashSuspended    Flash = "suspended"
@@ -82,6 +85,9 @@ var flashes = map[Flash]string{
 	FlashRevoked:   "The key is revoked.",
 	FlashReviewed:  "The review is signed off.",
 	FlashVerified:  "Verified.",
+	FlashErasing:   "The person is being erased. The audit log says when it is done.",
+	FlashDeleting:  "The organisation will be deleted. You can still keep it.",
+	FlashKept:      "The organisation is kept.",
 	FlashExporting: "The export begins. We write to you when it is ready.",
 	FlashVerifying: "Verifying. Look again in a moment.",
 	FlashCancelled: "Stopped.", FlashRole: "The role is changed.",

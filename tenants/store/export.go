@@ -36,14 +36,16 @@ type exportTable struct {
 // tenant_id is here, in exportOthers or in exportLeft; a test compares them with the schema.
 var exportTables = []exportTable{
 	{file: "tenant", about: "The tenant itself, with the rules that it changed. One line.", from: "tenants", tenant: "id", keys: "id",
-		columns: "id id, slug, name, industry, state, time_zone, ring_ttl span, default_agent id, two_steps bool, rules json, " +
+		columns: "id id, slug, name, industry, state, suspended_why, delete_at time, " +
+			"time_zone, ring_ttl span, default_agent id, two_steps bool, rules json, " +
 			"created_at time", left: "audit_seq audit_hash"},
 	{file: "people", about: "A person who signs in to the console, with their role here.",
 		from: "members JOIN users ON users.id = members.user_id", tenant: "members.tenant_id", keys: "members.user_id",
 		columns: "members.user_id id, users.email, users.name, members.role, members.created_at time, users.two_steps bool",
 		left:    "tenant_id"},
 	{file: "invitations", about: "An invitation that nobody has taken yet.", from: "invitations", keys: "email",
-		columns: "email, role, shown bool, by_kind, by_id id, by_name, created_at time, expires_at time", left: "hash"},
+		columns: "email, role, shown bool, by_kind, by_id id, by_name, created_at time, expires_at time, sent_at time, sends number, " +
+			"sends_from time", left: "hash"},
 	{file: "devices", about: "A phone or browser that can be rung.", from: "devices", keys: "id",
 		columns: "id id, token, bundle, environment, learnt, person, name, model, os_version, app_version, time_zone, platform, state, " +
 			"disabled_reason, phone_number, registered_at time, seen_at time, created_at time", left: "title_low"},
@@ -103,7 +105,7 @@ var exportTables = []exportTable{
 	{file: "sign_in_provider", about: "The tenant's own sign-in provider, without its secret.", from: "oidc_providers", keys: "issuer",
 		columns: "issuer, client_id, role, only_way bool, updated_at time", left: "sealed"},
 	{file: "sign_in_domains", about: "A mail domain whose people sign in through the provider.", from: "oidc_domains", keys: "domain",
-		columns: "domain"},
+		columns: "domain, token, verified_at time"},
 	{file: "sign_in_subjects", about: "Whom the provider's name for a person is.", from: "oidc_subjects", keys: "issuer, subject",
 		columns: "issuer, subject, user_id id, created_at time"},
 	{file: "alerts", about: "An alert, open or closed.", from: "alerts", keys: "kind, target",
@@ -144,4 +146,5 @@ var exportLeft = map[string]string{
 	"call_figures": "counted from calls", "ring_counts": "counted from rings", "step_times": "counted from facts",
 	"metered": "reports to Stripe", "sign_ins": "secrets of browsers", "exports": "exports themselves",
 	"alert_sends": "what waits to be sent", "digests": "which mails were sent, with secrets of their links",
+	"erasures": "who is being erased",
 }

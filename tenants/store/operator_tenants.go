@@ -119,7 +119,8 @@ func (s *Scope) setState(ctx context.Context, action string, state tenants.Tenan
 		if len(c) == 0 {
 			return nil
 		}
-		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ? WHERE id = ?", string(state), why, uuid(s.id)); err != nil {
+		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ?, delete_at = 0 WHERE id = ?", string(state), why,
+			uuid(s.id)); err != nil {
 			return err
 		}
 		return t.auditChange(&s.scope, action, string(s.id), row.Name, c...)

@@ -20,6 +20,7 @@ type tenantRow struct {
 	Created      int64 `gorm:"column:created_at"`
 	Rules        string
 	SuspendedWhy string
+	DeleteAt     int64
 }
 
 func (tenantRow) TableName() string { return "tenants" }
@@ -30,7 +31,7 @@ func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
 		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), TwoSteps: r.TwoSteps,
 		CreatedAt: moment(r.Created),
-		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy,
+		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy, DeleteAt: moment(r.DeleteAt),
 	})
 }
 
@@ -38,7 +39,7 @@ func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
 		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
-		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy,
+		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy, DeleteAt: micros(t.DeleteAt),
 	}
 }
 

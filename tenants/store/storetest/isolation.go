@@ -376,6 +376,8 @@ var apart = map[string]string{
 	"Audits.Since": "testAuditChain", "Audits.Sign": "testAuditChain", "Audits.Review": "adds",
 	"Alerts.MailAt": "testMails", "Alerts.MarkMailed": "testMails", "Alerts.DropMail": "testMails", "Alerts.MailsSince": "testMails",
 	"Exports.Ask": "adds", "Exports.Get": "testExports looks at two tenants", "Exports.Open": "likewise", "Exports.Remove": "likewise",
+	"Erasures.Under": "testErasures looks at two tenants", "Erasures.Member": "likewise", "Erasures.Person": "likewise",
+	"AskDeletion": "the scope itself", "KeepTenant": "the scope itself",
 	"Exports.Write": "likewise", "Kept": "testExports looks at two tenants",
 	"Summary":       "checked below",
 	"Devices.Count": "checked below", "Devices.Room": "Count and Entitlement, which are checked below", "Devices.Import": "adds",

@@ -151,6 +151,10 @@ var acrossBy = map[string]string{
 	"SELECT COUNT(*), COALESCE(MIN(received_at), 0) FROM (":  "Operators.Queues: the work of all tenants, for the operator",
 	"SELECT COUNT(*), COALESCE(MIN(at), 0) FROM metered":     "Operators.Queues: the work of all tenants, for the operator",
 	"SELECT role, MIN(due) FROM (SELECT c.role":              "Jobs.OldestDue: a figure of all tenants for the operator",
+	"DELETE FROM users WHERE id IN (SELECT user_id FROM members WHERE tenant_id": "Jobs.DeleteTenant: the accounts of its people " +
+		"who are in no other tenant",
+	"DELETE FROM users WHERE id = ? AND NOT EXISTS":                      "Jobs.Erase: an account that is in no tenant",
+	"SELECT tenant_id, id, kind, sealed, seq, values_gone FROM erasures": "Jobs.Erase: people of every tenant",
 	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
 		"tenant " +
 		"that fail",
