@@ -55,6 +55,7 @@ func (s Erasures) Member(ctx context.Context, user tenants.UserID) error {
 		for _, q := range []string{"DELETE FROM members WHERE tenant_id = ? AND user_id = ?",
 			"DELETE FROM sign_ins WHERE tenant_id = ? AND user_id = ?", "DELETE FROM saved_views WHERE tenant_id = ? AND user_id = ?",
 			"DELETE FROM list_columns WHERE tenant_id = ? AND user_id = ?",
+			"DELETE FROM digests WHERE tenant_id = ? AND user_id = ?", "DELETE FROM digest_off WHERE tenant_id = ? AND user_id = ?",
 			"DELETE FROM oidc_subjects WHERE tenant_id = ? AND user_id = ?"} {
 			if _, err := t.exec(q, uuid(s.id), uuid(user)); err != nil {
 				return err
