@@ -325,7 +325,8 @@ func (r PagesReport) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\na ring to Apple, p99: %.1f ms alone, %.1f ms while the pages are read: ratio %.2f (%s)\n",
 		r.Alone.AppleP99, r.Beside.AppleP99, r.Ratio, verdict(r.Ratio <= pageRatio))
-	_, err := fmt.Fprintf(w, "targets: p95 ≤ %d ms (%d pages over), ring p99 ≤ %.1f times that alone, first load ≤ %d KB (%s), later pages ≤ %d KB (%d over)\n",
+	_, err := fmt.Fprintf(w, "targets: p95 ≤ %d ms (%d pages over), ring p99 ≤ %.1f times that alone, first load ≤ %d KB (%s), "+
+		"later pages ≤ %d KB (%d over)\n",
 		pageP95, slow, pageRatio, firstLoad/1000, verdict(r.FirstLoad <= firstLoad), laterLoad/1000, heavy)
 	return err
 }

@@ -482,7 +482,8 @@ func (q AuditQuery) index() string {
 
 // inParts reports that no index leads to the entries.
 func (q AuditQuery) inParts() bool {
-	return q.index() != "audits_rare" && !q.Refused && (q.Search != "" || q.Kind != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero())
+	narrowed := q.Search != "" || q.Kind != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero()
+	return narrowed && !q.Refused && q.index() != "audits_rare"
 }
 
 // auditPart is the entries that a page looks through: from the seq low to high, where 0 is open.

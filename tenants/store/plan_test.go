@@ -121,19 +121,20 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 		}
 	}
 	since := func() error { _, err := scope.Audits().Since(ctx, 0); return err }
+	const entries, one = "SELECT * FROM audits", "SELECT tenant_id, id"
 	for name, x := range map[string]struct {
 		read  func() error
 		start string // of the statements looked at
 		index string
 	}{
-		"changes":                  {list(store.AuditQuery{Folded: true}), "SELECT * FROM audits", "audits_changes ("},
-		"changes of people":        {list(store.AuditQuery{Folded: true, Kind: tenants.ActorUser}), "SELECT * FROM audits", "audits_changes ("},
-		"the oldest changes":       {list(store.AuditQuery{Folded: true, Sort: "created"}), "SELECT * FROM audits", "audits_changes ("},
+		"changes":                  {list(store.AuditQuery{Folded: true}), entries, "audits_changes ("},
+		"changes of people":        {list(store.AuditQuery{Folded: true, Kind: tenants.ActorUser}), entries, "audits_changes ("},
+		"the oldest changes":       {list(store.AuditQuery{Folded: true, Sort: "created"}), entries, "audits_changes ("},
 		"the number of changes":    {list(store.AuditQuery{Folded: true}), "SELECT count(*)", "audits_changes ("},
-		"refused":                  {list(store.AuditQuery{Refused: true}), "SELECT * FROM audits", "audits_refused (tenant_id=?)"},
-		"a phone's rings":          {rings(store.RingQuery{Device: device}), "SELECT tenant_id, id", "attempts_device ("},
-		"a phone's first rings":    {rings(store.RingQuery{Device: device, Sort: "created"}), "SELECT tenant_id, id", "attempts_device ("},
-		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), "SELECT tenant_id, id", "attempts_device ("},
+		"refused":                  {list(store.AuditQuery{Refused: true}), entries, "audits_refused (tenant_id=?)"},
+		"a phone's rings":          {rings(store.RingQuery{Device: device}), one, "attempts_device ("},
+		"a phone's first rings":    {rings(store.RingQuery{Device: device, Sort: "created"}), one, "attempts_device ("},
+		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), one, "attempts_device ("},
 		"number of a phone's":      {rings(store.RingQuery{Device: device}), "SELECT count(*)", "attempts_device ("},
 		"what is not reviewed yet": {since, "SELECT actor_kind", "audits_changes ("},
 	} {
