@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"carillon/app/connections"
+	"carillon/app/console"
 	"carillon/app/health"
 	"carillon/app/notify"
 	"carillon/app/site"
@@ -95,6 +96,19 @@ func (n *node) openAlertTargets(m mailSender, publicURL string) (err error) {
 	if n.sendsNews, err = health.NewTargets(c); err == nil {
 		n.close = append(n.close, n.sendsNews.Close)
 	}
+	return err
+}
+
+// openDigest makes the part that sends the weekly mail. Without mail it only shows a preview.
+func (n *node) openDigest(m mailSender, publicURL string) (err error) {
+	c := health.DigestConfig{Store: n.store, Words: console.ReasonWords, Now: n.now, Log: n.log, Pages: health.DigestPages{
+		Analytics: publicURL + views.PathAnalytics, Alerts: publicURL + views.PathAlerts,
+		Silent: publicURL + views.PathDevices + "?health=silent", Account: publicURL + views.PathAccount,
+		Off: func(token string) string { return publicURL + views.DigestOffPath(token) }}}
+	if m != nil {
+		c.Mail = m
+	}
+	n.digest, err = health.NewDigest(c)
 	return err
 }
 

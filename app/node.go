@@ -60,6 +60,7 @@ type node struct {
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts
 	sendsNews *health.Targets   // sends alerts to tenants' targets
+	digest    *health.Digest    // sends the weekly mail
 	trace     *trace.Tracer     // nil = nobody asked for traces
 	agents    agents.Kinds
 	demo      speaker
@@ -363,6 +364,9 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
+	if err := n.openDigest(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
+		return p, err
+	}
 	if err := n.openAlertTargets(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
 		return p, err
 	}
@@ -407,6 +411,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data), AlertTargets: n.sendsNews,
+		Digest: n.digest,
 	})
 	n.console = p.console
 	return p, err
@@ -447,6 +452,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, 10*time.Second, "review alert rules", n.health.ReviewRules)
 	n.every(loops, &wg, 5*time.Second, "send alerts to targets", n.sendsNews.Send)
+	n.every(loops, &wg, 5*time.Minute, "send weekly mails", n.digest.Send)
 	n.every(loops, &wg, 2*time.Second, "store the requests of keys", n.v1.SaveRequests)
 	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)

@@ -34,6 +34,7 @@ const (
 	EmailPrefix      = "crl_email_"   // in the link that proves a new address
 	PartnerPrefix    = "crl_partner_" // in a partner's sign-in link
 	JoinPrefix       = "crl_join_"    // of an agent's one connection to a ring
+	DigestPrefix     = "crl_digest_"  // in the link that turns the weekly mail off
 	OperatorPrefix   = "crl_op_"      // in the link with which an operator begins
 )
 
@@ -49,7 +50,7 @@ func NewSecret(prefix string) Secret {
 // a typo without a look-up.
 func WellFormed(s string) bool {
 	for _, p := range []string{LivePrefix, TestPrefix, DevicePrefix, InvitationPrefix, TrialPrefix, ResetPrefix, EmailPrefix,
-		PartnerPrefix, JoinPrefix, OperatorPrefix} {
+		PartnerPrefix, JoinPrefix, OperatorPrefix, DigestPrefix} {
 		if strings.HasPrefix(s, p) && len(s) == len(p)+33+6 {
 			cut := len(s) - 6
 			return checksum(s[:cut]) == s[cut:]

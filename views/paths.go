@@ -254,7 +254,12 @@ const (
 	PathAlertTargets    = "/alerts/targets"   // GET q, sort
 	PathAlertTargetsCSV = "/alerts/targets.csv"
 	PathAlertTargetAdd  = "/alerts/targets/add"
+	PathDigestPreview   = "/alerts/digest"
+	PathDigest          = "/account/digest" // POST digest: on or off
 )
+
+// DigestOffPath asks before the weekly mail is turned off (GET), and does so (POST).
+func DigestOffPath(token string) string { return "/digest/off/" + token }
 
 // AlertRulePath shows a rule's form (GET) and changes it (POST).
 func AlertRulePath(id string) string { return PathAlertRules + "/" + id }

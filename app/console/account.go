@@ -48,6 +48,13 @@ func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if p.SignIns, err = k.signInRows(ctx, v); err != nil {
 		return err
 	}
+	if v.Role.ReadsDigest() && k.Mail != nil {
+		off, err := v.Scope.Digests().Off(ctx, v.User.ID)
+		if err != nil {
+			return err
+		}
+		p.Digest = &views.DigestSetting{Tenant: v.Tenant.Name, Off: off}
+	}
 	if p.Shell, err = k.shell(ctx, c, v, at(accountTitle, "")); err != nil {
 		return err
 	}

@@ -57,8 +57,8 @@ func TestAlertRulePage(t *testing.T) {
 	a.Quick(a.Person(tenants.Analyst)).Post("/alerts/rules/add", ruleFields()).Want(303)
 }
 
-// TestAlertTargetPage: a webhook's secret is shown once and its address never again, and a test says
-// what came of it.
+// TestAlertTargetPage: a webhook's secret is shown once and its address never again, and a test
+// says what came of it.
 func TestAlertTargetPage(t *testing.T) {
 	t.Parallel()
 	h := open(t)
@@ -97,4 +97,37 @@ func TestBillingSeesNoFigures(t *testing.T) {
 	a.Quick(a.Person(tenants.Billing)).Get("/overview").Want(200).Has("Your role reads the plan", "/billing").
 		Lacks("Rings today", "Call funnel", "Time per step", "How calls sounded", "Devices</")
 	a.Quick(a.Person(tenants.Analyst)).Get("/overview").Want(200).Has("Rings today", "Call funnel")
+}
+
+// TestDigestPages: the weekly mail has a preview, is turned off on the account page, and by its
+// link without signing in; looking at the link changes nothing.
+func TestDigestPages(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.full("alpha", "Alpha")
+	w := a.Quick(a.Owner)
+	w.Get("/alerts/digest").Want(200).Has("Carillon: the week of", "Open alerts")
+	token := tenants.NewSecret(tenants.DigestPrefix)
+	_, err := a.Scope().Digests().Claim(t.Context(), "2026-11-23", a.Owner.ID, token.Hash())
+	pagetest.Must(t, err)
+	off := func() bool {
+		off, err := a.Scope().Digests().Off(t.Context(), a.Owner.ID)
+		pagetest.Must(t, err)
+		return off
+	}
+	anybody := h.Browser()
+	anybody.Get("/digest/off/" + string(token)).Want(200).Has("Turn off the weekly mail?")
+	if off() {
+		t.Error("a GET turned the mail off")
+	}
+	anybody.Post("/digest/off/"+string(token), url.Values{"List-Unsubscribe": {"One-Click"}}).Want(200).Has("Turned off")
+	if !off() {
+		t.Error("one click did not turn the mail off")
+	}
+	anybody.Get("/digest/off/" + string(tenants.NewSecret(tenants.DigestPrefix))).Want(410)
+	w.Get("/account").Want(200).Has("You do not get the weekly mail")
+	w.Post("/account/digest", url.Values{"digest": {"on"}}).Want(303)
+	if off() {
+		t.Error("the mail is still off")
+	}
 }

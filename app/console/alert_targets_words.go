@@ -14,6 +14,10 @@ const (
 	addressHelp  = "For a webhook or a chat. It is stored encrypted and not shown again. For another address, add another target."
 )
 
+// digestLead is what the page of the weekly mail says of it.
+const digestLead = "Everybody who may read figures and alerts gets this mail on Mondays at 8:00, in the time zone of the " +
+	"organisation. It is about the week before. Each person can turn it off."
+
 var alertTargetWords = page.Words{
 	Name: "Alert targets", Path: views.PathAlertTargets, CSV: views.PathAlertTargetsCSV, File: "alert-targets",
 	Search: "Name, kind or host", One: "target", Many: "targets",

@@ -105,6 +105,7 @@ var auditWords = map[string]string{
 	"user.recovered":      "used a recovery code of",
 	"user.steps_cleared":  "removed the second steps of",
 	"user.email":          "changed the email address of",
+	"user.digest":         "turned the weekly mail on or off for",
 	"user.name":           "changed the name of",
 	"user.reset":          "reset the password of",
 	"user.prove":          "proved the email address of",

@@ -94,7 +94,8 @@ type Calendars interface {
 }
 
 // Config is what the console is made of. Common, Board, Credentials, Connections, Calendars,
-// CheckAgent, CheckConnection and AlertTargets are required.
+// CheckAgent, CheckConnection,
+// AlertTargets and Digest are required.
 type Config struct {
 	*page.Common
 	Board       Board
@@ -105,6 +106,7 @@ type Config struct {
 
 	CheckConnection func(tenants.Connection) error // the same for a connection
 	AlertTargets    AlertTargets                   // where alerts are sent
+	Digest          Digest                         // the weekly mail
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
 	Passkeys        *factor.Passkeys               // nil = the server has no domain name, and nobody has a passkey
 	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
@@ -132,10 +134,10 @@ type Console struct {
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
-	if c.AlertTargets == nil || c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.Calendars == nil ||
-		c.CheckAgent == nil || c.CheckConnection == nil {
-		return nil, errors.New("console: Common, Board, Credentials, Connections, Calendars, CheckAgent, CheckConnection and " +
-			"AlertTargets are required")
+	if c.Common == nil || c.Board == nil || c.Credentials == nil || c.Connections == nil || c.Calendars == nil ||
+		c.CheckAgent == nil || c.CheckConnection == nil || c.AlertTargets == nil || c.Digest == nil {
+		return nil, errors.New("console: Common, Board, Credentials, Connections, Calendars, CheckAgent, CheckConnection, " +
+			"AlertTargets and Digest are required")
 	}
 	if c.OIDC != nil && c.Resolver == nil {
 		return nil, errors.New("console: Resolver is required with OIDC")

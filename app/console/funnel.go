@@ -86,6 +86,9 @@ func outcomesOf(reasons []store.Reason, words string) views.Outcomes {
 	return out
 }
 
+// ReasonWords is reasonWords, for the weekly mail.
+func ReasonWords(r store.Reason) (cause, cure string) { return reasonWords(r) }
+
 // reasonWords are a reason in a sentence, and what to do about it.
 func reasonWords(r store.Reason) (cause, cure string) {
 	if r.Fact == tenants.FactRefused {

@@ -104,12 +104,16 @@ func (k *Console) routes() []route {
 
 // figureRoutes: rings over time, and the rules that watch them.
 func (k *Console) figureRoutes() []route {
-	analytics, rules, targets := analyticsPages{k}, alertRulePages{k}, alertTargetPages{k}
+	analytics, rules, targets, weekly := analyticsPages{k}, alertRulePages{k}, alertTargetPages{k}, digestPages{k}
 	return []route{
 		{method: get, path: views.PathAnalytics, needs: seeFigures, sample: "analytics", member: analytics.analytics,
 			samples: []string{"?range=day", "?range=week&step=hour&split=hour", "?range=year&split=agent",
 				"?range=quarter&split=key&hop=answered"}},
 		{method: get, path: views.PathAnalyticsCSV, needs: seeFigures, member: analytics.analyticsCSV},
+		{method: get, path: views.PathDigestPreview, needs: seeFigures, sample: "digest", member: weekly.preview},
+		{method: post, path: views.PathDigest, own: true, member: weekly.set},
+		{method: get, path: views.DigestOffPath(":token"), sample: "digest-off", public: weekly.off},
+		{method: post, path: views.DigestOffPath(":token"), public: weekly.off},
 		{method: get, path: views.PathAlertRules, needs: seeAlerts, sample: "alert-rules", member: rules.rules},
 		{method: get, path: views.PathAlertRulesCSV, needs: seeAlerts, member: rules.rulesCSV},
 		{method: get, path: views.PathAlertRuleAdd, needs: mayAlerts, sample: "alert-rule-add", member: rules.ruleForm},

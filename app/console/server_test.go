@@ -148,6 +148,9 @@ func openAs(t testing.TB, public string, edit func(*server, *Config)) *server {
 		Dialer: outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain()),
 		Log:    slog.New(slog.DiscardHandler)})
 	pagetest.Must(t, err)
+	c.Digest, err = health.NewDigest(health.DigestConfig{Store: h.Store, Mail: h.Mails, Words: ReasonWords, Now: h.Clock.Now,
+		Pages: health.DigestPages{Off: views.DigestOffPath}, Log: slog.New(slog.DiscardHandler)})
+	pagetest.Must(t, err)
 	near := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
 	c.OIDC, err = oidc.New(oidc.Config{HTTP: near.Client(5 * time.Second), CheckURL: near.CheckURL, Now: h.Clock.Now})
 	pagetest.Must(t, err)

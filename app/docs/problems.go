@@ -161,6 +161,8 @@ var problems = []problemGroup{
 			"Send several candidates in one fragment."},
 		{"too_many_joins", "429 or 503", "Too many join tokens that were not used.", "Use one of them, or wait a minute."},
 		{"too_many_groups", "422", "The account has 200 groups, which is the most.", "Remove one that nobody rings."},
+		{"digest_gone", "410", "The link that turns the weekly mail off is not known any more.",
+			"Sign in, and turn the mail off on your account page."},
 		{"too_many_alert_rules", "422", "The account has 50 alert rules, which is the most.", "Remove one that nobody needs."},
 		{"too_many_alert_targets", "422", "The account has 20 alert targets, which is the most.", "Remove one that nobody needs."},
 		{"too_many_schedules", "422", "The account has 200 schedules, which is the most.", "Remove one that no group uses."},

@@ -91,7 +91,7 @@ func (w *world) person(name string, role tenants.Role) tenants.User {
 
 // TestRulesReachTargets: a rule whose figure passed its threshold raises one alert, which goes to a
 // webhook, a chat and people. What failed is tried again with the same id, and a target that fails
-// again and again is an alert itself. When the figure is back, the alert is closed and they hear it.
+// again and again is an alert itself. When the alert is closed, they hear it.
 func TestRulesReachTargets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

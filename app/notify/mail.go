@@ -18,6 +18,8 @@ import (
 // Mail is one mail, in plain text. An address may hold any letters; see ErrRefused.
 type Mail struct {
 	To, Subject, Text string
+	HTML              string // the same for programs that draw it; empty = text only
+	Unsubscribe       string // an address that takes a POST and sends no more such mails (RFC 8058); empty = none
 }
 
 // Config configures a Mailer.

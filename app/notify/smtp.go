@@ -111,7 +111,14 @@ func (s server) send(ctx context.Context, l Mail) error {
 	m.SetMessageID()
 	m.SetDate()
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5: no holiday replies
+	if l.Unsubscribe != "" {                           // RFC 2369, 3.2 and RFC 8058, 3.1
+		m.SetGenHeader("List-Unsubscribe", "<"+l.Unsubscribe+">")
+		m.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
 	m.SetBodyString(smtp.TypeTextPlain, l.Text)
+	if l.HTML != "" {
+		m.AddAlternativeString(smtp.TypeTextHTML, l.HTML)
+	}
 	options := slices.Clone(s.options)
 	utf8 := to.utf8 || s.from.utf8
 	if !utf8 { // asked for without need, it makes a later server refuse the mail

@@ -182,6 +182,7 @@ func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 			{"DELETE FROM passkey_challenges WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM operator_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM operator_sign_ins WHERE expires_at <= ? OR idle_at <= ?", []any{at, at}},
+			{"DELETE FROM digests WHERE sent_at <= ?", []any{micros(now.Add(-digestsFor))}},
 			{"DELETE FROM partner_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM partner_sign_ins WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM metered WHERE at <= ? AND reported_at <> 0", []any{micros(now.Add(-meteredFor))}},

@@ -220,6 +220,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Lists.Kept, the columns", []byte(kept.Columns), err)
 	rules, _, err := s.AlertRules().List(ctx, store.Page{})
 	put("AlertRules.List", rules, err)
+	unsent, err := s.Digests().Due(ctx, "2026-11-23")
+	put("Digests.Due", unsent, err)
 	counted, err := s.AlertRules().Samples(ctx, tenants.AlertRule{Metric: "rings", Window: time.Hour}, now.Add(-time.Hour),
 		now.Add(time.Hour))
 	put("AlertRules.Samples", counted, err)
@@ -361,6 +363,7 @@ var apart = map[string]string{
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Lists.AddView": "adds", "Lists.SetColumns": "adds",
+	"Digests.Claim": "adds", "Digests.Release": "testDigests", "Digests.SetOff": "testDigests", "Digests.Off": "testDigests",
 	"AlertRules.Add": "adds", "AlertTargets.Add": "adds", "AlertRules.Enter": "changes what ClaimRules gave",
 	"AlertRules.Figure": "adds up Samples", "AlertTargets.Settle": "changes what ClaimSends gave",
 	"AlertTargets.Tested": "changes nothing that is not there",

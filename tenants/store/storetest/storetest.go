@@ -150,7 +150,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"retire requests of keys", testRetireKeyRequests},
 		{"audit chain beside an earlier version", testAuditsOfEarlierVersion},
 		{"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
-		{"alert rules", testAlertRules}, {"figures of rules", testRuleFigures}, {"counts", testCounts},
+		{"alert rules", testAlertRules}, {"figures of rules", testRuleFigures}, {"digests", testDigests}, {"counts", testCounts},
 		{"counts of another process", another(testCounts)},
 
 		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
