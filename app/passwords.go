@@ -2,6 +2,8 @@ package app
 
 import (
 	"errors"
+	"net/netip"
+	"net/url"
 
 	"carillon/app/factor"
 	"carillon/app/page"
@@ -25,12 +27,19 @@ func (b BreachedPasswords) check() error {
 	return err
 }
 
-// openPasskeys makes what checks passkeys; nil where the server has no domain name, such as in dev
-// mode on 127.0.0.1.
+// openPasskeys makes what checks passkeys; nil where the server has no domain name. Of a server on
+// this machine, such as dev mode on 127.0.0.1, they work on the pages opened as localhost.
 func openPasskeys(publicURL string) (*factor.Passkeys, error) {
 	p, err := factor.NewPasskeys(publicURL)
-	if errors.Is(err, factor.ErrNoDomain) {
+	if !errors.Is(err, factor.ErrNoDomain) {
+		return p, err
+	}
+	u, err := url.Parse(publicURL)
+	if err != nil {
+		return nil, err
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err != nil || !ip.IsLoopback() {
 		return nil, nil
 	}
-	return p, err
+	return factor.NewPasskeys(u.Scheme + "://localhost:" + u.Port())
 }

@@ -34,7 +34,7 @@
     switch (error && error.name) {
       case "NotAllowedError": return "The browser gave no passkey: it was cancelled, or took too long. Try again.";
       case "InvalidStateError": return "This device has a passkey for your account already.";
-      case "SecurityError": return "The browser makes no passkeys for this address. Open the server by its own name.";
+      case "SecurityError": return "The browser makes no passkeys for this address. Open the server by its name, such as localhost.";
       default: return "That did not work. Reload the page and try again.";
     }
   }

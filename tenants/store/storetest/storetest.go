@@ -127,6 +127,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 	}{
 		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
+		{"passkeys", testPasskeys}, {"providers", testProviders}, {"invitations sent again", testResend},
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed},
 		{"rosters", testRosters},
