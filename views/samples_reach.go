@@ -302,7 +302,7 @@ func (s groupSampler) schedule() SchedulePage {
 	p.Remove, p.Name.Value, p.Zoned = ScheduleRemovePath("h1"), "Office hours", "Times in Europe/Berlin."
 	p.Days[0].Spans = []HoursSpan{{Name: "d1-0", Of: "Monday", N: 1, From: "08:00", To: "12:00"}, {Name: "d1-1", Of: "Monday", N: 2}}
 	p.Dates[0].Date, p.Dates[0].Note = "2026-12-24", "Christmas Eve"
-	p.Ahead = []Row{{Name: "Monday 30 November", Text: "08:00–12:00"}, {Name: "Tuesday 1 December", Text: "Off"}}
+	p.Ahead = []Row{{Name: "Mon 30 Nov", Text: "08:00–12:00"}, {Name: "Tue 1 Dec", Text: "Off"}}
 	p.Uses = []Row{{Name: "dr-okafor", Text: "Night line", Href: GroupPath("g1")}}
 	p.Roster = &RosterCard{Tone: ToneBad, Word: "Cannot be read", Facts: []Row{{Name: "Last read", When: s.ago(time.Minute)}},
 		Problem: &Callout{Tone: ToneBad, Title: "The server answered with status 404.", Cause: "Its last good copy counts for 24 hours."},

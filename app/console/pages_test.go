@@ -565,6 +565,8 @@ func TestGroupsElsewhere(t *testing.T) {
 	ring := strings.TrimSuffix(live, "/test")
 	w.Get(ring).Want(200).Has("Beta line", "is always on duty", "nobody cannot be rung", "Left out")
 	w.Get(ring + "/part?view=ring").Has("Left out")
+	w.Post(ring+"/cancel", url.Values{}).Want(303)
+	w.Get(ring).Has("/rings/test?device=group:" + string(b.group))
 	now := h.Clock.Now().UTC()
 	pagetest.Must(t, b.Scope().SetRules(t.Context(), func(c *tenants.RuleChanges) {
 		minute := now.Hour()*60 + now.Minute()

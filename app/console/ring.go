@@ -81,6 +81,9 @@ func ringPage(r *tenants.Ring, n names, v *page.Visitor) views.RingPage {
 			p.Again = views.PathTestRing + "?device=" + string(a.Device)
 		}
 	}
+	if r.To.Group != "" && r.State.Terminal() && v.Role.May(mayRing) {
+		p.Again = views.PathTestRing + "?device=" + groupTarget + string(r.To.Group)
+	}
 	if r.Call != nil && !r.Call.EndedAt.IsZero() {
 		p.Quality = qualityOf(r.Call)
 		addSound(p.Quality, n.quality)

@@ -96,7 +96,7 @@ func weekRows(s tenants.Schedule, now time.Time) (rows []views.Row) {
 	year, month, day := now.In(zone).Date()
 	for i := range dutyDays {
 		begin, end := time.Date(year, month, day+i, 0, 0, 0, 0, zone), time.Date(year, month, day+i+1, 0, 0, 0, 0, zone)
-		rows = append(rows, views.Row{Name: begin.Format("Monday 2 January"), Text: dayText(s, begin, end)})
+		rows = append(rows, views.Row{Name: begin.Format("Mon 2 Jan"), Text: dayText(s, begin, end)})
 	}
 	return rows
 }
@@ -148,6 +148,9 @@ func rosterRows(s tenants.Schedule, r tenants.Roster, now time.Time) (rows []vie
 			who = d.Who + " (no person has this reference)"
 		}
 		rows = append(rows, views.Row{Name: from, Text: who + ", until " + d.To.In(zone).Format("Mon 2 Jan, 15:04")})
+	}
+	if r.GoodAt.IsZero() {
+		return []views.Row{{Name: "Unknown", Text: "The calendar was never read."}}
 	}
 	if len(rows) == 0 {
 		rows = append(rows, views.Row{Name: "Nobody", Text: "The calendar names nobody in the next 7 days."})
