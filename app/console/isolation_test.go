@@ -512,6 +512,7 @@ func TestTenantIsolation(t *testing.T) {
 	pagetest.Must(t, err)
 	suspended.State = tenants.TenantSuspended
 	pagetest.Must(t, closed.Scope().SetTenant(t.Context(), suspended))
+	ofFed(b)
 	before := h.Dump(b.Id)
 	actors := []struct {
 		name string
@@ -683,6 +684,7 @@ func TestCrossSitePostsAreRefused(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	b.viewer()
+	ofFed(b)
 	w := b.Quick(b.Owner)
 	before := h.Dump("")
 	for address, v := range visits {
