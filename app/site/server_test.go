@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"carillon/app/bus"
+	"carillon/app/connections"
 	"carillon/app/console"
 	"carillon/app/docs"
 	"carillon/app/health"
+	"carillon/app/outbound"
 	"carillon/app/page/pagetest"
 	"carillon/app/push"
 	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
+	"carillon/views"
 )
 
 // server is the public pages on a real store, beside the console: people sign in there, and a trial
@@ -74,8 +77,14 @@ func (h *server) console() *console.Console {
 		pagetest.Must(h, board.Close(limit))
 		pagetest.Must(h, ears.Close())
 	})
-	k, err := console.New(console.Config{Common: h.Common, Board: board, Credentials: credentials,
-		CheckAgent: func(tenants.Agent) error { return nil }, Connections: noConnections{},
+	targets, err := health.NewTargets(health.TargetsConfig{Store: h.Store, Dialer: outbound.New(nil), Mail: h.Mails,
+		Sign: connections.Sign, Now: h.Clock.Now, Log: quiet})
+	pagetest.Must(h, err)
+	digest, err := health.NewDigest(health.DigestConfig{Store: h.Store, Mail: h.Mails, Words: console.ReasonWords,
+		Pages: health.DigestPages{Off: views.DigestOffPath}, Now: h.Clock.Now, Log: quiet})
+	pagetest.Must(h, err)
+	k, err := console.New(console.Config{AlertTargets: targets, Digest: digest, Common: h.Common, Board: board, Credentials: credentials,
+		CheckAgent: func(tenants.Agent) error { return nil }, Connections: noConnections{}, Calendars: noCalendars{},
 		CheckConnection: func(tenants.Connection) error { return nil }})
 	pagetest.Must(h, err)
 	return k
@@ -92,3 +101,6 @@ func (noApple) Probe(context.Context, *push.Key, string) []push.Verdict { return
 
 // noConnections sends nothing.
 type noConnections struct{ console.Connections }
+
+// noCalendars reads nothing.
+type noCalendars struct{ console.Calendars }
