@@ -338,7 +338,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	w.Get("/devices/" + string(b.device)).Has(`value="+4915112345678"`)
 	w.Get("/audit").Want(200).Has("changed the device", "Renamed", "Beta owner", "signed in")
 	w.Get("/audit?action=device").Want(200).Has("changed the device").Lacks("signed in")
-	w.Get("/audit?action=device").Want(200).Has("belongs to, name").Lacks("person, name")
+	w.Get("/audit?action=device").Want(200).Has("belongs to", "“x”", "“Renamed”", "“+4915112345678”").Lacks("person, name")
 	w.Get("/audit?action=key").Want(200).Lacks("changed the device")
 	// Names stand where the record has ids, and words where it has those of the API.
 	pagetest.Must(t, b.Scope().Keys().Add(t.Context(), tenants.Key{ID: tenants.NewID[tenants.KeyID](h.Clock.Now()), Name: "Night bot",

@@ -156,9 +156,9 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 			}
 		}
 		c := changes{}
-		c.add("name", old.Name != a.Name)
-		c.add("kind", old.Kind != string(a.Kind))
-		c.add("caller", old.Caller != a.Caller)
+		c.set("name", old.Name, a.Name)
+		c.set("kind", old.Kind, string(a.Kind))
+		c.set("caller", old.Caller, a.Caller)
 		c.add("settings", old.Settings != set)
 		c.add("token", a.Secret != nil && len(blob)+len(old.Secret) > 0 || a.Secret == nil && len(blob) != len(old.Secret))
 		if len(c) == 0 {
@@ -169,7 +169,7 @@ func (s Agents) Set(ctx context.Context, a tenants.Agent) error {
 		if err != nil {
 			return err
 		}
-		return t.audit(s.scope, "agent.set", string(a.ID), c.String())
+		return t.auditChange(s.scope, "agent.set", string(a.ID), "", c...)
 	})
 }
 

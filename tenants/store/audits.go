@@ -588,13 +588,27 @@ func changedFields(all ...tenants.Change) []tenants.Change {
 	return slices.DeleteFunc(all, func(c tenants.Change) bool { return c.Before == c.After })
 }
 
-// changes collects the names of changed fields, for the detail of an audit row.
-type changes []string
+// changes collects changed fields for an audit row.
+type changes []tenants.Change
 
-func (c *changes) add(name string, changed bool) {
-	if changed {
-		*c = append(*c, name)
+// set adds a field whose value changed.
+func (c *changes) set(name, before, after string) {
+	if before != after {
+		*c = append(*c, tenants.Change{Field: name, Before: before, After: after})
 	}
 }
 
-func (c changes) String() string { return strings.Join(c, ", ") }
+// add adds a field whose values are secret, or too long to be read in a list.
+func (c *changes) add(name string, changed bool) {
+	if changed {
+		*c = append(*c, tenants.Change{Field: name, Before: "set", After: "changed"})
+	}
+}
+
+func (c changes) String() string {
+	fields := make([]string, len(c))
+	for i := range c {
+		fields[i] = c[i].Field
+	}
+	return strings.Join(fields, ", ")
+}

@@ -216,7 +216,7 @@ func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 			return err
 		}
 		fields := changes{}
-		fields.add("name", old.Name != c.Name)
+		fields.set("name", old.Name, c.Name)
 		fields.add("url", old.URL != c.URL)
 		fields.add("settings", old.Settings != set)
 		fields.add("headers", !maps.Equal(had.Headers, secrets.Headers))
@@ -230,7 +230,7 @@ func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 				c.Name, c.URL, set, blob, uuid(s.id), uuid(c.ID)); err != nil {
 				return err
 			}
-			if err := t.audit(s.scope, "connection.set", string(c.ID), fields.String()); err != nil {
+			if err := t.auditChange(s.scope, "connection.set", string(c.ID), "", fields...); err != nil {
 				return err
 			}
 		}

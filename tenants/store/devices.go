@@ -236,7 +236,7 @@ func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash)
 		if err := t.setDevice(row); err != nil {
 			return tenants.Device{}, false, err
 		}
-		err = t.audit(s, "device.register", string(row.ID), differ(old, row).String())
+		err = t.auditChange(s, "device.register", string(row.ID), "", differ(old, row)...)
 	case absent(err):
 		if err := t.mayAddDevices(s, 1); err != nil {
 			return tenants.Device{}, false, err
@@ -292,19 +292,21 @@ func renewed(old, fresh deviceRow) deviceRow {
 func differ(a, b deviceRow) changes {
 	c := changes{}
 	c.add("token", a.Token != b.Token)
-	c.add("bundle_id", a.Bundle != b.Bundle)
-	c.add("environment", a.Environment != b.Environment || a.Learnt != b.Learnt)
-	c.add("person", a.Person != b.Person)
-	c.add("name", a.Name != b.Name)
-	c.add("model", a.Model != b.Model)
-	c.add("os_version", a.OSVersion != b.OSVersion)
-	c.add("app_version", a.AppVersion != b.AppVersion)
-	c.add("time_zone", a.TimeZone != b.TimeZone)
-	c.add("platform", a.Platform != b.Platform)
-	c.add("phone_number", a.PhoneNumber != b.PhoneNumber)
-	c.add("state", a.State != b.State || a.DisabledReason != b.DisabledReason)
+	c.set("bundle_id", a.Bundle, b.Bundle)
+	c.set("environment", joinedWords(a.Environment, a.Learnt), joinedWords(b.Environment, b.Learnt))
+	c.set("person", a.Person, b.Person)
+	c.set("name", a.Name, b.Name)
+	c.set("model", a.Model, b.Model)
+	c.set("os_version", a.OSVersion, b.OSVersion)
+	c.set("app_version", a.AppVersion, b.AppVersion)
+	c.set("time_zone", a.TimeZone, b.TimeZone)
+	c.set("platform", a.Platform, b.Platform)
+	c.set("phone_number", a.PhoneNumber, b.PhoneNumber)
+	c.set("state", joinedWords(a.State, a.DisabledReason), joinedWords(b.State, b.DisabledReason))
 	return c
 }
+
+func joinedWords(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 func (t devicesTx) setDevice(r deviceRow) error {
 	_, err := t.exec("UPDATE devices SET token = ?, bundle = ?, environment = ?, learnt = ?, person = ?, name = ?, model = ?, "+
@@ -344,7 +346,7 @@ func (s *scope) editDevice(ctx context.Context, id tenants.DeviceID, action stri
 			return err
 		}
 		if c := differ(old, row); len(c) > 0 {
-			return t.audit(s, action, string(row.ID), c.String())
+			return t.auditChange(s, action, string(row.ID), "", c...)
 		}
 		return nil
 	})

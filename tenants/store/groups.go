@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"gorm.io/gorm"
 
@@ -87,10 +88,10 @@ func (s Groups) Set(ctx context.Context, g tenants.Group) error {
 			members[i].Turn = 0
 		}
 		c := changes{}
-		c.add("name", old.Name != g.Name)
-		c.add("way", old.Way != g.Way)
-		c.add("step_s", old.StepSeconds != g.StepSeconds)
-		c.add("escalate", old.Escalate != g.Escalate)
+		c.set("name", old.Name, g.Name)
+		c.set("way", string(old.Way), string(g.Way))
+		c.set("step_s", strconv.Itoa(int(old.StepSeconds)), strconv.Itoa(int(g.StepSeconds)))
+		c.set("escalate", string(old.Escalate), string(g.Escalate))
 		c.add("members", !slices.Equal(old.Members, members))
 		if len(c) == 0 {
 			return nil
@@ -110,7 +111,7 @@ func (s Groups) Set(ctx context.Context, g tenants.Group) error {
 				return err
 			}
 		}
-		return t.audit(s.scope, "group.set", string(g.ID), c.String())
+		return t.auditChange(s.scope, "group.set", string(g.ID), g.Name, c...)
 	})
 }
 

@@ -102,10 +102,10 @@ func (s Schedules) Set(ctx context.Context, sched tenants.Schedule) error {
 			return err
 		}
 		c := changes{}
-		c.add("name", old.Name != row.Name)
-		c.add("time_zone", old.Zone != row.Zone)
+		c.set("name", old.Name, row.Name)
+		c.set("time_zone", old.Zone, row.Zone)
 		c.add("hours", old.Hours != row.Hours)
-		c.add("calendar", old.CalendarID != row.CalendarID)
+		c.set("calendar", string(old.CalendarID), string(row.CalendarID))
 		if len(c) == 0 {
 			return nil
 		}
@@ -113,7 +113,7 @@ func (s Schedules) Set(ctx context.Context, sched tenants.Schedule) error {
 			row.Name, row.Zone, row.Hours, row.CalendarID, uuid(s.id), row.ID); err != nil {
 			return err
 		}
-		return t.audit(s.scope, "schedule.set", string(sched.ID), c.String())
+		return t.auditChange(s.scope, "schedule.set", string(sched.ID), sched.Name, c...)
 	})
 }
 

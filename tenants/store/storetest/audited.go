@@ -82,6 +82,11 @@ func testAudited(b *bench) {
 			if strings.HasSuffix(c.action, ".remove") && c.action != "subscription.remove" && a.TargetName == "" {
 				b.Errorf("%s: the row has no name of what was removed: %+v", c.action, a)
 			}
+			named := tenants.Change{Field: "name", Before: p.agent.Name, After: "Another name"}
+			if strings.HasSuffix(c.action, ".set") && c.action != "subscription.set" && len(a.Changes) == 0 ||
+				c.action == "agent.set" && a.Changes[0] != named {
+				b.Errorf("%s: the row has no values before and after: %+v", c.action, a.Changes)
+			}
 			if a.Actor != who.Actor || a.IP != who.IP || a.RequestID != who.RequestID || a.At.Sub(b.clock.Now()).Abs() > time.Second {
 				b.Errorf("%s: the row names %+v", c.action, a)
 			}
