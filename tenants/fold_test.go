@@ -303,7 +303,7 @@ func TestStateOfTwoAttempts(t *testing.T) {
 
 func TestReasonsArePeoplesWords(t *testing.T) {
 	t.Parallel()
-	if got := len(EndReasons()); got != 14 {
+	if got := len(EndReasons()); got != 15 {
 		t.Errorf("%d reasons", got)
 	}
 	for _, e := range EndReasons() {

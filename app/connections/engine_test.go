@@ -597,3 +597,27 @@ func TestPrivateAddress(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRingWithoutAnAttemptEnds: the end of a ring to a group of which nobody was rung arrives.
+func TestRingWithoutAnAttemptEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	w.start(5 * time.Second)
+	r := w.trust(newReceiver(t, func(http.ResponseWriter, *http.Request) {}))
+	w.connect(r.URL)
+	now := w.clock.Now()
+	group := tenants.NewID[tenants.GroupID](now)
+	ring := &tenants.Ring{ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, To: tenants.To{Group: group, Name: "Night line"},
+		By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(20 * time.Second), Steps: []tenants.Step{{N: 1, Wave: 1, Group: group,
+			Name: "Night line", Person: "ana", State: tenants.StepPlanned, For: 20 * time.Second}}}
+	_, err := w.scope.Rings().Add(t.Context(), ring, store.Idempotency{}, now)
+	w.must(err)
+	_, _, err = w.scope.Rings().Change(t.Context(), ring.ID, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		r.Begin(1, nil, map[int]string{1: "ana has no phone"}, now)
+		return r.Finish(tenants.FactExpired, now), nil
+	})
+	w.must(err)
+	if b := r.next(t).read(t); b.Type != "ring.ended" || b.Data.Ring != string(ring.ID) || b.Data.EndReason != "nobody_rung" {
+		t.Errorf("got %+v", b)
+	}
+}
