@@ -70,6 +70,8 @@ func TestServeNamesEveryFaultAtOnce(t *testing.T) {
 		{"CARILLON_RINGS_PER_SECOND: must be", "--rings-per-second", "NaN"},
 		{"CARILLON_DEVICE_SPACING: must be from 0s", "--device-spacing", "6s"},
 		{"CARILLON_METRICS_ADDR: \":1\" is also the address of CARILLON_ADDR", "--addr", ":1", "--metrics-addr", ":1"},
+		{"CARILLON_OPERATOR_ADDR: \":1\" is also the address of CARILLON_ADDR", "--addr", ":1", "--operator-addr", ":1"},
+		{"CARILLON_OPERATOR_URL: is set, but CARILLON_OPERATOR_ADDR is not", "--operator-url", "https://ops.example"},
 		{"CARILLON_STRIPE_WEBHOOK_SECRET: is set, but CARILLON_STRIPE_KEY is not", "--stripe-webhook-secret", "whsec_0123456789"},
 	} {
 		code, said := say(t, append([]string{"serve", "--data", t.TempDir()}, flags[1:]...)...)

@@ -454,6 +454,7 @@ func TestHealth(t *testing.T) {
 	if code := Run(t.Context(), []string{"health", "--addr", freeAddr(t)}, &out, &errs); code == 0 {
 		t.Error("a server that is not there is ready")
 	}
+	listenersAreApart(t, s)
 }
 
 // TestDevBeginsWithAHistory: the first page that a newcomer sees has something on every chart.

@@ -458,6 +458,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
 	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
 	n.every(loops, &wg, time.Minute, "close repeated audit entries", n.closeRepeats)
+	n.every(loops, &wg, time.Minute, "end looks of operators", n.endLooks)
 	n.every(loops, &wg, time.Second, "verify audit chains", n.console.VerifyAudits)
 	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
 	n.every(loops, &wg, time.Second, "write exports", n.console.RunExports)
@@ -522,6 +523,12 @@ const breath = 20 * time.Millisecond
 // closeRepeats records what was repeated within ten minutes.
 func (n *node) closeRepeats(ctx context.Context) error {
 	_, err := n.store.Jobs().CloseRepeats(ctx)
+	return err
+}
+
+// endLooks records the end of operators' looks whose time is over.
+func (n *node) endLooks(ctx context.Context) error {
+	_, err := n.store.Jobs().EndLooks(ctx)
 	return err
 }
 

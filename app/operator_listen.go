@@ -41,7 +41,7 @@ func (n *node) openOperator(c checked, x extras) error {
 		return err
 	}
 	common.Passwords = n.common.Passwords // one bound for the memory of hashes
-	config := operator.Config{Common: common, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
+	config := operator.Config{Common: common, ConsoleURL: n.common.PublicURL, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
 	if n.billing != nil {
 		config.Billing = n.billing
 	}

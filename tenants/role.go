@@ -79,6 +79,7 @@ const (
 	SettingsWrite    Permission = "settings:write"
 	RecordingWrite   Permission = "recording:write"
 	ProviderWrite    Permission = "provider:write"
+	LookWrite        Permission = "operator:write"
 	DataWrite        Permission = "data:write"
 )
 
@@ -122,6 +123,7 @@ var Grants = []Grant{
 	{BillingWrite, "Change the plan and the payment", false, []Role{Admin, Billing}},
 	{SettingsRead, "Read the settings", false, []Role{Admin, Developer, Viewer}},
 	{SettingsWrite, "Change the settings", false, []Role{Admin}},
+	{LookWrite, "Let operators of the server look", false, nil},
 	{RecordingWrite, "Decide whether calls are recorded", false, nil},
 	{ProviderWrite, "Set up signing in through a provider", false, []Role{Admin}},
 	{DataWrite, "Export or delete everything", false, nil},

@@ -24,6 +24,7 @@ type Tenant struct {
 	TwoSteps     bool          // everybody must have a second step at sign-in
 	CreatedAt    time.Time
 	DeleteAt     time.Time    // when it is deleted, while it is suspended; zero = never
+	LookUntil    time.Time    // until when operators of the server may look at the console; zero = not
 	SuspendedWhy string       // what the operator gave as the reason, for the tenant's people; empty = none
 	Changes      *RuleChanges // what it changed of its industry's rules; nil = nothing
 

@@ -101,6 +101,15 @@ func InvitationPath(token string) string { return "/invitations/" + token }
 // ResetPath is where the link of a password reset leads (GET) and where it is used (POST password).
 func ResetPath(token string) string { return PathForgot + "/" + token }
 
+// The addresses of operators who look at the console.
+const (
+	PathLookEnd  = "/signout/look"
+	PathLookRule = "/settings/look"
+)
+
+// LookPath is where an operator's one-time link leads (GET) and where it is used (POST).
+func LookPath(token string) string { return "/look/" + token }
+
 // EmailChangePath is where the link to a new address leads (GET) and where it is used (POST).
 func EmailChangePath(token string) string { return "/email/" + token }
 

@@ -249,6 +249,8 @@ func (s sampler) otherPages() []Sample {
 			Button: "Remove app", Action: PathAppRemove, Back: PathAccount})},
 		{"recovery", Recovery(RecoveryPage{Shell: s.shell("Recovery codes", ""), Codes: []string{"ABCDE-FGHIJ-KLMNO",
 			"BCDEF-GHIJK-LMNOP"}})},
+		{"look", Look(LookPage{Tenant: "Harbor & Pine Realty", Name: "Sam Hill", Action: "/look/x"})},
+		{"look-gone", Look(LookPage{Gone: true})},
 		{"email-change", EmailChange(EmailChangePage{Email: "ana@new.example", Action: "/email/x"})},
 		{"email-change-gone", EmailChange(EmailChangePage{Gone: true})},
 		{"confirm-me", ConfirmMe(ConfirmMePage{Shell: s.shell("Confirm that it is you", ""), Next: PathKeyAdd, Again: true})},

@@ -18,6 +18,7 @@ type Shell struct {
 	User        string      // name of the person
 	Email       string      // of the person
 	Role        string      // "Owner", "Administrator", …
+	Guest       string      // what the banner of an operator who looks says; empty = a person of the tenant
 	Preview     bool        // Role is one that the person tries out
 	MayRing     bool        // the role may call phones
 	MayPair     bool        // the role may add devices

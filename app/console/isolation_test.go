@@ -414,18 +414,24 @@ var visits = map[string]visit{
 	"POST /account/sessions/end": {access: members, owned: true, form: fields("id", strings.Repeat("ab", 32))},
 	"GET /signin/second":         {},
 	"POST /signin/second":        {form: fields("code", "000000")},
-	"POST /settings/two-steps":   {access: editors, refused: 403, form: fields("two_steps", "1")},
-	"GET /account/app":           {access: members},
-	"POST /account/app":          {access: members, form: fields("code", "000000")},
-	"GET /account/app/remove":    {access: members},
-	"POST /account/app/remove":   {access: members, form: fields()},
-	"GET /account/recovery":      {access: members},
-	"POST /account/recovery":     {access: members, form: fields()},
-	"GET /email/:token":          {path: func(*tenant) string { return "/email/x" }},
-	"POST /email/:token":         {path: func(*tenant) string { return "/email/x" }, form: fields()},
-	"GET /account/confirm":       {access: members},
-	"POST /account/confirm":      {access: members, form: fields("password", "wrong")},
-	"GET /settings":              {access: members},
+	"GET /look/:token":           {access: public, path: func(*tenant) string { return "/look/x" }},
+	"POST /look/:token":          {access: public, path: func(*tenant) string { return "/look/x" }, form: fields()},
+	"POST /signout/look":         {access: wayOut, form: fields()},
+	"POST /settings/look": {access: editors, file: func(*tenant) (string, string) {
+		return "application/x-www-form-urlencoded", "hours=1"
+	}},
+	"POST /settings/two-steps": {access: editors, refused: 403, form: fields("two_steps", "1")},
+	"GET /account/app":         {access: members},
+	"POST /account/app":        {access: members, form: fields("code", "000000")},
+	"GET /account/app/remove":  {access: members},
+	"POST /account/app/remove": {access: members, form: fields()},
+	"GET /account/recovery":    {access: members},
+	"POST /account/recovery":   {access: members, form: fields()},
+	"GET /email/:token":        {path: func(*tenant) string { return "/email/x" }},
+	"POST /email/:token":       {path: func(*tenant) string { return "/email/x" }, form: fields()},
+	"GET /account/confirm":     {access: members},
+	"POST /account/confirm":    {access: members, form: fields("password", "wrong")},
+	"GET /settings":            {access: members},
 	"POST /settings": {access: editors, owned: true, form: func(t *tenant) url.Values {
 		return url.Values{"name": {"taken"}, "time_zone": {"UTC"}, "ttl_s": {"30"}, "agent": {string(t.agent)}, "tenant_id": {string(t.Id)},
 			"role": {"owner"}}
@@ -590,7 +596,7 @@ func (h *server) needs() map[string]tenants.Permission {
 // TestEveryAddressNeedsAPermission: a route for which nobody chose a permission fails here.
 func TestEveryAddressNeedsAPermission(t *testing.T) {
 	t.Parallel()
-	everyones := []string{"POST /signout", "POST /tenant", "GET /palette", "GET /overview", "GET /people/roles",
+	everyones := []string{"POST /signout", "POST /signout/look", "POST /tenant", "GET /palette", "GET /overview", "GET /people/roles",
 		"POST /people/roles/preview"} // no role keeps somebody from these
 	h := open(t)
 	used := map[tenants.Permission]bool{tenants.OwnersWrite: true} // asked for by mayRank

@@ -332,8 +332,12 @@ func (k *Console) accountRoutes() []route {
 
 // roleRoutes: what each role may do, and the console as another role has it.
 func (k *Console) roleRoutes() []route {
-	roles, own := rolePages{k}, oidcPages{k}
+	roles, own, look := rolePages{k}, oidcPages{k}, lookPages{k}
 	all := []route{
+		{method: get, path: views.LookPath(":token"), sample: "look", public: look.ask},
+		{method: post, path: views.LookPath(":token"), public: look.take},
+		{method: post, path: views.PathLookEnd, out: true, member: look.end},
+		{method: post, path: views.PathLookRule, needs: tenants.LookWrite, stepUp: true, member: look.setLook},
 		{method: get, path: views.PathRoles, sample: "roles", member: roles.roles},
 		{method: post, path: views.PathPreview, member: roles.preview},
 	}
@@ -421,6 +425,11 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 				return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedBecause, page.Sentence(why))
 			}
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedAccount)
+		}
+		if v.Guest != nil {
+			if err := k.guest(ctx, v, r, c.Path()); err != nil {
+				return err
+			}
 		}
 		if r.needs != "" && !v.Role.May(r.needs) {
 			v.Missing = r.needs

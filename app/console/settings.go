@@ -77,6 +77,7 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 		Facts: []views.Row{{Name: "Tenant id", Text: string(t.ID), Copy: true}, {Name: "Short name", Text: t.Slug, Mono: true},
 			{Name: "Industry", Text: t.File().Name}, {Name: "Since", When: v.At(t.CreatedAt)}},
 	}
+	p.Look = lookOf(v, k.Now())
 	p.TwoSteps = views.TwoStepsRule{On: v.Tenant.TwoSteps, May: v.Role == tenants.Owner}
 	agents, err := agentChoices(ctx, v, string(t.DefaultAgent))
 	if err != nil {

@@ -39,7 +39,11 @@ func (k *Console) bareShell(c *fiber.Ctx, v *page.Visitor, title string) views.S
 	s := views.Shell{
 		Title: title, Tenant: v.Tenant.Name, Industry: v.Tenant.File().Name, User: v.User.Name, Email: v.User.Email,
 		Role: v.Role.Name(), Preview: v.Role != v.Own, MayRing: v.Role.May(mayRing), MayPair: v.Role.May(mayDevices), Session: v.Session(),
+		Guest: guestShown(v),
 		Theme: page.ThemeOf(c), Dev: k.Dev != nil, TimeZone: v.Tenant.TimeZone, Environment: views.EnvUnasked,
+	}
+	if v.Guest != nil {
+		s.Session = "" // nothing on the page is live: a stream would last longer than the look
 	}
 	for _, m := range v.Tenants {
 		s.Tenants = append(s.Tenants, views.Choice{Value: string(m.Tenant.ID), Text: m.Tenant.Name, Selected: m.Tenant.ID == v.Tenant.ID})

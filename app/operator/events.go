@@ -143,7 +143,8 @@ func (k partnerPages) partners(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	p := pages.PartnersPage{Shell: k.shell(c, v, partnerWords.Name, pages.NavPartners), Table: table, Stats: k.sums(all)}
 	for _, e := range rows {
 		p.Rows = append(p.Rows, pages.PartnerRow{ID: string(e.ID), Name: e.Name, Email: e.Email, Code: e.Code,
-			Stopped: !e.StoppedAt.IsZero(), Held: k.cash(e.Held), Payable: k.cash(e.Payable), Paid: k.cash(e.Paid), Owed: e.Payable > 0, Since: at(e.CreatedAt)})
+			Stopped: !e.StoppedAt.IsZero(), Held: k.cash(e.Held), Payable: k.cash(e.Payable), Paid: k.cash(e.Paid),
+			Owed: e.Payable > 0, Since: at(e.CreatedAt)})
 	}
 	return web.Page(c, pages.Partners(p), fiber.StatusOK)
 }

@@ -28,6 +28,7 @@ import (
 // Config is what the operator console is made of. Common, Server and Teams are required.
 type Config struct {
 	*page.Common                           // with a cookie of its own
+	ConsoleURL   string                    // scheme and host of the public address
 	Server       func() Server             // this process now
 	Teams        func() []push.TeamAnswers // Apple's answers to this process
 	Mails        Mails                     // nil = no mail is sent

@@ -89,6 +89,7 @@ var actions = map[string]string{
 	"subscription.remove": "took the plan away from the tenant",
 	"tenant.look":         "opened the console of the tenant",
 	"tenant.look_end":     "closed the console of the tenant",
+	"tenant.look_set":     "changed whether operators may look at",
 	"tenant.look_page":    "looked at a page of the tenant",
 	"stripe.replay":       "processed again the event",
 	"partner.paid":        "recorded a payout to the partner",

@@ -51,6 +51,7 @@ func (k *Console) routes() []route {
 		{method: get, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
 		{method: post, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
 		{method: post, path: pages.PlanPath(":id"), operator: all.setPlan},
+		{method: post, path: pages.LookPath(":id"), operator: all.look},
 		{method: get, path: pages.PathHealth, operator: health.health},
 		{method: post, path: pages.ResendPath(":id"), operator: health.resend},
 		{method: get, path: pages.PathOperators, operator: record.operators},

@@ -16,6 +16,7 @@ const (
 	trialPlan    = "A trial of the smallest plan"
 	suspendTitle = "Suspend"
 	resumeTitle  = "Resume"
+	lookTitle    = "Open its console"
 	whyLabel     = "Reason"
 	whyHelp      = "The people of the tenant read it in their console."
 	wrongUntil   = "Give a day that is still to come, or leave the field empty."
@@ -130,7 +131,8 @@ func factsOf(t overview) []views.Row {
 	return []views.Row{
 		{Name: "State", Text: stateOfTenant(t.Tenant).Word}, {Name: "Industry", Text: t.Tenant.File().Name},
 		{Name: "Short name", Text: t.Tenant.Slug, Mono: true}, {Name: "Time zone", Text: t.Tenant.TimeZone},
-		{Name: "People", Text: count(t.People)}, {Name: "Created", When: at(t.Tenant.CreatedAt)}, lastRing(t),
+		{Name: "People", Text: count(t.People)}, {Name: "Lets operators look", Text: lookShown(t.Tenant)},
+		{Name: "Created", When: at(t.Tenant.CreatedAt)}, lastRing(t),
 		{Name: "ID", Text: string(t.Tenant.ID), Copy: true},
 	}
 }
@@ -228,4 +230,12 @@ func standingShown(t overview) string {
 		return ""
 	}
 	return standings[t.may.Standing]
+}
+
+// lookShown says whether the tenant let operators look at its console.
+func lookShown(t tenants.Tenant) string {
+	if t.LookUntil.IsZero() {
+		return "no"
+	}
+	return "until " + t.LookUntil.UTC().Format("2 Jan 2006, 15:04")
 }

@@ -187,6 +187,9 @@ func (k tenantPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, t overv
 		ID: string(t.Tenant.ID), Notices: noticesOf(t.Tenant, may), Stats: statsOf(t), Facts: factsOf(t), Plan: planRows(t, may),
 		Owners: ownersOf(members), Health: healthOf(credentials, k.Now()), Alerts: alertRows(alerts), Acts: auditRows(acts),
 		Active: t.Tenant.State == tenants.TenantActive, Give: give}
+	if t.Tenant.LookUntil.After(k.Now()) && p.Active {
+		p.Look.Until = at(t.Tenant.LookUntil)
+	}
 	return web.Page(c, pages.Tenant(p), status)
 }
 
@@ -287,4 +290,21 @@ func (k tenantPages) setPlan(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 		return err
 	}
 	return k.Done(c, page.FlashPlanGiven, pages.TenantPath(string(t.Tenant.ID)))
+}
+
+// look makes a one-time link to the tenant's console, where the tenant agrees. It is a link and no
+// redirect, because a form may not lead to another address.
+func (k tenantPages) look(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	t, _, err := k.one(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	code := tenants.NewSecret(tenants.OperatorPrefix)
+	if err := k.Store.Operators().NewLook(ctx, v.operator.ID, t.Tenant.ID, code.Hash()); err != nil {
+		return err
+	}
+	home := pages.TenantPath(string(t.Tenant.ID))
+	return web.Page(c, pages.Look(pages.LookPage{
+		Shell: k.shell(c, v, lookTitle, pages.NavTenants, up(tenantWords.Name, pages.PathTenants), up(t.Tenant.Name, home)),
+		Name:  t.Tenant.Name, Href: k.ConsoleURL + views.LookPath(string(code)), Back: home}), fiber.StatusOK)
 }

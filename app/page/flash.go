@@ -67,6 +67,7 @@ const (
 	FlashPaidOut      Flash = "paid-out"
 	FlashReplayed     Flash = "replayed"
 	FlashResent       Flash = "resent"
+	FlashLookEnded    Flash = "look-ended"
 	FlashRead         Flash = "read"
 	FlashWithdrawn    Flash = "withdrawn"
 	FlashTested       Flash = "tested"
@@ -80,6 +81,7 @@ var flashes = map[Flash]string{
 	FlashPlanGiven:  "The plan was changed.",
 	FlashPaidOut:    "The payout is recorded.",
 	FlashReplayed:   "The event was processed again.",
+	FlashLookEnded:  "You do not look at this console any more.",
 	FlashResent:     "The email was sent again.",
 	FlashSaved:      "Saved.", FlashSignedOut: "You are signed out.", FlashRemoved: "Removed.", FlashAdded: "Added.",
 	FlashRevoked:   "The key is revoked.",

@@ -38,12 +38,16 @@ type Visitor struct {
 	Who     store.Who
 	Scope   *store.Scope // acts as the person
 	Zone    *time.Location
+	Guest   *store.Look        // an operator of the server who looks; nil = a person of the tenant
 	Missing tenants.Permission // the permission that they were refused for
 }
 
 // Visitor finds who is there by the cookie; anyone else is Unauthorized, also a person who
 // was removed from the tenant.
 func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
+	if v, err := m.guest(ctx, c); v != nil || err != nil {
+		return v, err
+	}
 	token := c.Cookies(m.CookieName())
 	if token == "" {
 		return nil, tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in.")
@@ -81,6 +85,29 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	return v, nil
 }
 
+// LookCookie is the cookie of an operator who looks at the console.
+func (m *Common) LookCookie() string { return m.CookieName() + "-look" }
+
+// guest is the operator who looks, as a viewer of the tenant; nil when nobody does, or not any
+// more.
+func (m *Common) guest(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
+	token := c.Cookies(m.LookCookie())
+	if token == "" {
+		return nil, nil
+	}
+	l, found, err := m.Store.Operators().Look(ctx, tenants.Secret(token).Hash())
+	if err != nil || !found {
+		return nil, err
+	}
+	v := &Visitor{Guest: &l, Tenant: l.Tenant, Role: tenants.Viewer, Own: tenants.Viewer, Zone: l.Tenant.Zone(),
+		User:    tenants.User{Name: l.Operator.Name, Email: l.Operator.Email, TwoSteps: true},
+		Tenants: []store.Membership{{Tenant: l.Tenant, Role: tenants.Viewer}},
+		Who:     store.Who{Actor: l.Operator.Actor(), IP: web.IP(c), RequestID: web.RequestID(c)}}
+	v.Scope = m.Store.For(l.Tenant.ID).By(v.Who)
+	HeldBy(c, v.Holder())
+	return v, nil
+}
+
 // WhoOf is a person as the actor of what a request changes.
 func WhoOf(c *fiber.Ctx, u tenants.User) store.Who {
 	actor := tenants.Actor{Kind: tenants.ActorUser, ID: string(u.ID), Name: u.Name}
@@ -98,6 +125,9 @@ type holderKey struct{}
 
 // Holder is the person as a holder of what all share. All of their sign-ins count together.
 func (v *Visitor) Holder() web.Holder {
+	if v.Guest != nil {
+		return web.Holder{Kind: web.KindPerson, ID: string(v.Guest.Operator.ID)}
+	}
 	return web.Holder{Kind: web.KindPerson, ID: string(v.User.ID), Tenant: string(v.Tenant.ID)}
 }
 

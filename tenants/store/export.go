@@ -36,7 +36,7 @@ type exportTable struct {
 // tenant_id is here, in exportOthers or in exportLeft; a test compares them with the schema.
 var exportTables = []exportTable{
 	{file: "tenant", about: "The tenant itself, with the rules that it changed. One line.", from: "tenants", tenant: "id", keys: "id",
-		columns: "id id, slug, name, industry, state, suspended_why, delete_at time, " +
+		columns: "id id, slug, name, industry, state, suspended_why, delete_at time, look_until time, " +
 			"time_zone, ring_ttl span, default_agent id, two_steps bool, rules json, " +
 			"created_at time", left: "audit_seq audit_hash"},
 	{file: "people", about: "A person who signs in to the console, with their role here.",

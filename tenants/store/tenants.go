@@ -21,6 +21,7 @@ type tenantRow struct {
 	Rules        string
 	SuspendedWhy string
 	DeleteAt     int64
+	LookUntil    int64
 }
 
 func (tenantRow) TableName() string { return "tenants" }
@@ -31,7 +32,8 @@ func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
 		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), TwoSteps: r.TwoSteps,
 		CreatedAt: moment(r.Created),
-		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy, DeleteAt: moment(r.DeleteAt),
+		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy,
+		DeleteAt: moment(r.DeleteAt), LookUntil: moment(r.LookUntil),
 	})
 }
 
@@ -39,7 +41,8 @@ func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
 		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
-		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy, DeleteAt: micros(t.DeleteAt),
+		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy,
+		DeleteAt: micros(t.DeleteAt), LookUntil: micros(t.LookUntil),
 	}
 }
 

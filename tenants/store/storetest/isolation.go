@@ -358,7 +358,7 @@ func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (st
 var apart = map[string]string{
 	"By": "changes who acts", "Patient": "changes when writes commit",
 	"Tenant":    "the scope itself",
-	"SetTenant": "the scope itself", "Suspend": "the scope itself",
+	"SetTenant": "the scope itself", "Suspend": "the scope itself", "SetLook": "the scope itself",
 	"Resume": "the scope itself", "SetRules": "the scope itself", "RequireTwoSteps": "the scope itself",
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
