@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"carillon/app/billing"
 	"carillon/app/operator"
 	"carillon/app/page"
 	"carillon/app/web"
@@ -43,7 +44,7 @@ func (n *node) openOperator(c checked, x extras) error {
 	common.Passwords = n.common.Passwords // one bound for the memory of hashes
 	config := operator.Config{Common: common, ConsoleURL: n.common.PublicURL, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
 	if n.billing != nil {
-		config.Billing = n.billing
+		config.Billing = billing.Messages{Billing: n.billing}
 	}
 	if n.mailer != nil {
 		config.Mails = n.mailer

@@ -12,11 +12,14 @@ import (
 	"carillon/tenants"
 )
 
+// Messages shows stored messages of Stripe and processes them again, for the operator.
+type Messages struct{ *Billing }
+
 // Replay processes a stored message of Stripe again, as the webhook does: it asks Stripe for the
 // message and for the current state, so that a message that was processed before changes nothing.
 // Stripe keeps messages for 30 days; an older one is Gone. One that is processed at this moment is
 // a Conflict.
-func (b *Billing) Replay(ctx context.Context, id string) error {
+func (b Messages) Replay(ctx context.Context, id string) error {
 	e, err := b.event(ctx, id)
 	if err != nil {
 		return err
@@ -40,7 +43,7 @@ func (b *Billing) Replay(ctx context.Context, id string) error {
 
 // Payload is a message of Stripe without what it says about people: ids, states, sums and times
 // stay, other texts do not.
-func (b *Billing) Payload(ctx context.Context, id string) (string, error) {
+func (b Messages) Payload(ctx context.Context, id string) (string, error) {
 	e, err := b.event(ctx, id)
 	if err != nil {
 		return "", err
@@ -48,7 +51,7 @@ func (b *Billing) Payload(ctx context.Context, id string) (string, error) {
 	return redacted(e.Data.Raw)
 }
 
-func (b *Billing) event(ctx context.Context, id string) (*stripe.Event, error) {
+func (b Messages) event(ctx context.Context, id string) (*stripe.Event, error) {
 	p := &stripe.EventParams{}
 	p.Context = ctx
 	e, err := b.api.Events.Get(id, p)

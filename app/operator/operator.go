@@ -42,7 +42,7 @@ type Mails interface {
 	Resend(id string) (notify.Failed, error)
 }
 
-// Billing shows and processes the messages of Stripe. *billing.Billing does.
+// Billing shows and processes the messages of Stripe. billing.Messages does.
 type Billing interface {
 	Payload(ctx context.Context, id string) (string, error)
 	Replay(ctx context.Context, id string) error
