@@ -69,9 +69,18 @@ var (
 	ofKey        = func(t *tenant) string { return "/keys/" + string(t.key) }
 	ofView       = func(t *tenant) string { return "/lists/views/" + string(t.view) }
 	ofPerson     = func(t *tenant) string { return "/people/" + string(t.viewer().ID) }
-	ofPasskey    = func(*tenant) string { return "/account/passkeys/0190aaaa-0000-7000-8000-0000000000aa" }
+	ofPasskey    = func(*tenant) string { return "/account/passkeys/" + string(onePasskey) }
 	ofInvitation = func(t *tenant) string { h := t.invitation.Hash(); return "/people/" + hex.EncodeToString(h[:]) }
 )
+
+// onePasskey is the passkey that keyed adds.
+const onePasskey tenants.PasskeyID = "0190aaaa-0000-7000-8000-0000000000aa"
+
+// keyed gives the owner of the tenant a passkey. One tenant of a test can have it.
+func (t *tenant) keyed() {
+	pagetest.Must(t.h, t.h.Store.Factors().AddPasskey(t.h.Context(), store.Who{}, store.Passkey{ID: onePasskey, User: t.Owner.ID,
+		Credential: []byte{1}, Record: []byte("{}"), Name: t.Word, CreatedAt: t.h.Clock.Now()}, tenants.Hash{}))
+}
 
 // viewer is a second person of the tenant, made once.
 func (t *tenant) viewer() tenants.User {
@@ -509,6 +518,7 @@ func TestTenantIsolation(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	a, b := h.full("alpha", "Alpha"), h.full("beta", pagetest.Canary)
+	b.keyed()
 	people := map[tenants.Role]tenants.User{tenants.Viewer: b.viewer()}
 	for _, r := range tenants.Roles[:len(tenants.Roles)-1] {
 		people[r] = b.Person(r)
@@ -670,6 +680,7 @@ func TestGETWritesNothing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", "Beta")
+	b.keyed()
 	b.viewer()
 	w := b.Quick(b.Owner)
 	before := h.Dump("")
