@@ -143,13 +143,20 @@ func TestTimesOfAConnection(t *testing.T) {
 // ten minutes after a push, and one for a bad token is closed; each only when care is due.
 func TestCareOfIdleConnections(t *testing.T) {
 	t.Parallel()
+	type setting = func(*testing.T, *still, *connection)
+	quiet := func(d time.Duration) setting {
+		return func(_ *testing.T, s *still, c *connection) { c.lastRead = s.at.Add(-d) }
+	}
+	pushed := func(ago, pause time.Duration) setting {
+		return func(_ *testing.T, s *still, _ *connection) { s.pushed, s.redial = s.at.Add(-ago), s.at.Add(pause) }
+	}
 	for name, x := range map[string]struct {
-		set  func(*testing.T, *still, *connection)
+		set  setting
 		seen func(*still, *connection) bool
 		want bool
 	}{
-		"half of KeepAlive": {func(_ *testing.T, s *still, c *connection) { c.lastRead = s.at.Add(-30 * time.Second) }, pinged, true},
-		"a moment less":     {func(_ *testing.T, s *still, c *connection) { c.lastRead = s.at.Add(1 - 30*time.Second) }, pinged, false},
+		"half of KeepAlive": {quiet(30 * time.Second), pinged, true},
+		"a moment less":     {quiet(30*time.Second - 1), pinged, false},
 		"a push is on it": {func(_ *testing.T, s *still, c *connection) {
 			s.leg(c)
 			c.legs[1].pinged, c.lastRead = true, s.at.Add(-30*time.Second)
@@ -160,11 +167,11 @@ func TestCareOfIdleConnections(t *testing.T) {
 			c.apart = true
 		}, shut, false},
 		"idle":                        {func(*testing.T, *still, *connection) {}, shut, false},
-		"ten minutes after a push":    {func(_ *testing.T, s *still, _ *connection) { s.pushed = s.at.Add(-10 * time.Minute) }, dialled, false},
-		"a moment less than that":     {func(_ *testing.T, s *still, _ *connection) { s.pushed = s.at.Add(1 - 10*time.Minute) }, dialled, true},
+		"ten minutes after a push":    {pushed(10*time.Minute, 0), dialled, false},
+		"a moment less than that":     {pushed(10*time.Minute-1, 0), dialled, true},
 		"with a spare one open":       {func(t *testing.T, s *still, _ *connection) { s.pushed = s.at; s.connection(t) }, dialled, false},
-		"after a dial that failed":    {func(_ *testing.T, s *still, _ *connection) { s.pushed, s.redial = s.at, s.at.Add(1) }, dialled, false},
-		"at the end of that pause":    {func(_ *testing.T, s *still, _ *connection) { s.pushed, s.redial = s.at, s.at }, dialled, true},
+		"after a dial that failed":    {pushed(0, 1), dialled, false},
+		"at the end of that pause":    {pushed(0, 0), dialled, true},
 		"one for a bad token is none": {func(t *testing.T, s *still, _ *connection) { s.pushed = s.at; s.busyApart(t) }, dialled, true},
 	} {
 		for _, care := range []bool{true, false} {
