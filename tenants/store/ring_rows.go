@@ -292,7 +292,7 @@ var ringOrders = orders[ringRow]{"created", map[Sort]order[ringRow]{
 const oftenRung = 5000
 
 // often reports whether a device was rung so often.
-func (s *scope) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
+func (s Rings) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
 	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
 		uuid(s.id), uuid(d), oftenRung)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })

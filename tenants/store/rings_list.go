@@ -91,7 +91,7 @@ type found struct {
 }
 
 // narrow leaves the rings that q asks for.
-func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB, how found, err error) {
+func (s Rings) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB, how found, err error) {
 	for _, c := range []struct{ column, want string }{{"state", string(q.State)}, {"to_person", q.Person}} {
 		if c.want != "" {
 			db = db.Where(c.column+" = ?", c.want)
@@ -147,7 +147,7 @@ func (s *scope) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.D
 // rungBy is the rings of a device as a table with the column rung, each once although a group's
 // ring may have rung the device in two steps. Nothing sorts it: the index of attempts has it in
 // order.
-func (s *scope) rungBy(d tenants.DeviceID) (string, []any) {
+func (s Rings) rungBy(d tenants.DeviceID) (string, []any) {
 	return "(SELECT ring_id AS rung FROM attempts a" + s.s.db.dialect.by("attempts_device") + " WHERE tenant_id = ? AND device_id = ? " +
 		"AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.tenant_id = a.tenant_id AND b.device_id = a.device_id " +
 		"AND b.ring_id = a.ring_id AND b.id > a.id)) AS d", []any{uuid(s.id), uuid(d)}

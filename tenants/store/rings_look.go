@@ -57,7 +57,7 @@ func (l lookedAt) narrow(db *gorm.DB, r reading[ringRow]) *gorm.DB {
 }
 
 // cutting is the condition of a cut.
-func (s *scope) cutting(c tenants.Cut) (where string, args []any, err error) {
+func (s Rings) cutting(c tenants.Cut) (where string, args []any, err error) {
 	switch c.By {
 	case tenants.SplitAppVersion, tenants.SplitOSVersion, tenants.SplitEnvironment:
 		return "EXISTS (SELECT 1 FROM attempts c WHERE c.tenant_id = ? AND c.ring_id = rings.id AND c." + string(c.By) + " = ?)",

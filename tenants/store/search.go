@@ -14,7 +14,7 @@ const searchMost = 5000
 // search narrows rings to those whose id, reference, person or caller begins with text, or that
 // rang a device with text in its name. text is in lower case. few says that an index leads to the
 // hits.
-func (s *scope) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB, few bool, err error) {
+func (s Rings) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB, few bool, err error) {
 	tenant := uuid(s.id)
 	starts, named := s.s.db.dialect.startsWith(text), s.s.db.dialect.contains(text)
 	// The ways to a ring, each by an index.

@@ -47,7 +47,7 @@ func (s Devices) Tag(ctx context.Context, ids []tenants.DeviceID, tag string, on
 	err = s.write(ctx, func(t *tx) error {
 		changed = 0
 		for _, id := range ids {
-			had, err := t.deviceTags(s.scope, id)
+			had, err := t.devices().tags(s.scope, id)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (s Devices) Tag(ctx context.Context, ids []tenants.DeviceID, tag string, on
 			if on {
 				want = append(want, tag)
 			}
-			set, err := t.setTags(s.scope, id, had, want)
+			set, err := t.devices().setTags(s.scope, id, had, want)
 			if err != nil {
 				return err
 			}
@@ -76,9 +76,9 @@ func (s Devices) SetTags(ctx context.Context, id tenants.DeviceID, tags []string
 		}
 	}
 	return s.write(ctx, func(t *tx) error {
-		had, err := t.deviceTags(s.scope, id)
+		had, err := t.devices().tags(s.scope, id)
 		if err == nil {
-			_, err = t.setTags(s.scope, id, had, tags)
+			_, err = t.devices().setTags(s.scope, id, had, tags)
 		}
 		return err
 	})
@@ -89,7 +89,7 @@ func badTag() error {
 		{Name: "tags", Message: "each tag has 1 to 40 characters, without commas and semicolons"}}}
 }
 
-func (t *tx) deviceTags(s *scope, id tenants.DeviceID) ([]string, error) {
+func (t devicesTx) tags(s *scope, id tenants.DeviceID) ([]string, error) {
 	rows, err := t.query(context.Background(), "SELECT tag FROM device_tags WHERE tenant_id = ? AND device_id = ? ORDER BY tag", uuid(s.id),
 		uuid(id))
 	return collect(rows, err, func(tag *string) []any { return []any{tag} })
@@ -97,7 +97,7 @@ func (t *tx) deviceTags(s *scope, id tenants.DeviceID) ([]string, error) {
 
 // setTags writes the tags of a device that differ from what it had, and says whether any did. A
 // device that is gone is none of the tenant's: false.
-func (t *tx) setTags(s *scope, id tenants.DeviceID, had, want []string) (bool, error) {
+func (t devicesTx) setTags(s *scope, id tenants.DeviceID, had, want []string) (bool, error) {
 	want = slices.Compact(slices.Sorted(slices.Values(want)))
 	if slices.Equal(had, want) {
 		return false, nil
