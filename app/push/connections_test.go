@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/push"
 	"carillon/app/push/apnstest"
 )
 
@@ -144,4 +145,21 @@ func TestSpareConnectionIsReady(t *testing.T) {
 	if w := s.Push(t.Context(), k, ring(t, ringTime)); !w.OK() || w.Tries != 1 {
 		t.Errorf("%+v", w)
 	}
+}
+
+// TestIdleConnectionsAreReplaced: what is cut while nobody pushes is opened again, before the next
+// ring needs it.
+func TestIdleConnectionsAreReplaced(t *testing.T) {
+	t.Parallel()
+	a := apple(t, apnstest.Config{})
+	s := sender(t, a, func(c *push.Config) { c.KeepAlive = 50 * time.Millisecond })
+	if w := s.Push(t.Context(), key(t, a, team, kid, nil), ring(t, ringTime)); !w.OK() {
+		t.Fatalf("%+v", w)
+	}
+	for range 3 {
+		dials := s.Stats().Dials
+		a.Cut()
+		waitUntil(t, "another connection", func() bool { return s.Stats().Dials > dials && a.OpenConnections(apnstest.Production) > 0 })
+	}
+	checkRules(t, a)
 }
