@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"carillon/tenants"
 )
@@ -35,10 +37,6 @@ type erasureRow struct {
 
 // erasureStep is how many rows one commit looks at or changes.
 const erasureStep = 500
-
-// shortest is the length of a word that is looked for inside of texts. A shorter one is only erased
-// where it is the whole value.
-const shortest = 4
 
 // Member erases somebody who signs in. They stop being a member at once. It refuses the last owner.
 func (s Erasures) Member(ctx context.Context, user tenants.UserID) error {
@@ -312,22 +310,36 @@ func errNoRows(n int) error {
 
 // erase erases the values of a row that name the person, and says how many.
 func (e erasing) erase(a *tenants.Audit) (n int) {
+	for _, v := range e.naming(a) {
+		if a.Erase(v) {
+			n++
+		}
+	}
+	return n
+}
+
+// naming are the values of a row that name the person. An address is only theirs where they made
+// the change: as text, "192.0" would find everybody's.
+func (e erasing) naming(a *tenants.Audit) (all []tenants.AuditValue) {
 	theirs := slices.Contains(e.Targets, a.Target)
 	did := e.User != "" && a.Actor.Kind == tenants.ActorUser && a.Actor.ID == string(e.User) || slices.Contains(e.Targets, a.Actor.ID)
+	if did && a.IP != "" {
+		all = append(all, tenants.AuditAddress)
+	}
 	for _, v := range []struct {
 		value tenants.AuditValue
 		text  string
 		mine  bool
 	}{
-		{tenants.AuditActorName, a.Actor.Name, did}, {tenants.AuditAddress, a.IP, did}, {tenants.AuditTarget, a.Target, false},
+		{tenants.AuditActorName, a.Actor.Name, did}, {tenants.AuditTarget, a.Target, false},
 		{tenants.AuditTargetName, a.TargetName, theirs}, {tenants.AuditDetail, a.Detail, theirs},
 		{tenants.AuditChanges, changesText(a.Changes), theirs},
 	} {
-		if (v.mine || e.names(v.text)) && a.Erase(v.value) {
-			n++
+		if v.text != "" && (v.mine || e.names(v.text)) {
+			all = append(all, v.value)
 		}
 	}
-	return n
+	return all
 }
 
 func changesText(all []tenants.Change) string {
@@ -340,16 +352,30 @@ func changesText(all []tenants.Change) string {
 
 // names reports whether a text holds one of the words, in any case.
 func (e erasing) names(text string) bool {
-	for _, w := range e.Words {
-		if w == "" {
-			continue
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(e.Words, func(w string) bool { return w != "" && holds(text, strings.ToLower(w)) })
+}
+
+// holds reports whether a text has the word, and not only as a part of a longer word, name or
+// address: "anna" is not in "joanna", "anna-2" or "anna@example.com". A sign that ends a sentence
+// is no part of a word.
+func holds(text, word string) bool {
+	const signs = ".-_@"
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
 		}
-		if strings.EqualFold(text, w) || len(w) >= shortest && strings.Contains(strings.ToLower(text), strings.ToLower(w)) ||
-			len(w) < shortest && slices.ContainsFunc(strings.Fields(text), func(f string) bool { return strings.EqualFold(f, w) }) {
+		from, to := at+i, at+i+len(word)
+		before, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text[:from], signs))
+		after, _ := utf8.DecodeRuneInString(strings.TrimLeft(text[to:], signs))
+		if !inWord(before) && !inWord(after) {
 			return true
 		}
+		_, size := utf8.DecodeRuneInString(text[from:])
+		at = from + size
 	}
-	return false
 }
 
 // erasedOf is what is left of erased values, as proofs reads it.
