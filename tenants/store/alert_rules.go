@@ -261,17 +261,19 @@ func (s AlertRules) Enter(ctx context.Context, r tenants.AlertRule, to tenants.R
 	})
 }
 
-// ClaimRules takes rules that are due, of every tenant, and makes them due again after a pause.
-// Another node does not get them until then.
+// ClaimRules takes rules that are due, of every active tenant, and makes them due again after a
+// pause. Another node does not get them until then.
 func (s Jobs) ClaimRules(ctx context.Context, now time.Time, pause time.Duration, limit int) (rules []tenants.AlertRule, err error) {
-	due, err := one(s.db.through(allTenants).query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM alert_rules WHERE active AND due_at <= ? "+
-		"LIMIT 1) due", micros(now)))
+	const where = "active AND due_at <= ? AND EXISTS (SELECT 1 FROM tenants t WHERE t.id = alert_rules.tenant_id AND t.state = 'active')"
+	due, err := one(s.db.through(allTenants).query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM alert_rules WHERE "+where+" LIMIT 1) due",
+		micros(now)))
 	if err != nil || due == 0 {
 		return nil, translate(err)
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		rows, err := t.query(ctx, "UPDATE alert_rules SET due_at = ? WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM alert_rules "+
-			"WHERE active AND due_at <= ? ORDER BY due_at LIMIT ?) RETURNING "+alertRuleColumns, micros(now.Add(pause)), micros(now), limit)
+		rows, err := t.query(ctx, "WITH due (tenant, rule) AS (SELECT tenant_id, id FROM alert_rules WHERE "+where+" ORDER BY due_at "+
+			"LIMIT ?"+s.db.dialect.holdFree()+") UPDATE alert_rules SET due_at = ? FROM due WHERE tenant_id = tenant AND id = rule "+
+			"RETURNING "+alertRuleColumns, micros(now), limit, micros(now.Add(pause)))
 		t.wrote = true
 		found, err := collect(rows, err, (*alertRuleRow).fields)
 		rules = nouns(found, alertRuleRow.noun)

@@ -297,9 +297,10 @@ func (s Jobs) ClaimSends(ctx context.Context, now time.Time, lease time.Duration
 		tries          int
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		rows, err := t.query(ctx, "UPDATE alert_sends SET due_at = ?, tries = tries + 1 WHERE (tenant_id, id) IN (SELECT tenant_id, id "+
-			"FROM alert_sends WHERE due_at <= ? ORDER BY due_at LIMIT ?) RETURNING tenant_id, target_id, body, tries",
-			micros(now.Add(lease)), micros(now), limit)
+		sends = nil // the writer may run this again
+		rows, err := t.query(ctx, "WITH due (tenant, send) AS (SELECT tenant_id, id FROM alert_sends WHERE due_at <= ? ORDER BY due_at "+
+			"LIMIT ?"+s.db.dialect.holdFree()+") UPDATE alert_sends SET due_at = ?, tries = tries + 1 FROM due WHERE tenant_id = tenant "+
+			"AND id = send RETURNING tenant_id, target_id, body, tries", micros(now), limit, micros(now.Add(lease)))
 		t.wrote = true
 		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.target, &r.body, &r.tries} })
 		for _, r := range found {

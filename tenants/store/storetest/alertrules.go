@@ -45,6 +45,8 @@ func testAlertRules(b *bench) {
 		b.Errorf("got %+v, want %+v", got, r)
 	}
 	b.refused(other.AlertRules().Add(ctx, b.newRule(hook.ID)), tenants.Invalid, "a target of another tenant")
+	b.must(other.AlertRules().Add(ctx, b.newRule()))
+	b.must(other.Suspend(ctx, "a reason")) // its rule is not looked at
 
 	now := b.clock.Now()
 	claimed, err := b.s.Jobs().ClaimRules(ctx, now, time.Minute, 10)

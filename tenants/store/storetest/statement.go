@@ -105,9 +105,9 @@ var acrossBy = map[string]string{
 	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE " +
 		"tell_at": "Jobs.DueAlerts: every tenant's people are written to",
 	"SELECT COUNT(*) FROM (SELECT 1 FROM alert_rules WHERE":         "Jobs.ClaimRules: the rules of every tenant are looked at",
-	"UPDATE alert_rules SET due_at = ? WHERE (tenant_id":            "Jobs.ClaimRules: the rules of every tenant are looked at",
+	"WITH due (tenant, rule) AS (SELECT tenant_id, id FROM alert":   "Jobs.ClaimRules: the rules of every tenant are looked at",
 	"SELECT COUNT(*) FROM (SELECT 1 FROM alert_sends WHERE":         "Jobs.ClaimSends: what goes to the targets of every tenant",
-	"UPDATE alert_sends SET due_at = ?, tries":                      "Jobs.ClaimSends: what goes to the targets of every tenant",
+	"WITH due (tenant, send) AS (SELECT tenant_id, id FROM alert":   "Jobs.ClaimSends: what goes to the targets of every tenant",
 	"SELECT EXISTS (SELECT 1 FROM rings WHERE due_at":               "Jobs.Due: the sweep is for every tenant",
 	"WITH due (tenant, ring) AS (SELECT tenant_id, id FROM rings":   "Jobs.Claim: the sweep is for every tenant",
 	"UPDATE rings SET due_at = expires_at WHERE due_at IS NOT NULL": "Jobs.AwaitExpiry, of named rings of several tenants",
