@@ -27,6 +27,9 @@ const (
 	// sendsAtOnce bounds the sends of one turn, and sendersMost how many of them run at once.
 	sendsAtOnce = 64
 	sendersMost = 8
+	// tenantSenders is how many of them may be of one tenant: others do not wait for its slow
+	// targets.
+	tenantSenders = 2
 	// targetAnswer is how much of an answer is shown to the tenant, in bytes.
 	targetAnswer = 200
 )
@@ -73,18 +76,32 @@ func (x *Targets) Check(address string) error {
 	return nil
 }
 
-// Send sends what is due, of every tenant, and waits for it.
+// Send sends what is due, of every tenant, and waits for it. It ends a minute before another node
+// may take the same sends: what has not begun by then is due again.
 func (x *Targets) Send(ctx context.Context) error {
 	sends, err := x.Store.Jobs().ClaimSends(ctx, x.Now(), sendLease, sendsAtOnce)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, sendLease-time.Minute)
+	defer cancel()
 	var wg sync.WaitGroup
 	slots, errs := make(chan struct{}, sendersMost), make([]error, len(sends))
+	owns := map[tenants.TenantID]chan struct{}{}
 	for i, s := range sends {
-		slots <- struct{}{}
+		own := owns[s.Tenant]
+		if own == nil {
+			own = make(chan struct{}, tenantSenders)
+			owns[s.Tenant] = own
+		}
 		wg.Go(func() {
+			own <- struct{}{} // before the slot, so that no tenant holds slots to wait for itself
+			defer func() { <-own }()
+			slots <- struct{}{}
 			defer func() { <-slots }()
+			if ctx.Err() != nil {
+				return
+			}
 			if err := x.send(ctx, s); err != nil {
 				errs[i] = fmt.Errorf("tenant %s: alert target %s: %w", s.Tenant, s.Target, err)
 			}
@@ -94,17 +111,21 @@ func (x *Targets) Send(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// send sends once. What fails here, before the far end, is tried again like what fails there.
 func (x *Targets) send(ctx context.Context, s store.AlertSend) error {
 	targets := x.Store.For(s.Tenant).By(store.Who{Actor: tenants.System}).AlertTargets()
-	good, answer, err := x.try(ctx, targets, s.Target, s.News)
-	if err != nil {
-		return ignoreUnknown(err)
+	good, answer, failed := x.try(ctx, targets, s.Target, s.News)
+	if tenants.KindOf(failed) == tenants.Unknown { // removed meanwhile, with its sends
+		return nil
+	}
+	if failed != nil {
+		good, answer = false, notPrepared
 	}
 	var again time.Time
 	if pause, more := tenants.TargetPause(s.Tries); !good && more {
 		again = x.Now().Add(pause)
 	}
-	return targets.Settle(context.WithoutCancel(ctx), s, good, answer, again)
+	return errors.Join(failed, targets.Settle(context.WithoutCancel(ctx), s, good, answer, again))
 }
 
 // Test sends a made-up alert to a target, and says what the far end answered.

@@ -3,6 +3,7 @@ package health_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,5 +198,70 @@ func TestTargetsAreGuarded(t *testing.T) {
 	good, answer, err := targets.Test(t.Context(), w.scope, x.ID)
 	if must(t, err); good || !strings.Contains(answer, "private or reserved network") {
 		t.Errorf("%t %s", good, answer)
+	}
+}
+
+// TestTargetsShareTheSenders: of one tenant two sends run at once, and one that fails before the
+// far end is tried again after the same pause as others.
+func TestTargetsShareTheSenders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	var now, most, got atomic.Int32
+	var alone atomic.Bool
+	meet := make(chan struct{})
+	far := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if alone.Load() {
+			return
+		}
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		select { // waits for a second one
+		case meet <- struct{}{}:
+		case <-meet:
+		}
+		now.Add(-1)
+		got.Add(1)
+	}))
+	t.Cleanup(far.Close)
+	broken := errors.New("no key")
+	targets, err := health.NewTargets(health.TargetsConfig{Store: w.store, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Dialer: outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain()),
+		Sign:   func(http.Header, []tenants.Secret, string, time.Time, []byte) error { return broken }})
+	must(t, err)
+	t.Cleanup(func() { must(t, targets.Close()) })
+	add := func(kind tenants.TargetKind) tenants.AlertTargetID {
+		x := tenants.AlertTarget{ID: tenants.NewID[tenants.AlertTargetID](w.clock.Now()), Kind: kind, Name: string(kind), All: true}
+		_, err := w.scope.AlertTargets().Add(ctx, x, far.URL)
+		must(t, err)
+		return x.ID
+	}
+	hook := add(tenants.TargetWebhook)
+	for range 6 {
+		add(tenants.TargetChat)
+	}
+	must(t, w.scope.AlertRules().Add(ctx, tenants.AlertRule{ID: tenants.NewID[tenants.AlertRuleID](w.clock.Now()), Name: "quiet",
+		Metric: "rings", Threshold: 1, Window: time.Hour, Active: true, CreatedAt: w.clock.Now()}))
+	must(t, w.monitor.ReviewRules(ctx))
+	if err := targets.Send(ctx); !errors.Is(err, broken) {
+		t.Errorf("the fault of a send is not returned: %v", err)
+	}
+	if got.Load() != 6 || most.Load() != 2 {
+		t.Errorf("%d sends, %d at once", got.Load(), most.Load())
+	}
+	x, err := w.scope.AlertTargets().Get(ctx, hook)
+	must(t, err)
+	if x.Good || !strings.Contains(x.Answer, "could not prepare") {
+		t.Errorf("%+v", x)
+	}
+	broken = nil
+	pause, _ := tenants.TargetPause(1)
+	w.clock.Pass(pause)
+	alone.Store(true)
+	must(t, targets.Send(ctx))
+	x, err = w.scope.AlertTargets().Get(ctx, hook)
+	if must(t, err); !x.Good {
+		t.Errorf("not tried again: %+v", x)
 	}
 }

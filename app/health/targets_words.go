@@ -13,6 +13,7 @@ const (
 	testTitle    = "Test alert"
 	testDetail   = "Somebody chose “Send test” on the page of alert targets. Nothing is wrong."
 	noMail       = "This server sends no mail. Ask its operator to set CARILLON_SMTP_URL."
+	notPrepared  = "This server could not prepare the alert. Its operator finds the cause in its log."
 	nobodyToMail = "No member has one of these roles. Choose other roles, or invite somebody."
 )
 
