@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"carillon/app/notify"
@@ -39,12 +40,21 @@ func NewDigest(c DigestConfig) (*Digest, error) {
 	return &Digest{c}, nil
 }
 
-// digestTime bounds the mails of one tenant.
-const digestTime = 5 * time.Minute
+const (
+	// digestTime bounds the mails of one tenant.
+	digestTime = 5 * time.Minute
+	// digestFailures is after how many failures in a row the mail server counts as away. The rest
+	// is sent at the next turn.
+	digestFailures = 3
+)
 
-// Send sends the weekly mails that are due. Each person gets that of a week once: it is claimed in
-// the database before it is sent, and the claim is taken back only if the mail server did not take
-// the mail.
+// Send sends the weekly mails that are due. Each person gets that of a week at most once: it is
+// claimed in the database before it is sent, and the claim is taken back only if the mail server
+// did not take the mail. If the process dies between the two, that mail is lost: the next one comes
+// in a week, and a mail that comes twice would annoy more.
+//
+// One mailbox that fails keeps the mail from nobody else. Each turn takes tenants and people in
+// another order, so that some bad mailboxes in a row do not always end it at the same place.
 func (d *Digest) Send(ctx context.Context) error {
 	if d.Mail == nil {
 		return nil
@@ -53,20 +63,27 @@ func (d *Digest) Send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	shuffle(all)
 	var errs []error
+	failures := 0
 	for _, t := range all {
 		span := tenants.DigestAt(d.Now(), t.Zone())
-		if ctx.Err() != nil || !span.Due || t.State != tenants.TenantActive || !t.CreatedAt.Before(span.To) {
+		if ctx.Err() != nil || failures >= digestFailures || !span.Due || t.State != tenants.TenantActive || !t.CreatedAt.Before(span.To) {
 			continue
 		}
-		if err := d.sendTenant(ctx, t, span); err != nil {
+		if err := d.sendTenant(ctx, t, span, &failures); err != nil {
 			errs = append(errs, fmt.Errorf("tenant %s: weekly mail: %w", t.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (d *Digest) sendTenant(ctx context.Context, t tenants.Tenant, span tenants.DigestSpan) error {
+func shuffle[T any](all []T) {
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+}
+
+// sendTenant counts failures in a row.
+func (d *Digest) sendTenant(ctx context.Context, t tenants.Tenant, span tenants.DigestSpan, failures *int) error {
 	ctx, cancel := context.WithTimeout(ctx, digestTime)
 	defer cancel()
 	digests := d.Store.For(t.ID).By(store.Who{Actor: tenants.System}).Digests()
@@ -78,25 +95,32 @@ func (d *Digest) sendTenant(ctx context.Context, t tenants.Tenant, span tenants.
 	if err != nil {
 		return err
 	}
+	shuffle(people)
+	var errs []error
 	for _, p := range people {
+		if *failures >= digestFailures {
+			break
+		}
 		token := tenants.NewSecret(tenants.DigestPrefix)
 		mine, err := digests.Claim(ctx, span.Week, p.User, token.Hash())
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		if !mine {
 			continue
 		}
 		err = d.Mail.Deliver(ctx, d.compose(week, p.Email, d.Pages.Off(string(token))))
 		if err == nil || errors.Is(err, notify.ErrRefused) {
+			*failures = 0
 			if err != nil {
 				d.Log.Error("a weekly mail was refused", "tenant", t.ID, "err", err)
 			}
 			continue
 		}
-		return errors.Join(err, digests.Release(context.WithoutCancel(ctx), span.Week, p.User))
+		*failures++
+		errs = append(errs, err, digests.Release(context.WithoutCancel(ctx), span.Week, p.User))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Preview is the mail of the week that is over, as it would go to an address.

@@ -14,14 +14,17 @@ import (
 	"carillon/tenants/store"
 )
 
-// brokenMail takes nothing while it is broken.
+// brokenMail takes nothing while it is broken, and never takes what goes to bad.
 type brokenMail struct {
 	letters
 	broken bool
+	bad    string
+	tries  int
 }
 
 func (m *brokenMail) Deliver(ctx context.Context, l notify.Mail) error {
-	if m.broken {
+	m.tries++
+	if m.broken || l.To == m.bad {
 		return errors.New("no connection")
 	}
 	return m.letters.Deliver(ctx, l)
@@ -83,6 +86,18 @@ func TestDigest(t *testing.T) {
 	must(t, open().Send(t.Context()))
 	if len(mails.to(olga.Email)) != 2 || len(mails.to(bill.Email)) != 0 {
 		t.Errorf("%d mails after two weeks", len(mails.to(olga.Email)))
+	}
+	for _, name := range []string{"ana", "bea", "cleo", "dora"} {
+		w.person(name, tenants.Owner)
+	}
+	pass(time.Monday, 9)
+	mails.broken, mails.tries = true, 0
+	if err := open().Send(t.Context()); err == nil || mails.tries != 3 {
+		t.Errorf("%d tries with a mail server that is away: %v", mails.tries, err)
+	}
+	mails.broken, mails.bad = false, "ana@example.com"
+	if open().Send(t.Context()) == nil || len(mails.to(olga.Email)) != 3 || len(mails.all) != 6 {
+		t.Errorf("%d mails with one bad mailbox", len(mails.all))
 	}
 	pass(time.Thursday, 9)
 	must(t, w.scope.Digests().SetOff(t.Context(), vera.ID, false))
