@@ -563,18 +563,32 @@ func (n *node) erase(ctx context.Context) error {
 	})
 }
 
-// deleteTenants deletes the tenants whose time is over, once their subscription has ended.
+// deleteTenants deletes the tenants whose time is over. One that cannot be deleted now keeps no
+// other one from it.
 func (n *node) deleteTenants(ctx context.Context) error {
 	due, err := n.store.Jobs().DueDeletions(ctx)
+	errs := []error{err}
 	for _, id := range due {
-		if err == nil && n.billing != nil {
-			err = n.billing.Close(ctx, id)
-		}
-		if err == nil {
-			err = n.byParts(ctx, func() (bool, error) { return n.store.Jobs().DeleteTenant(ctx, id) })
+		if err := n.deleteTenant(ctx, id); err != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", id, err))
 		}
 	}
-	return err
+	return errors.Join(errs...)
+}
+
+// deleteTenant claims the tenant, which an owner may have kept a moment ago, ends its subscription
+// and removes its rows.
+func (n *node) deleteTenant(ctx context.Context, id tenants.TenantID) error {
+	begun, err := n.store.Jobs().BeginDeletion(ctx, id)
+	if err != nil || !begun {
+		return err
+	}
+	if n.billing != nil {
+		if err := n.billing.Close(ctx, id); err != nil {
+			return err
+		}
+	}
+	return n.byParts(ctx, func() (bool, error) { return n.store.Jobs().DeleteTenant(ctx, id) })
 }
 
 // byParts does parts with a breath between, until there are no more.

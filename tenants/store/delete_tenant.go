@@ -10,14 +10,15 @@ import (
 )
 
 // AskDeletion suspends the tenant and has it deleted after a time. Until then KeepTenant undoes it.
-// A tenant that will be deleted already gets the new moment.
+// A tenant that will be deleted already gets the new moment. What an operator gave as the reason of
+// a suspension stays, so that KeepTenant does not end that suspension.
 func (s *Scope) AskDeletion(ctx context.Context, after time.Duration) (at time.Time, err error) {
 	at = stored(s.s.now().Add(after))
-	why := "The tenant will be deleted on " + at.UTC().Format("2 January 2006") + "."
-	return at, s.setDeletion(ctx, "tenant.delete", tenants.TenantSuspended, why, at)
+	return at, s.setDeletion(ctx, "tenant.delete", at)
 }
 
-// KeepTenant undoes AskDeletion. It refuses a tenant that is not to be deleted.
+// KeepTenant undoes AskDeletion. It refuses a tenant that is not to be deleted. A tenant that an
+// operator suspended stays suspended.
 func (s *Scope) KeepTenant(ctx context.Context) error {
 	t, err := s.tenant(ctx)
 	if err != nil {
@@ -26,32 +27,56 @@ func (s *Scope) KeepTenant(ctx context.Context) error {
 	if t.DeleteAt.IsZero() {
 		return tenants.NoSuch("deletion")
 	}
-	return s.setDeletion(ctx, "tenant.keep", tenants.TenantActive, "", time.Time{})
+	return s.setDeletion(ctx, "tenant.keep", time.Time{})
 }
 
-func (s *Scope) setDeletion(ctx context.Context, action string, state tenants.TenantState, why string, at time.Time) error {
+// setDeletion sets when the tenant is deleted; zero is never.
+func (s *Scope) setDeletion(ctx context.Context, action string, at time.Time) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row tenantRow
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
-		var begun int64
-		err := t.row("SELECT began_at FROM tenant_deletions WHERE tenant = ?", []any{uuid(s.id)}, &begun)
-		if err == nil {
-			return tenants.Refuse(tenants.Gone, "tenant_deleted", "This organisation is being deleted. That cannot be stopped any more.")
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		if err := t.notBeingDeleted(s.id); err != nil {
 			return err
 		}
-		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ?, delete_at = ? WHERE id = ?", string(state), why, micros(at),
+		state, why := row.State, row.SuspendedWhy
+		if state != string(tenants.TenantSuspended) || why == deletionWhy(moment(row.DeleteAt)) { // no operator's suspension
+			state, why = string(tenants.TenantSuspended), deletionWhy(at)
+			if at.IsZero() {
+				state = string(tenants.TenantActive)
+			}
+		}
+		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ?, delete_at = ? WHERE id = ?", state, why, micros(at),
 			uuid(s.id)); err != nil {
 			return err
 		}
 		return t.auditChange(&s.scope, action, string(s.id), row.Name, changedFields(
-			tenants.Change{Field: "state", Before: row.State, After: string(state)},
+			tenants.Change{Field: "state", Before: row.State, After: state},
 			tenants.Change{Field: "delete_at", Before: day(moment(row.DeleteAt)), After: day(at)})...)
 	})
 	s.revoke(err)
+	return err
+}
+
+// deletionWhy is the reason of a suspension that ends with the deletion of the tenant.
+func deletionWhy(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return "The tenant will be deleted on " + at.UTC().Format("2 January 2006") + "."
+}
+
+// notBeingDeleted refuses to change the state of a tenant whose rows are being removed.
+func (t *tx) notBeingDeleted(id tenants.TenantID) error {
+	var begun int64
+	err := t.row("SELECT began_at FROM tenant_deletions WHERE tenant = ?", []any{uuid(id)}, &begun)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = tenants.Refuse(tenants.Gone, "tenant_deleted", "This organisation is being deleted. That cannot be stopped any more.")
+	}
 	return err
 }
 
@@ -87,17 +112,23 @@ var deletionSteps = []struct {
 
 // DeleteTenant removes a few rows of a tenant whose time is over, and reports whether it is gone:
 // call it until then, with a breath between. What remains is a row of tenant_deletions and the
-// signed end of the audit chain. Accounts of people who are in no other tenant go too.
+// signed end of the audit chain. Accounts of people who are in no other tenant go too. Of a tenant
+// that is kept, or gone already, it removes nothing and reports that it is gone.
 func (s Jobs) DeleteTenant(ctx context.Context, id tenants.TenantID) (gone bool, err error) {
-	scope := s.of(id)
-	if err := s.beginDeletion(ctx, scope); err != nil {
-		return false, err
+	if begun, err := s.BeginDeletion(ctx, id); err != nil || !begun {
+		return !begun, err
 	}
+	scope := s.of(id)
 	removed, err := s.deleteRings(ctx, scope)
 	if err != nil || removed > 0 {
 		return false, err
 	}
 	for _, step := range deletionSteps {
+		if step.table == "audits" {
+			if err := s.signDeletion(ctx, scope); err != nil {
+				return false, err
+			}
+		}
 		err := s.w.do(ctx, scope.access(), func(t *tx) (err error) {
 			removed, err = t.change("DELETE FROM "+step.table+" WHERE tenant_id = ? AND ("+step.keys+") IN (SELECT "+step.keys+" FROM "+
 				step.table+" WHERE tenant_id = ? LIMIT ?)", uuid(id), uuid(id), step.most)
@@ -111,15 +142,17 @@ func (s Jobs) DeleteTenant(ctx context.Context, id tenants.TenantID) (gone bool,
 		}
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
+		n, err := t.change("UPDATE tenant_deletions SET done_at = ? WHERE tenant = ? AND done_at = 0 AND EXISTS (SELECT 1 FROM tenants "+
+			"WHERE id = ? AND delete_at > 0)", micros(s.now()), uuid(id), uuid(id))
+		if err != nil || n == 0 {
+			return err
+		}
 		if _, err := t.exec("DELETE FROM users WHERE id IN (SELECT user_id FROM members WHERE tenant_id = ?) AND NOT EXISTS (SELECT 1 "+
 			"FROM members m WHERE m.user_id = users.id AND m.tenant_id <> ?) AND NOT EXISTS (SELECT 1 FROM partners p WHERE p.user_id = "+
 			"users.id)", uuid(id), uuid(id)); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM tenants WHERE id = ? AND delete_at > 0", uuid(id)); err != nil { // the rest goes with it
-			return err
-		}
-		_, err := t.exec("UPDATE tenant_deletions SET done_at = ? WHERE tenant = ?", micros(s.now()), uuid(id))
+		_, err = t.exec("DELETE FROM tenants WHERE id = ?", uuid(id)) // the rest goes with it
 		return err
 	})
 	if err == nil {
@@ -133,18 +166,45 @@ func (t *tx) countDeleted(id tenants.TenantID, n int64) error {
 	return err
 }
 
-// beginDeletion signs the end of the chain as an anchor, so that the database lets its rows go, and
-// keeps it.
-func (s Jobs) beginDeletion(ctx context.Context, scope *scope) error {
-	n, err := one(s.db.through(noTenant).query(ctx, "SELECT COUNT(*) FROM tenant_deletions WHERE tenant = ?", uuid(scope.id)))
-	if err != nil || n > 0 {
+// BeginDeletion claims a tenant whose time is over, after which nobody can keep, suspend or resume
+// it. begun is true for one that was claimed before and false for one that is kept or gone: call it
+// before anything outside of the database ends, such as the subscription.
+func (s Jobs) BeginDeletion(ctx context.Context, id tenants.TenantID) (begun bool, err error) {
+	scope, now := s.of(id), micros(s.now())
+	err = scope.write(ctx, func(t *tx) error {
+		n, err := t.change("INSERT INTO tenant_deletions (tenant, began_at, done_at, row_count, seq, hash, at, key_id, signature) "+
+			"SELECT id, ?, 0, 0, 0, ?, 0, '', ? FROM tenants WHERE id = ? AND state = 'suspended' AND delete_at > 0 AND delete_at <= ? "+
+			"ON CONFLICT (tenant) DO NOTHING", now, []byte{}, []byte{}, uuid(id), now)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			begun = true
+			return t.audit(scope, "tenant.deleting", string(id), "")
+		}
+		var began int64
+		err = t.row("SELECT began_at FROM tenant_deletions WHERE tenant = ?", []any{uuid(id)}, &began)
+		if begun = err == nil; errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
 		return err
+	})
+	if tenants.KindOf(err) == tenants.Unknown {
+		return false, nil
 	}
-	if err := (Audits{scope}).Add(ctx, "tenant.deleting", string(scope.id), ""); err != nil {
+	return begun && err == nil, err
+}
+
+// signDeletion signs the end of the chain as an anchor, so that the database lets its rows go, and
+// keeps it. It does so again for each row that came after: a webhook or the end of repeated entries
+// may add one while the tenant is deleted.
+func (s Jobs) signDeletion(ctx context.Context, scope *scope) error {
+	signed, err := one(s.db.through(noTenant).query(ctx, "SELECT seq FROM tenant_deletions WHERE tenant = ?", uuid(scope.id)))
+	if err != nil {
 		return err
 	}
 	last, err := scope.whole(ctx)
-	if err != nil {
+	if err != nil || last <= signed {
 		return err
 	}
 	if err := scope.sign(ctx, last, true); err != nil {
@@ -155,9 +215,8 @@ func (s Jobs) beginDeletion(ctx context.Context, scope *scope) error {
 		return err
 	}
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		_, err := t.exec("INSERT INTO tenant_deletions (tenant, began_at, done_at, row_count, seq, hash, at, key_id, signature) VALUES "+
-			"(?, ?, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (tenant) DO NOTHING", uuid(scope.id), micros(s.now()), head.Seq, head.Hash[:],
-			micros(head.At), head.Key, head.Signature)
+		_, err := t.exec("UPDATE tenant_deletions SET seq = ?, hash = ?, at = ?, key_id = ?, signature = ? WHERE tenant = ? AND seq < ?",
+			head.Seq, head.Hash[:], micros(head.At), head.Key, head.Signature, uuid(scope.id), head.Seq)
 		return err
 	})
 }

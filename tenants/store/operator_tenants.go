@@ -94,7 +94,8 @@ func (s Operators) countsOfTenants(ctx context.Context, since time.Time) (map[te
 }
 
 // Suspend refuses every key, device and person of the tenant until Resume. Its people read why; no
-// data is deleted. A tenant that is suspended already gets the new reason.
+// data is deleted, except where a deletion is due: that stays. A tenant that is suspended already
+// gets the new reason.
 func (s *Scope) Suspend(ctx context.Context, why string) error {
 	if !tenants.ValidText(why, 1, tenants.SuspendedWhyMost) {
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
@@ -103,7 +104,7 @@ func (s *Scope) Suspend(ctx context.Context, why string) error {
 	return s.setState(ctx, "tenant.suspend", tenants.TenantSuspended, why)
 }
 
-// Resume lets a suspended tenant work again.
+// Resume lets a suspended tenant work again, and undoes a deletion that has not begun.
 func (s *Scope) Resume(ctx context.Context) error {
 	return s.setState(ctx, "tenant.resume", tenants.TenantActive, "")
 }
@@ -114,12 +115,20 @@ func (s *Scope) setState(ctx context.Context, action string, state tenants.Tenan
 		if err := t.db().Where("id = ?", uuid(s.id)).Take(&row).Error; err != nil {
 			return missing(err, "tenant")
 		}
+		if err := t.notBeingDeleted(s.id); err != nil {
+			return err
+		}
+		deleteAt := row.DeleteAt
+		if state == tenants.TenantActive {
+			deleteAt = 0
+		}
 		c := changedFields(tenants.Change{Field: "state", Before: row.State, After: string(state)},
-			tenants.Change{Field: "reason", Before: row.SuspendedWhy, After: why})
+			tenants.Change{Field: "reason", Before: row.SuspendedWhy, After: why},
+			tenants.Change{Field: "delete_at", Before: day(moment(row.DeleteAt)), After: day(moment(deleteAt))})
 		if len(c) == 0 {
 			return nil
 		}
-		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ?, delete_at = 0 WHERE id = ?", string(state), why,
+		if _, err := t.exec("UPDATE tenants SET state = ?, suspended_why = ?, delete_at = ? WHERE id = ?", string(state), why, deleteAt,
 			uuid(s.id)); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -86,6 +87,7 @@ func testDeletion(b *bench) {
 		b.must(err)
 		return ids
 	}
+	b.suspendedAndKept(s)
 	at, err := s.AskDeletion(ctx, tenants.DeletionGrace)
 	b.must(err)
 	got, err := s.Tenant(ctx)
@@ -97,6 +99,11 @@ func testDeletion(b *bench) {
 	b.refused(s.KeepTenant(ctx), tenants.Unknown, "kept twice")
 	b.clock.add(tenants.DeletionGrace)
 	equal(b, len(due()), 0, "kept, and due")
+	gone, err := b.s.Jobs().DeleteTenant(ctx, tenant.ID) // kept after a server had read that it is due
+	b.must(err)
+	equal(b, gone, true, "kept, and nothing to delete")
+	_, err = s.Devices().Get(ctx, p.device.ID)
+	b.must(err)
 	_, err = s.AskDeletion(ctx, tenants.DeletionGrace)
 	b.must(err)
 	b.clock.add(tenants.DeletionGrace - time.Minute)
@@ -106,12 +113,17 @@ func testDeletion(b *bench) {
 	before, err := p.lists(ctx, other, b.clock.Now())
 	b.must(err)
 	parts := 0
-	for gone := false; !gone; parts++ {
+	for gone = false; !gone; parts++ {
 		if gone, err = b.s.Jobs().DeleteTenant(ctx, tenant.ID); err != nil || parts > 200 {
 			b.Fatalf("part %d: %v", parts, err)
 		}
 		if parts == 0 {
 			b.refused(s.KeepTenant(ctx), tenants.Gone, "kept when rows are gone")
+			b.refused(s.Resume(ctx), tenants.Gone, "resumed when rows are gone")
+			b.refused(s.Suspend(ctx, "fraud"), tenants.Gone, "suspended when rows are gone")
+		}
+		if parts < 40 {
+			b.must(s.Audits().Add(ctx, "test.late", fmt.Sprint(parts), "")) // as a webhook does
 		}
 	}
 	_, err = s.Tenant(ctx)
@@ -139,6 +151,34 @@ func testDeletion(b *bench) {
 		tenant.ID) {
 		b.Errorf("what remains: %+v", left)
 	}
+}
+
+// suspendedAndKept: an operator's suspension and a deletion that is asked for leave each other as
+// they are.
+func (b *bench) suspendedAndKept(s *store.Scope) {
+	b.Helper()
+	ctx := b.Context()
+	is := func(what string, state tenants.TenantState, why string, deletes bool) {
+		b.Helper()
+		got, err := s.Tenant(ctx)
+		b.must(err)
+		if got.State != state || got.SuspendedWhy != why || got.DeleteAt.IsZero() == deletes {
+			b.Errorf("%s: %+v", what, got)
+		}
+	}
+	b.must(s.Suspend(ctx, "fraud"))
+	_, err := s.AskDeletion(ctx, tenants.DeletionGrace)
+	b.must(err)
+	is("suspended, then to be deleted", tenants.TenantSuspended, "fraud", true)
+	b.must(s.KeepTenant(ctx))
+	is("suspended, then kept", tenants.TenantSuspended, "fraud", false)
+	b.must(s.Resume(ctx))
+	_, err = s.AskDeletion(ctx, tenants.DeletionGrace)
+	b.must(err)
+	b.must(s.Suspend(ctx, "fraud"))
+	is("to be deleted, then suspended", tenants.TenantSuspended, "fraud", true)
+	b.must(s.Resume(ctx))
+	is("resumed", tenants.TenantActive, "", false)
 }
 
 // rowsOf counts the rows of a tenant in every table that has them.
