@@ -122,7 +122,9 @@ func (s *scope) tenant(ctx context.Context) (tenants.Tenant, error) {
 	return s.s.tenantOf(row), nil
 }
 
-// SetTenant changes name, slug, industry, state, time zone, time to live and default agent.
+// SetTenant changes name, slug, industry, state, time zone, time to live and default agent. For a
+// person of the tenant slug, industry and state stay as they are: a form is filled from a copy, and
+// a suspension that came after it must hold.
 func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row tenantRow
@@ -130,6 +132,9 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 			return missing(err, "tenant")
 		}
 		old := s.s.tenantOf(row)
+		if s.who.Kind == tenants.ActorUser {
+			n.Slug, n.Industry, n.State = old.Slug, old.Industry, old.State
+		}
 		c := changedFields(
 			tenants.Change{Field: "slug", Before: old.Slug, After: n.Slug},
 			tenants.Change{Field: "name", Before: old.Name, After: n.Name},

@@ -45,6 +45,15 @@ func testTenants(b *bench) {
 	equal(b, len(audits), 2, "audit rows: added, changed once")
 	equal(b, audits[0].Detail, "name, default_agent", "names of changed fields")
 
+	b.must(s.Suspend(ctx, "unpaid"))
+	form := t // a copy from before
+	form.Name = "Again"
+	b.must(s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser}}).SetTenant(ctx, form))
+	got, err = s.Tenant(ctx)
+	b.must(err)
+	equal(b, got.State, tenants.TenantSuspended, "a form lifts no suspension")
+	equal(b, got.Name, "Again", "what the form changes")
+
 	nobody := b.s.For("0190aaaa-0000-7000-8000-000000000000")
 	_, err = nobody.Tenant(ctx)
 	b.refused(err, tenants.Unknown, "an unknown tenant")
