@@ -66,15 +66,17 @@ func (s Providers) claims(rows *sql.Rows, err error) ([]tenants.DomainClaim, err
 	}), err
 }
 
-// OnlyWay reports whether nobody but owners may sign in to the tenant with a password.
+// OnlyWay reports whether nobody but owners may sign in to the tenant with a password. Without a
+// verified domain the provider admits nobody new, so that it is not the only way in.
 func (s Providers) OnlyWay(ctx context.Context) (bool, error) {
-	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM oidc_providers WHERE tenant_id = ? AND only_way = ?", uuid(s.id), true))
+	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM oidc_providers WHERE tenant_id = ? AND only_way = ? "+
+		"AND EXISTS (SELECT 1 FROM oidc_domains d WHERE d.tenant_id = oidc_providers.tenant_id AND d.verified_at > 0)", uuid(s.id), true))
 	return n > 0, err
 }
 
 // Set sets the provider; p.Claims is not read. A domain that is new is not verified. With another
 // issuer, client or domains, the sign-ins that it vouched for end. With OnlyWay, sign-ins with a
-// password end, but not those of owners.
+// password end, but not those of owners; it is refused as Unprocessable while no domain is verified.
 func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 	blob, err := s.s.seal.Seal([]byte(p.Secret), s.sealedAs()...)
 	if err != nil {
@@ -102,6 +104,9 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 			}
 		}
 		if p.OnlyWay {
+			if err := s.proved(t); err != nil {
+				return err
+			}
 			if _, err := t.exec("DELETE FROM sign_ins WHERE tenant_id = ? AND provider = ? AND user_id NOT IN "+
 				"(SELECT user_id FROM members WHERE tenant_id = ? AND role = ?)", uuid(s.id), false, uuid(s.id),
 				string(tenants.Owner)); err != nil {
@@ -112,6 +117,16 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 	})
 }
 
+// proved refuses a tenant that has verified none of its domains.
+func (s Providers) proved(t *tx) error {
+	n, err := t.tally("SELECT COUNT(*) FROM oidc_domains WHERE tenant_id = ? AND verified_at > 0", uuid(s.id))
+	if err == nil && n == 0 {
+		err = tenants.Refuse(tenants.Unprocessable, "domain_unverified", "Prove a domain first: until then the provider admits nobody new, "+
+			"and everybody but owners would be locked out. Save without this choice, verify a domain, then choose it.")
+	}
+	return err
+}
+
 // sameSource reports whether the stored provider has the issuer and the client of p.
 func (s Providers) sameSource(t *tx, p tenants.Provider) (bool, error) {
 	n, err := t.tally("SELECT COUNT(*) FROM oidc_providers WHERE tenant_id = ? AND issuer = ? AND client_id = ?", uuid(s.id), p.Issuer,
@@ -120,7 +135,8 @@ func (s Providers) sameSource(t *tx, p tenants.Provider) (bool, error) {
 }
 
 // setDomains keeps the claims of domains that stay, with their proof. It reports whether any came
-// or went.
+// or went. A claim without a token could never be proved and begins again: a node of an older version
+// saved it during an upgrade.
 func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error) {
 	old, err := s.claims(t.query(context.Background(), claimsOf, uuid(s.id)))
 	if err != nil {
@@ -128,8 +144,8 @@ func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error)
 	}
 	var had []string
 	for _, d := range old {
-		had = append(had, d.Domain)
-		if slices.Contains(domains, d.Domain) {
+		if d.Token != "" && slices.Contains(domains, d.Domain) {
+			had = append(had, d.Domain)
 			continue
 		}
 		changed = true

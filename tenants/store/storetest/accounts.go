@@ -71,6 +71,9 @@ func testProviders(b *bench) {
 	b.refused(one.Providers().Verify(ctx, second[0]), tenants.Unknown, "another's token")
 	_, err := b.s.ProviderOf(ctx, "a.example")
 	b.refused(err, tenants.Unknown, "a domain that nobody verified")
+	p.OnlyWay = true
+	b.refused(one.Providers().Set(ctx, p), tenants.Unprocessable, "the only way in, which nobody can take")
+	p.OnlyWay = false
 	b.must(one.Providers().Verify(ctx, first[0]))
 	b.refused(two.Providers().Verify(ctx, second[0]), tenants.Conflict, "a domain that somebody has")
 	found, err := b.s.ProviderOf(ctx, "a.example")
@@ -83,6 +86,20 @@ func testProviders(b *bench) {
 	again := claimed(one)
 	equal(b, again[0].VerifiedAt.IsZero(), false, "a domain that stays is still verified")
 	equal(b, again[1].VerifiedAt.IsZero(), true, "a new domain is not")
+	p.OnlyWay = true
+	b.must(one.Providers().Set(ctx, p))
+	only, err := one.Providers().OnlyWay(ctx)
+	b.must(err)
+	equal(b, only, true, "the only way in")
+	b.must(b.statement("UPDATE oidc_domains SET token = '', verified_at = 0")) // a node of an older version
+	only, err = one.Providers().OnlyWay(ctx)
+	b.must(err)
+	equal(b, only, false, "no domain is verified")
+	p.OnlyWay = false
+	b.must(one.Providers().Set(ctx, p))
+	for _, d := range claimed(one) {
+		equal(b, d.Token != "", true, "a claim that can be proved")
+	}
 
 	ends := b.clock.Now().Add(time.Hour)
 	for i := range 500 {

@@ -69,8 +69,14 @@ func (b *bench) property(s *store.Scope) property {
 	_, err = s.Rings().Add(ctx, p.ring, p.once, p.ring.ExpiresAt)
 	b.must(err)
 	p.signIn = b.signIn(p.member, s)
-	b.must(s.Providers().Set(ctx, tenants.Provider{Issuer: "https://canary.example", ClientID: "canary", Secret: "canary canary",
-		Domains: []string{string(p.key.ID) + ".example"}, Role: tenants.Viewer, OnlyWay: true}))
+	provider := tenants.Provider{Issuer: "https://canary.example", ClientID: "canary", Secret: "canary canary",
+		Domains: []string{string(p.key.ID) + ".example"}, Role: tenants.Viewer}
+	b.must(s.Providers().Set(ctx, provider))
+	provider, err = s.Providers().Get(ctx)
+	b.must(err)
+	b.must(s.Providers().Verify(ctx, provider.Claims[0]))
+	provider.OnlyWay = true
+	b.must(s.Providers().Set(ctx, provider))
 	b.must(s.Agents().Add(ctx, p.agent))
 	b.must(s.Keys().Add(ctx, p.key, hashOf(p.key.ID)))
 	b.must(b.s.Jobs().KeepKeyRequests(ctx, []tenants.KeyRequest{{Tenant: t.ID, Key: p.key.ID, At: b.clock.Now(), Method: "GET"}}))
