@@ -194,6 +194,9 @@ func (k passkeyPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 
 // askProof gives a challenge to somebody who must prove again who they are.
 func (k passkeyPages) askProof(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.mayTryPasskey(c); err != nil {
+		return err
+	}
 	options, session, err := k.Passkeys.Ask()
 	if err != nil {
 		return err
@@ -223,6 +226,9 @@ const mostPasskeyName = 60
 
 // askNew gives a challenge for one more passkey of the person.
 func (k passkeyPages) askNew(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
+	if err := k.mayTryPasskey(c); err != nil {
+		return err
+	}
 	of, err := k.person(ctx, v.User)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/app/factor/factortest"
 	"carillon/app/page"
@@ -132,6 +133,22 @@ func provesWith(t *testing.T, h *server, a, b *tenant, key *factortest.Authentic
 	_, removed := byPasskey(h.Browser(), theirs, func() {})
 	removed.Want(401)
 	other.Get("/audit?action=user").Want(200).Has("added a passkey of", "removed a passkey of")
+}
+
+// TestChallengesAreBounded: each way to ask for one has the rate, also for members: all share the
+// places for challenges.
+func TestChallengesAreBounded(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.bare("alpha", "Alpha")
+	w := a.Quick(a.Owner)
+	for _, begin := range []string{"/account/passkeys/begin", "/account/confirm/begin", "/signin/passkey/begin"} {
+		for range 60 {
+			w.Post(begin, nil).Want(200)
+		}
+		w.Post(begin, nil).Want(429)
+		h.Clock.Pass(2 * time.Minute)
+	}
 }
 
 // TestServersWithoutADomainHaveNoPasskeys says why, and offers nothing.
