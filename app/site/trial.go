@@ -51,6 +51,10 @@ type applicant struct {
 	code                                 string // of the partner who brought them
 }
 
+func (a applicant) about() page.About {
+	return page.About{Email: a.email, Name: a.name, Company: a.company}
+}
+
 func (s *trials) trialForm(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.Trial(s.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: s.via(ctx, c)})),
 		fiber.StatusOK)
@@ -66,8 +70,9 @@ func (s *trials) trialPage(ctx context.Context, c *fiber.Ctx, a applicant) views
 	return p
 }
 
-// check marks what is wrong in the form; ok is false if anything is.
-func (s *trials) check(ctx context.Context, a applicant, p *views.TrialPage) (ok bool) {
+// check marks what is wrong in the form; ok is false if anything is. It asks no other server:
+// nothing has bounded the request yet.
+func (s *trials) check(a applicant, p *views.TrialPage) (ok bool) {
 	_, mail := tenants.ParseEmail(a.email)
 	_, domain := page.Registrable(a.email)
 	if !tenants.ValidText(a.company, 1, 80) {
@@ -79,7 +84,7 @@ func (s *trials) check(ctx context.Context, a applicant, p *views.TrialPage) (ok
 	if !mail || !domain {
 		p.Email.Error = wrongEmail
 	}
-	p.Password.Error = s.CheckPassword(ctx, a.password, page.About{Email: a.email, Name: a.name, Company: a.company})
+	p.Password.Error = page.NewPassword(a.password, a.about())
 	t := s.Store.Industries().Of(tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL})
 	if w, wrong := page.WrongOf(t.Check()); wrong {
 		p.Zone.Error, p.Industries.Error = w.Fields["time_zone"], w.Fields["industry"]
@@ -105,7 +110,7 @@ func (s *trials) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if p.Off {
 		return web.Page(c, views.Trial(p), fiber.StatusServiceUnavailable)
 	}
-	if ok := s.knownCode(ctx, a.code, &p); !s.check(ctx, a, &p) || !ok {
+	if ok := s.knownCode(ctx, a.code, &p); !s.check(a, &p) || !ok {
 		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
 	if err := s.maySignUp(a.email, web.IP(c)); err != nil {
@@ -113,6 +118,10 @@ func (s *trials) signUp(ctx context.Context, c *fiber.Ctx) error {
 			p.Error = msg
 			return web.Page(c, views.Trial(p), fiber.StatusTooManyRequests)
 		})
+	}
+	if p.Password.Error = s.CheckPassword(ctx, a.password, a.about()); p.Password.Error != "" {
+		p.Error = wrongFields
+		return web.Page(c, views.Trial(p), fiber.StatusUnprocessableEntity)
 	}
 	phc, err := s.Passwords.Hash(ctx, false, a.password) // also for a known address, which must cost the same
 	if err != nil {

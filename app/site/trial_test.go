@@ -1,13 +1,18 @@
 package site
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"carillon/app/page"
 	"carillon/app/page/pagetest"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -208,6 +213,29 @@ func TestSigningUpIsSlowedDown(t *testing.T) {
 		t.Error("429 without Retry-After")
 	}
 	res.Has("Too many attempts")
+}
+
+// TestSignUpsAskForBreachesAtTheirRate: the other server is asked only after the rate has admitted
+// the sign-up.
+func TestSignUpsAskForBreachesAtTheirRate(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	known := sha1.Sum([]byte("bells in the morning"))
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprintf(w, "%s:7\r\n", strings.ToUpper(hex.EncodeToString(known[:]))[5:])
+	}))
+	t.Cleanup(service.Close)
+	breaches, err := page.NewBreaches(service.URL + "/range")
+	pagetest.Must(t, err)
+	h := openAs(t, "http://127.0.0.1", func(h *server, _ *Config) { h.Common.Breached = breaches })
+	for range 3 {
+		h.Browser().Post("/trial", applying("ana@lindenhof.example")).Want(422).Has("data breach")
+	}
+	h.Browser().Post("/trial", applying("ana@lindenhof.example")).Want(429)
+	if asked != 3 || len(h.Mails.All) != 0 {
+		t.Errorf("asked %d times, %d letters", asked, len(h.Mails.All))
+	}
 }
 
 func TestNobodySignsUpWithoutMail(t *testing.T) {
