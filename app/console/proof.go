@@ -52,9 +52,10 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
 	answer := f.Raw("credential")
+	passkey := answer != "" && k.Passkeys != nil
 	switch {
 	case err != nil:
-	case answer != "":
+	case passkey:
 		err = k.mayTryPasskey(c)
 	case v.User.TwoSteps:
 		err = k.TryCode(c, v.User)
@@ -67,7 +68,7 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	}
 	ok, fault := false, wrongPassword
 	switch {
-	case answer != "" && k.Passkeys != nil:
+	case passkey:
 		var u tenants.User
 		u, fault, err = k.byPasskey(ctx, c, forProof+v.In.Origin, answer)
 		if ok = fault == "" && u.ID == v.User.ID; !ok {
@@ -83,7 +84,9 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		return err
 	}
 	if !ok {
-		k.Failed(c, v.User.ID, v.User.Email)
+		if !passkey { // byPasskey notes its own failures
+			k.Failed(c, v.User.ID, v.User.Email)
+		}
 		p.Error = fault
 		return k.page(ctx, c, v, p, fiber.StatusUnprocessableEntity)
 	}

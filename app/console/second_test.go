@@ -113,6 +113,25 @@ func TestCodesCannotBeGuessed(t *testing.T) {
 	b.Post("/signin/second", url.Values{"code": {codeAt(t, seed, h.Clock.Now())}}).Leads("/overview")
 }
 
+// TestAPasskeyThatCannotBeIsNoWayAroundTheRate: without passkeys, a guess of the code is one, also
+// with a credential beside it.
+func TestAPasskeyThatCannotBeIsNoWayAroundTheRate(t *testing.T) {
+	t.Parallel()
+	h := openAs(t, "http://127.0.0.1", func(_ *server, c *Config) { c.Passkeys = nil })
+	a := h.bare("alpha", "Alpha")
+	withApp(t, h, a.Quick(a.Owner))
+	slowed := 0
+	w := a.Quick(a.Owner)
+	for range 15 {
+		if w.Post("/account/confirm", url.Values{"code": {"000000"}, "credential": {"x"}}).StatusCode == 429 {
+			slowed++
+		}
+	}
+	if slowed != 5 {
+		t.Errorf("%d of 15 guesses were slowed down", slowed)
+	}
+}
+
 // TestATenantCanRequireTwoSteps: its people set one up before anything else, and others do not.
 func TestATenantCanRequireTwoSteps(t *testing.T) {
 	t.Parallel()
