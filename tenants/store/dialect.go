@@ -207,7 +207,7 @@ func (d dialect) lastFact() string {
 // behindMark is behind for the place in a row w of watermarks.
 func (d dialect) behindMark() string {
 	if d == pg {
-		return "(facts.xact, facts.seq) > (w.xact, w.seq) AND " + beyondChange
+		return "(facts.xact, facts.seq) > (w.xact, w.seq) AND facts." + beyondChange
 	}
 	return "facts.seq > w.seq"
 }
