@@ -80,8 +80,13 @@ func (s Operators) AuditsTotal(ctx context.Context) (Total, error) {
 }
 
 // VerifyAudits checks the chain of the record of operators from its first entry to its last. fault
-// is nil where it is whole.
+// is nil where it is whole. The length is read first: entries that come while it checks are not
+// missing.
 func (s Operators) VerifyAudits(ctx context.Context) (entries int64, fault *tenants.AuditFault, err error) {
+	total, err := s.AuditsTotal(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
 	var before tenants.AuditHash
 	for {
 		rows, err := s.db.through(noTenant).query(ctx, "SELECT "+auditColumns+" FROM operator_audits WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -104,11 +109,10 @@ func (s Operators) VerifyAudits(ctx context.Context) (entries int64, fault *tena
 			break
 		}
 	}
-	total, err := s.AuditsTotal(ctx)
-	if err == nil && total.N > entries {
+	if total.N > entries {
 		fault = &tenants.AuditFault{Seq: entries + 1, Code: "cut", Why: "The end of the record was cut off."}
 	}
-	return entries, fault, err
+	return entries, fault, nil
 }
 
 func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
