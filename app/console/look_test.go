@@ -62,6 +62,7 @@ func TestOperatorsLookOnlyWithConsent(t *testing.T) {
 		t.Errorf("an operator who looks changed\n%s", changed)
 	}
 	w.Get("/rings").Want(200)
+	w.Get(views.PathPalette + "?q=ana").Want(200)
 	theirs, _, err := h.Store.For(b.Id).Audits().List(t.Context(), store.AuditQuery{Action: "tenant.", Limit: 50})
 	pagetest.Must(t, err)
 	ours, _, err := h.Store.Operators().Audits(t.Context(), string(b.Id), store.Page{Limit: 200})
@@ -71,7 +72,8 @@ func TestOperatorsLookOnlyWithConsent(t *testing.T) {
 		for _, a := range all {
 			said += a.Action + " " + a.Target + " " + a.Detail + "\n"
 		}
-		if !strings.Contains(said, "tenant.look ") || !strings.Contains(said, "tenant.look_page") || !strings.Contains(said, "/rings") {
+		if !strings.Contains(said, "tenant.look ") || !strings.Contains(said, "tenant.look_page") || !strings.Contains(said, "/rings") ||
+			!strings.Contains(said, views.PathPalette) {
 			t.Errorf("%s has\n%s", name, said)
 		}
 	}
@@ -92,6 +94,9 @@ func TestOperatorsLookOnlyWithConsent(t *testing.T) {
 	w = opened()
 	b.Quick(b.Owner).Post("/settings/look", url.Values{"hours": {"0"}}).Leads("/settings")
 	w.Get("/overview").Want(303) // the consent is gone
+	if n, err := h.Store.Jobs().EndLooks(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d looks were ended when the consent was, %v", n, err)
+	}
 	if _, err := link(); tenants.KindOf(err) != tenants.Forbidden {
 		t.Errorf("a link after the end of the consent: %v", err)
 	}

@@ -24,7 +24,7 @@ type Look struct {
 const lookGone = "This link was used already, or it is older than a minute. Open the console again from the tenant's page."
 
 // SetLook lets operators look at the tenant's console until a moment, or with the zero time not any
-// more. Those who look then are put out at once.
+// more. Those who look then are put out at once; EndLooks records that.
 func (s *Scope) SetLook(ctx context.Context, until time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		detail := ""
@@ -36,7 +36,9 @@ func (s *Scope) SetLook(ctx context.Context, until time.Time) error {
 			return err
 		}
 		if until.IsZero() {
-			if _, err := t.exec("DELETE FROM operator_looks WHERE tenant = ?", uuid(s.id)); err != nil {
+			now := micros(s.s.now())
+			if _, err := t.exec("UPDATE operator_looks SET expires_at = ? WHERE tenant = ? AND expires_at > ?", now, uuid(s.id),
+				now); err != nil {
 				return err
 			}
 		}
@@ -156,8 +158,8 @@ func (s Operators) EndLook(ctx context.Context, l Look, cookie tenants.Hash, by 
 	})
 }
 
-// EndLooks ends the looks whose time is over, and says how many that was. Both records get an entry
-// of each.
+// EndLooks ends the looks whose time is over, also those that the tenant turned off or whose operator
+// was reset or disabled, and says how many that was. Both records get an entry of each.
 func (s Jobs) EndLooks(ctx context.Context) (ended int, err error) {
 	type row struct {
 		hash             []byte
@@ -183,7 +185,7 @@ func (s Jobs) EndLooks(ctx context.Context) (ended int, err error) {
 				return err
 			}
 			ended++
-			return t.audit(scope, "tenant.look_end", string(scope.id), "its time was over")
+			return t.audit(scope, "tenant.look_end", string(scope.id), "its time was over, or it was turned off")
 		}
 		if err = scope.write(ctx, end); tenants.KindOf(err) == tenants.Unknown { // the tenant is gone
 			err = s.w.do(ctx, noTenant, func(t *tx) error {

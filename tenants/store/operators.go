@@ -95,8 +95,14 @@ func oneOperator(ctx context.Context, q querier, where string, arg any) (tenants
 	return found[0].noun(), nil
 }
 
-// endSignIns ends every sign-in of an operator.
-func (t operatorsTx) endSignIns(id tenants.OperatorID) error {
+// endSignIns ends every sign-in of an operator, and their looks at tenants. EndLooks records the
+// latter.
+func (t operatorsTx) endSignIns(s *core, id tenants.OperatorID) error {
+	now := micros(s.now())
+	if _, err := t.exec("UPDATE operator_looks SET expires_at = ? WHERE operator_id = ? AND expires_at > ?", now, uuid(id),
+		now); err != nil {
+		return err
+	}
 	_, err := t.exec("DELETE FROM operator_sign_ins WHERE operator_id = ?", uuid(id))
 	return err
 }
@@ -115,7 +121,7 @@ func (s Operators) Reset(ctx context.Context, by Who, id tenants.OperatorID, l O
 		if _, err := t.exec("DELETE FROM operator_codes WHERE operator_id = ?", uuid(id)); err != nil {
 			return err
 		}
-		if err := t.operators().endSignIns(id); err != nil {
+		if err := t.operators().endSignIns(s.core, id); err != nil {
 			return err
 		}
 		if err := t.operators().link(id, l); err != nil {
@@ -140,7 +146,7 @@ func (s Operators) Disable(ctx context.Context, by Who, id tenants.OperatorID, a
 		if _, err := t.exec("UPDATE operators SET disabled_at = ? WHERE id = ?", micros(at), uuid(id)); err != nil {
 			return err
 		}
-		if err := t.operators().endSignIns(id); err != nil {
+		if err := t.operators().endSignIns(s.core, id); err != nil {
 			return err
 		}
 		return t.operators().audit(s.core, by, auditEntry{action: action, target: string(id), name: o.Name})
@@ -201,7 +207,7 @@ func (s Operators) Enrol(ctx context.Context, link tenants.Hash, e Enrolment, by
 		if err := t.operators().setCodes(o.ID, e.Codes); err != nil {
 			return err
 		}
-		if err := t.operators().endSignIns(o.ID); err != nil {
+		if err := t.operators().endSignIns(s.core, o.ID); err != nil {
 			return err
 		}
 		by.Actor = o.Actor()

@@ -51,14 +51,27 @@ func testOperators(b *bench) {
 		b.Errorf("the sign-in of a disabled operator: %v", err)
 	}
 	b.must(all.Disable(ctx, store.Who{}, o.ID, time.Time{}))
+	of := b.tenant()
+	looked, err := of.Tenant(ctx)
+	b.must(err)
+	b.must(of.SetLook(ctx, now.Add(time.Hour)))
+	b.must(all.NewLook(ctx, o.ID, looked.ID, hashOf("code")))
+	_, err = all.TakeLook(ctx, hashOf("code"), hashOf("cookie"), store.Who{})
+	b.must(err)
 	b.must(all.Reset(ctx, store.Who{}, o.ID, link))
+	if _, found, err := all.Look(ctx, hashOf("cookie")); err != nil || found {
+		b.Errorf("an operator looks after a reset: %v %v", found, err)
+	}
+	if n, err := b.s.Jobs().EndLooks(ctx); err != nil || n != 1 {
+		b.Errorf("%d looks of an operator who was reset were ended, %v", n, err)
+	}
 	if got, err := all.Get(ctx, o.ID); err != nil || got.Ready {
 		b.Errorf("an operator after a reset: %+v %v", got, err)
 	}
-	scope := b.tenant().By(store.Who{Actor: o.Actor()})
+	scope := of.By(store.Who{Actor: o.Actor()})
 	b.must(scope.Suspend(ctx, "a reason"))
 	entries, fault, err := all.VerifyAudits(ctx)
-	if err != nil || fault != nil || entries != 8 {
+	if err != nil || fault != nil || entries != 10 {
 		b.Errorf("%d entries, %v %v", entries, fault, err)
 	}
 	seen, err := all.Tenants(ctx, now)
