@@ -20,6 +20,7 @@ import (
 	"carillon/app/page"
 	"carillon/app/push"
 	"carillon/app/web"
+	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 	pages "carillon/views/operator"
@@ -66,14 +67,17 @@ type Server struct {
 type Seen struct{ Email, Password, Code string }
 
 // Console is the pages of this process.
-type Console struct{ Config }
+type Console struct {
+	Config
+	failures tenants.RateLimiter // of the entries about failed sign-ins
+}
 
 // New checks the parts and gives a Console to mount.
 func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Common.Cookie == "" || c.Server == nil || c.Teams == nil {
 		return nil, errors.New("operator: Common with a cookie of its own, Server and Teams are required")
 	}
-	return &Console{c}, nil
+	return &Console{Config: c}, nil
 }
 
 // Mount adds every route to r, the root of an app made by web.New with Console.ErrorPage.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -77,10 +78,19 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 	return c.Redirect(pages.PathSecond, fiber.StatusSeeOther)
 }
 
+// recordRate is how many failed attempts become entries of the record.
+var recordRate = tenants.Rate{Of: "record", Every: 10 * time.Second, Burst: 100, Shared: true}
+
 // failed records a failed attempt. It writes the same for an address that nobody has, so that the
 // time of the answer does not tell; what was typed is not in it, because people type passwords into
-// the wrong field.
+// the wrong field. Nobody can remove an entry, so strangers can add few: beyond the rate an attempt
+// is only in the server's log.
 func (k signInPages) failed(ctx context.Context, c *fiber.Ctx, o tenants.Operator, what string) error {
+	if k.failures.Admit(k.Now(), "too_many_tries", recordRate) != nil {
+		k.Log.LogAttrs(ctx, slog.LevelWarn, "failed sign-in of an operator, not in the record", slog.String("ip", web.IP(c)),
+			slog.String("operator", string(o.ID)), slog.String("why", what))
+		return nil
+	}
 	who := store.Who{Actor: tenants.System, IP: web.IP(c), RequestID: web.RequestID(c)}
 	return k.Store.Operators().Record(ctx, who, "operator.sign_in", string(o.ID), o.Name, what, true)
 }

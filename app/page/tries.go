@@ -134,8 +134,8 @@ func (m *Common) knownBrowser(c *fiber.Ctx, email string) (nonce string, ok bool
 
 func markText(mark []byte) string { return base64.RawURLEncoding.EncodeToString(mark[:markBytes]) }
 
-// know marks the browser as one in which the account signed in.
-func (m *Common) know(c *fiber.Ctx, email string) error {
+// Know marks the browser as one in which the account signed in.
+func (m *Common) Know(c *fiber.Ctx, email string) error {
 	nonce, listed, _ := strings.Cut(c.Cookies(m.knownName()), ".")
 	if len(nonce) != len(NewToken()) {
 		nonce, listed = NewToken(), ""

@@ -266,7 +266,7 @@ func (m *Common) Admit(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 	if err := m.Enter(ctx, c, u, t, m.Now(), m.Now().Add(SignInTime)); err != nil {
 		return err
 	}
-	if err := m.know(c, u.Email); err != nil {
+	if err := m.Know(c, u.Email); err != nil {
 		return err
 	}
 	return m.Store.For(t).By(WhoOf(c, u)).Audits().Add(ctx, "user.sign_in", string(u.ID), "")
