@@ -148,7 +148,7 @@ func TestDeletingATenant(t *testing.T) {
 	w.Post("/settings/data/delete", url.Values{"confirm": {"Alpha"}}).Want(422)
 	w.Post("/settings/data/delete", url.Values{"confirm": {"Beta Homes"}}).Leads("/settings/data/keep")
 	w.Get("/rings").Leads("/settings/data/keep")
-	admin.Get("/rings").Want(403).Has("will be deleted on")
+	admin.Get("/rings").Want(403).Has("will be deleted on").Lacks("suspended this account")
 	w.Get("/settings/data/keep").Want(200).Has("Keep Beta Homes?")
 	w.Post("/settings/data/keep", url.Values{}).Leads("/settings/data")
 	admin.Get("/rings").Want(200)

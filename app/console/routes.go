@@ -422,6 +422,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 				return c.Redirect(views.PathDataKeep, fiber.StatusSeeOther)
 			}
 			if why := v.Tenant.SuspendedWhy; why != "" {
+				if !v.Tenant.DeleteAt.IsZero() { // its own owner asked for that, not the operator
+					return tenants.Refuse(tenants.Forbidden, "tenant_suspended", "%s", page.Sentence(why))
+				}
 				return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedBecause, page.Sentence(why))
 			}
 			return tenants.Refuse(tenants.Forbidden, "tenant_suspended", suspendedAccount)
