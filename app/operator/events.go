@@ -67,6 +67,8 @@ func (k eventPages) event(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	return web.Page(c, pages.Event(p), fiber.StatusOK)
 }
 
+// replay has an event processed again. The entry in the record is written first and says that it was
+// asked for: how it ended is on the page of the event.
 func (k eventPages) replay(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	e, err := k.Store.StripeEvents().Get(ctx, page.Clip(web.Param(c, "id"), 255))
 	if err != nil {
@@ -220,12 +222,15 @@ func (k partnerPages) paid(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 	if err != nil {
 		return again(wrongAmount, fiber.StatusUnprocessableEntity)
 	}
-	_, _, err = k.Store.Ledger().By(v.who).PayOut(ctx, e.ID, cents, reference)
+	_, repeated, err := k.Store.Ledger().By(v.who).PayOut(ctx, e.ID, cents, reference)
 	if w, ok := page.WrongOf(err); ok {
 		return again(w.Msg, w.Status)
 	}
 	if err != nil {
 		return err
+	}
+	if repeated {
+		return again(paidAlready, fiber.StatusConflict)
 	}
 	return k.Done(c, page.FlashPaidOut, pages.PartnerPath(string(e.ID)))
 }

@@ -15,6 +15,7 @@ import (
 const (
 	referenceLabel = "Reference"
 	referenceHelp  = "Your own name of the payment, such as the bank's. The same one again records nothing."
+	paidAlready    = "A payout with this reference is recorded already. Nothing was recorded again."
 	wrongReference = "Give a reference of 1 to 100 characters, such as the bank's payment number."
 	wrongAmount    = "The amount is not one that this page showed. Load the page again."
 )

@@ -187,6 +187,21 @@ func TestOperatorSignsIn(t *testing.T) {
 
 	h.Clock.Pass(idleTime + time.Minute)
 	b.Get("/tenants").Leads("/signin")
+
+	wrong := url.Values{"email": {o.Email}, "password": {"a wrong passphrase"}}
+	for range 8 {
+		again.Post("/signin", wrong).Want(401)
+	}
+	again.Post("/signin", wrong).Want(429)
+	b.Post("/signin", url.Values{"email": {o.Email}, "password": {pagetest.Secret}}).Leads("/signin/second") // a known browser
+	for h.k.failures.Admit(h.Clock.Now(), "", recordRate) == nil {
+	}
+	was, err := h.Store.Operators().AuditsTotal(t.Context())
+	pagetest.Must(t, err)
+	b.Post("/signin", wrong).Want(401)
+	if is, err := h.Store.Operators().AuditsTotal(t.Context()); err != nil || is.N != was.N {
+		t.Errorf("beyond the rate a failed sign-in made %d entries, %v", is.N-was.N, err)
+	}
 }
 
 // TestSuspendingIsInBothRecords: the tenant's people read why, and both audit logs say who did it.
@@ -273,4 +288,25 @@ func TestMoney(t *testing.T) {
 	b.Post(home+"/paid", url.Values{"reference": {""}}).Want(422).Has("Give a reference")
 	b.Post(home+"/paid", url.Values{"reference": {"bank 7"}, "amount": {"12.00"}}).Want(409).Has("another sum")
 	b.Get("/audit").Lacks("recorded a payout")
+	h.earns(p)
+	pay := url.Values{"reference": {"bank 7"}, "amount": {"109.78"}}
+	b.Post(home+"/paid", pay).Leads(home)
+	b.Post(home+"/paid", pay).Want(409).Has("recorded already")
+}
+
+// earns makes a partner's commission of one payment of 499 payable.
+func (h *server) earns(p tenants.Partner) {
+	h.Helper()
+	ctx, now, link := h.Context(), h.Clock.Now(), tenants.NewSecret(tenants.TrialPrefix).Hash()
+	pagetest.Must(h, h.Store.SignUps().Add(ctx, tenants.Signup{Hash: link, Email: "o@x.example", CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour)}))
+	of := tenants.Tenant{ID: tenants.NewID[tenants.TenantID](now), Slug: "brought", Name: "Brought", Industry: tenants.Salon,
+		State: tenants.TenantActive, TimeZone: "UTC", RingTTL: tenants.DefaultTTL, CreatedAt: now}
+	pagetest.Must(h, h.Store.SignUps().OpenTrial(ctx, store.Opening{Signup: link, Key: "x.example", Tenant: of,
+		Owner:  tenants.User{ID: tenants.NewID[tenants.UserID](now), Email: "o@x.example", Name: "O", Theme: "auto", CreatedAt: now},
+		Agents: of.File().NewAgents(of, now), Subscription: h.Store.Plans().Trial(of.ID, "starter", now),
+		Referral: &tenants.Referral{ID: tenants.ReferralID(tenants.NewRandomID()), Partner: p.ID, Tenant: of.ID,
+			Terms: tenants.Affiliate{Percent: 22, Months: 12, HoldDays: 30}, CreatedAt: now}}))
+	pagetest.Must(h, h.Store.Ledger().Settle(ctx, store.Settlement{Tenant: of.ID, Asked: now,
+		Payments: []tenants.Payment{{ID: "in_1", At: now.AddDate(0, 0, -31), Cents: 49900, Untaxed: 49900}}}))
 }
