@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -368,6 +370,24 @@ func TestClasses(t *testing.T) {
 				}
 			}
 		})
+	}
+	// The pages for operators have no samples: their sources say which classes they use.
+	sources, err := filepath.Glob("operator/*.templ")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("the sources of the operators' pages: %v %v", sources, err)
+	}
+	for _, name := range sources {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`class="([^"]*)"`).FindAllSubmatch(source, -1) {
+			for _, c := range strings.Fields(string(m[1])) {
+				if !styled[c] && !bare[c] {
+					missing[c] = name
+				}
+			}
+		}
 	}
 	for class, page := range missing {
 		t.Errorf("%s: class %q has no style", page, class)
