@@ -559,7 +559,10 @@ func (n *node) retire(ctx context.Context) error {
 func (n *node) erase(ctx context.Context) error {
 	return n.byParts(ctx, func() (bool, error) {
 		left, err := n.store.Jobs().Erase(ctx)
-		return left == 0, err
+		if left > 0 { // what failed fails again in the last part
+			return false, nil
+		}
+		return true, err
 	})
 }
 

@@ -126,8 +126,8 @@ func (s Erasures) Under(ctx context.Context) (int64, error) {
 	return one(s.reads().query(ctx, "SELECT COUNT(*) FROM erasures WHERE tenant_id = ?", uuid(s.id)))
 }
 
-// Erase does a part of each erasure, and says how many are not done: call it until that is none,
-// with a breath between.
+// Erase does a part of each erasure, and says how many have more parts: call it until that is none,
+// with a breath between. One that fails is in the error and stops none of the others.
 func (s Jobs) Erase(ctx context.Context) (left int, err error) {
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, kind, sealed, seq, values_gone FROM erasures "+
 		"ORDER BY created_at LIMIT 50")
@@ -137,6 +137,7 @@ func (s Jobs) Erase(ctx context.Context) (left int, err error) {
 	if err != nil {
 		return 0, translate(err)
 	}
+	var failed []error
 	for _, row := range due {
 		x := Erasures{s.of(tenants.TenantID(row.TenantID))}
 		plain, err := s.seal.Open(row.Sealed, sealedErasure(x.id, string(row.ID))...)
@@ -144,18 +145,17 @@ func (s Jobs) Erase(ctx context.Context) (left int, err error) {
 		if err == nil {
 			err = json.Unmarshal(plain, &e)
 		}
-		if err != nil {
-			return left, fmt.Errorf("store: erasure %s: %w", row.ID, err)
+		done := false
+		if err == nil {
+			done, err = x.part(ctx, row, e)
 		}
-		done, err := x.part(ctx, row, e)
 		if err != nil {
-			return left, err
-		}
-		if !done {
+			failed = append(failed, fmt.Errorf("store: erasure %s: %w", row.ID, err))
+		} else if !done {
 			left++
 		}
 	}
-	return left, nil
+	return left, errors.Join(failed...)
 }
 
 // part does one step: some rows of a table, then some of the audit log, then the end.
@@ -182,6 +182,10 @@ func (s Erasures) part(ctx context.Context, row erasureRow, e erasing) (done boo
 	}
 	s.revoke(nil) // its devices are gone
 	return true, s.write(ctx, func(t *tx) error {
+		n, err := t.change("DELETE FROM erasures WHERE tenant_id = ? AND id = ?", row.TenantID, row.ID)
+		if err != nil || n == 0 { // another node has ended it
+			return err
+		}
 		if e.User != "" {
 			was := t.access
 			t.access = allTenants // an account that no other tenant knows goes
@@ -190,9 +194,6 @@ func (s Erasures) part(ctx context.Context, row erasureRow, e erasing) (done boo
 			if t.access = was; err != nil {
 				return err
 			}
-		}
-		if _, err := t.exec("DELETE FROM erasures WHERE tenant_id = ? AND id = ?", row.TenantID, row.ID); err != nil {
-			return err
 		}
 		return t.audit(s.scope, row.Kind+".erased", string(row.ID), tenants.FormatCount(row.Gone)+" values of the audit log")
 	})
