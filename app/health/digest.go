@@ -48,10 +48,11 @@ const (
 	digestFailures = 3
 )
 
-// Send sends the weekly mails that are due. Each person gets that of a week at most once: it is
-// claimed in the database before it is sent, and the claim is taken back only if the mail server
-// did not take the mail. If the process dies between the two, that mail is lost: the next one comes
-// in a week, and a mail that comes twice would annoy more.
+// Send sends the weekly mails that are due. It claims a person's mail of a week in the database
+// before it sends it, so that two nodes never both send it, and takes the claim back only where the
+// mail server did not say that it took the mail. If the process dies between the two, that mail is
+// lost: the next comes in a week, and nobody gets the same one at each restart. A mail server that
+// takes a mail but breaks off before it says so gets it again.
 //
 // One mailbox that fails keeps the mail from nobody else. Each turn takes tenants and people in
 // another order, so that some bad mailboxes in a row do not always end it at the same place.
