@@ -410,21 +410,22 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database.Data), AlertTargets: n.sendsNews,
+		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database), AlertTargets: n.sendsNews,
 		Digest: n.digest,
 	})
 	n.console = p.console
 	return p, err
 }
 
-// exportFolder is where this server keeps exports: in a folder of its own, also where several
-// servers share the data folder.
-func exportFolder(data string) console.ExportFolder {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "server"
+// exportFolder is where this server keeps exports. On PostgreSQL it is named after the host, because
+// several servers may share the data folder. SQLite has one server, whose host has another name in
+// each container.
+func exportFolder(d Database) console.ExportFolder {
+	node := "server"
+	if host, err := os.Hostname(); d.URL != "" && err == nil && host != "" {
+		node = filepath.Base(host)
 	}
-	return console.ExportFolder{Dir: filepath.Join(data, "exports"), Node: filepath.Base(host), Free: diskFree}
+	return console.ExportFolder{Dir: filepath.Join(d.Data, "exports"), Node: node, Free: diskFree}
 }
 
 // Run serves until ctx is done, then lets go in order: no new rings and calls, calls under way, no

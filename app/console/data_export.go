@@ -75,7 +75,7 @@ func (k *Console) runExport(ctx context.Context, e tenants.Export, key *seal.Key
 	var refusal *tenants.Error
 	switch {
 	case err == nil:
-		if err := k.Store.Jobs().EndExport(ctx, e, rows, size); err != nil {
+		if ended, err := k.Store.Jobs().EndExport(ctx, e, rows, size); err != nil || !ended {
 			return err
 		}
 		return k.mailExport(ctx, e)
@@ -181,6 +181,9 @@ func (k *Console) SweepExports(ctx context.Context) error {
 	if err := k.Store.Jobs().ExpireExports(ctx); err != nil {
 		return err
 	}
+	if err := k.sweepLeft(ctx); err != nil {
+		return err
+	}
 	files, err := os.ReadDir(filepath.Join(k.Exports.Dir, k.Exports.Node)) // before the rows: a new file then has its row
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -201,6 +204,27 @@ func (k *Console) SweepExports(ctx context.Context) error {
 		if !known[id] {
 			err = errors.Join(err, os.Remove(filepath.Join(k.Exports.Dir, k.Exports.Node, f.Name())))
 		}
+	}
+	return err
+}
+
+// sweepLeft removes the folders of servers that are gone: no export has its file there, and nothing
+// was written for longer than a file is kept.
+func (k *Console) sweepLeft(ctx context.Context) error {
+	nodes, err := os.ReadDir(k.Exports.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, node := range nodes {
+		info, failed := node.Info()
+		if failed != nil || !node.IsDir() || node.Name() == k.Exports.Node || k.Now().Sub(info.ModTime()) <= tenants.ExportKept {
+			continue // also where another server removed it
+		}
+		ids, failed := k.Store.Jobs().ExportFiles(ctx, node.Name())
+		if failed == nil && len(ids) == 0 {
+			failed = os.RemoveAll(filepath.Join(k.Exports.Dir, node.Name()))
+		}
+		err = errors.Join(err, failed)
 	}
 	return err
 }

@@ -77,8 +77,17 @@ func TestExportEverything(t *testing.T) {
 	if files, _ = os.ReadDir(dir); len(files) != 1 {
 		t.Errorf("after the sweep: %v", files)
 	}
+	for name, age := range map[string]time.Duration{"gone": tenants.ExportKept + time.Hour, "busy": time.Hour} {
+		other := filepath.Join(h.k.Exports.Dir, name)
+		pagetest.Must(t, os.Mkdir(other, 0o700))
+		at := h.Clock.Now().Add(tenants.ExportKept - age)
+		pagetest.Must(t, os.Chtimes(other, at, at))
+	}
 	h.Clock.Pass(tenants.ExportKept)
 	pagetest.Must(t, h.k.SweepExports(t.Context()))
+	if nodes, _ := os.ReadDir(h.k.Exports.Dir); len(nodes) != 2 || nodes[0].Name() != "busy" {
+		t.Errorf("folders of servers after the sweep: %v", nodes)
+	}
 	if files, _ = os.ReadDir(dir); len(files) != 0 {
 		t.Errorf("after seven days: %v", files)
 	}

@@ -190,18 +190,21 @@ func (s Jobs) ExportAt(ctx context.Context, e tenants.Export, at string, rows in
 	return wanted, err
 }
 
-// EndExport notes that the file is complete.
-func (s Jobs) EndExport(ctx context.Context, e tenants.Export, rows, size int64) error {
+// EndExport notes that the file is complete. It is false for an export that somebody removed, or
+// that another server began again.
+func (s Jobs) EndExport(ctx context.Context, e tenants.Export, rows, size int64) (ended bool, err error) {
 	now := s.now()
 	return s.settleExport(ctx, e, "export.ready", tenants.FormatCount(rows)+" rows", "UPDATE exports SET state = 'ready', at = '', "+
-		"row_count = ?, size = ?, ended_at = ?, expires_at = ? WHERE tenant_id = ? AND id = ? AND state = 'running'", rows, size,
-		micros(now), micros(now.Add(tenants.ExportKept)))
+		"row_count = ?, size = ?, ended_at = ?, expires_at = ? WHERE state = 'running' AND node = ? AND tenant_id = ? AND id = ?", rows,
+		size, micros(now), micros(now.Add(tenants.ExportKept)), e.Node)
 }
 
-// FailExport notes that there is no file, and why.
+// FailExport notes that there is no file, and why. It leaves an export that another server began
+// again.
 func (s Jobs) FailExport(ctx context.Context, e tenants.Export, why string) error {
-	return s.settleExport(ctx, e, "export.fail", why, "UPDATE exports SET state = 'failed', at = '', ended_at = ?, why = ? WHERE "+
-		"tenant_id = ? AND id = ? AND state IN ('waiting', 'running')", micros(s.now()), why)
+	_, err := s.settleExport(ctx, e, "export.fail", why, "UPDATE exports SET state = 'failed', at = '', ended_at = ?, why = ? WHERE "+
+		"state IN ('waiting', 'running') AND node = ? AND tenant_id = ? AND id = ?", micros(s.now()), why, e.Node)
+	return err
 }
 
 // LeaveExport gives an export back that this server cannot complete because it stops.
@@ -213,15 +216,19 @@ func (s Jobs) LeaveExport(ctx context.Context, e tenants.Export) error {
 	})
 }
 
-func (s Jobs) settleExport(ctx context.Context, e tenants.Export, action, detail, query string, args ...any) error {
+// settleExport runs a statement that ends with the tenant and the id, and reports whether it
+// changed the export.
+func (s Jobs) settleExport(ctx context.Context, e tenants.Export, action, detail, query string, args ...any) (settled bool, err error) {
 	scope := s.of(e.Tenant)
-	return scope.write(ctx, func(t *tx) error {
-		n, err := t.change(query, append(args, uuid(e.Tenant), uuid(e.ID))...)
-		if err != nil || n == 0 {
+	args = append(args, uuid(e.Tenant), uuid(e.ID))
+	err = scope.write(ctx, func(t *tx) error {
+		n, err := t.change(query, args...)
+		if settled = n > 0; err != nil || !settled {
 			return err
 		}
 		return t.audit(scope, action, e.ID, detail)
 	})
+	return settled && err == nil, err
 }
 
 // ExpireExports removes exports whose time is over, of every tenant.
@@ -233,7 +240,7 @@ func (s Jobs) ExpireExports(ctx context.Context) error {
 		return translate(err)
 	}
 	for _, row := range due {
-		err := s.settleExport(ctx, row.noun(), "export.expire", "", "DELETE FROM exports WHERE state = 'ready' AND tenant_id = ? "+
+		_, err := s.settleExport(ctx, row.noun(), "export.expire", "", "DELETE FROM exports WHERE state = 'ready' AND tenant_id = ? "+
 			"AND id = ?")
 		if err != nil {
 			return err

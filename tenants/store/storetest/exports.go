@@ -76,10 +76,17 @@ func testExports(b *bench) {
 	_, _, err = stranger.Exports().Open(ctx)
 	b.refused(err, tenants.Unknown, "a stranger's download")
 	b.clock.add(3 * time.Minute) // the server ended
+	late := e
 	e, _, found, err = b.s.Jobs().BeginExport(ctx, "two")
 	b.must(err)
 	equal(b, found, true, "begun by another server")
-	b.must(b.s.Jobs().EndExport(ctx, e, 99, 1000))
+	ended, err := b.s.Jobs().EndExport(ctx, late, 1, 1)
+	b.must(err)
+	equal(b, ended, false, "ended by the server that was silent")
+	b.must(b.s.Jobs().FailExport(ctx, late, "late"))
+	ended, err = b.s.Jobs().EndExport(ctx, e, 99, 1000)
+	b.must(err)
+	equal(b, ended, true, "ended")
 	ids, err := b.s.Jobs().ExportFiles(ctx, "two")
 	b.must(err)
 	if len(ids) != 1 || ids[0] != e.ID {

@@ -48,7 +48,5 @@ env:
 volumeMounts:
   - {name: master-key, mountPath: /secrets, readOnly: true}
   - {name: tmp, mountPath: /tmp}
-  {{- if not .Values.database.secret }}
   - {name: data, mountPath: /data}
-  {{- end }}
 {{- end }}
