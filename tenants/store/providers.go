@@ -76,7 +76,8 @@ func (s Providers) OnlyWay(ctx context.Context) (bool, error) {
 
 // Set sets the provider; p.Claims is not read. A domain that is new is not verified. With another
 // issuer, client or domains, the sign-ins that it vouched for end. With OnlyWay, sign-ins with a
-// password end, but not those of owners; it is refused as Unprocessable while no domain is verified.
+// password end, but not those of owners; while no domain is verified, it is refused as
+// Unprocessable.
 func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 	blob, err := s.s.seal.Seal([]byte(p.Secret), s.sealedAs()...)
 	if err != nil {
@@ -121,8 +122,8 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 func (s Providers) proved(t *tx) error {
 	n, err := t.tally("SELECT COUNT(*) FROM oidc_domains WHERE tenant_id = ? AND verified_at > 0", uuid(s.id))
 	if err == nil && n == 0 {
-		err = tenants.Refuse(tenants.Unprocessable, "domain_unverified", "Prove a domain first: until then the provider admits nobody new, "+
-			"and everybody but owners would be locked out. Save without this choice, verify a domain, then choose it.")
+		err = tenants.Refuse(tenants.Unprocessable, "domain_unverified", "Prove a domain first: until then the provider admits nobody "+
+			"new, and everybody but owners would be locked out. Save without this choice, verify a domain, then choose it.")
 	}
 	return err
 }
@@ -135,8 +136,8 @@ func (s Providers) sameSource(t *tx, p tenants.Provider) (bool, error) {
 }
 
 // setDomains keeps the claims of domains that stay, with their proof. It reports whether any came
-// or went. A claim without a token could never be proved and begins again: a node of an older version
-// saved it during an upgrade.
+// or went. A claim without a token could never be proved and begins again: a node of an older
+// version saved it during an upgrade.
 func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error) {
 	old, err := s.claims(t.query(context.Background(), claimsOf, uuid(s.id)))
 	if err != nil {
