@@ -61,9 +61,9 @@ func (k lookPages) end(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	return k.Done(c, page.FlashLookEnded, views.PathSignIn)
 }
 
-// guest lets an operator read pages and search, one entry of the audit log for each, and refuses everything
-// else: what changes something, what asks for a proof, what is of a person, and streams, which
-// would last longer than the look.
+// guest lets an operator read pages and search, one entry of the audit log for each, and refuses
+// everything else: what changes something, what asks for a proof, what is of a person, and streams,
+// which would last longer than the look.
 func (k *Console) guest(ctx context.Context, v *page.Visitor, r route, path string) error {
 	if r.path == views.PathLookEnd {
 		return nil

@@ -67,8 +67,8 @@ func (k eventPages) event(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	return web.Page(c, pages.Event(p), fiber.StatusOK)
 }
 
-// replay has an event processed again. The entry in the record is written first and says that it was
-// asked for: how it ended is on the page of the event.
+// replay has an event processed again. The entry in the record is written first and says that it
+// was asked for: how it ended is on the page of the event.
 func (k eventPages) replay(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	e, err := k.Store.StripeEvents().Get(ctx, page.Clip(web.Param(c, "id"), 255))
 	if err != nil {

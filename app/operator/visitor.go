@@ -73,8 +73,8 @@ func (k *Console) anyVisitor(ctx context.Context, c *fiber.Ctx) (*visitor, error
 
 func notSignedIn() error { return tenants.Refuse(tenants.Unauthorized, "unauthorized", signInFirst) }
 
-// admit keeps a new sign-in in place of the one that the browser had. A whole one makes the browser a
-// known one, which strangers who guess cannot lock out.
+// admit keeps a new sign-in in place of the one that the browser had. A whole one makes the browser
+// a known one, which strangers who guess cannot lock out.
 func (k *Console) admit(ctx context.Context, c *fiber.Ctx, o tenants.Operator, half bool) error {
 	now, token := k.Now(), page.NewToken()
 	in := store.OperatorSignIn{Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: half, CreatedAt: now, IdleAt: now.Add(idleTime),

@@ -158,8 +158,8 @@ func (s Operators) EndLook(ctx context.Context, l Look, cookie tenants.Hash, by 
 	})
 }
 
-// EndLooks ends the looks whose time is over, also those that the tenant turned off or whose operator
-// was reset or disabled, and says how many that was. Both records get an entry of each.
+// EndLooks ends the looks whose time is over, also those that the tenant turned off or whose
+// operator was reset or disabled, and says how many that was. Both records get an entry of each.
 func (s Jobs) EndLooks(ctx context.Context) (ended int, err error) {
 	type row struct {
 		hash             []byte
