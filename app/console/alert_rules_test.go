@@ -103,7 +103,7 @@ func TestBillingSeesNoFigures(t *testing.T) {
 // link without signing in; looking at the link changes nothing.
 func TestDigestPages(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := openAs(t, "http://127.0.0.1", func(h *server, c *Config) { c.Mail = h.Mails })
 	a := h.full("alpha", "Alpha")
 	w := a.Quick(a.Owner)
 	w.Get("/alerts/digest").Want(200).Has("Carillon: the week of", "Open alerts")

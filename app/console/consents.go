@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -64,8 +65,8 @@ func (k consentPages) consentEdit(ctx context.Context, c *fiber.Ctx, v *page.Vis
 			Placeholder: "ana.ruiz"},
 		{Name: "given_at", Label: "Given on", Type: "date", Value: page.Shown(day, 20), Error: w.Fields["given_at"]},
 	}
-	p.Areas = []views.Field{{Name: "evidence", Label: "Where it can be found", Value: page.Shown(a.Evidence, 500), Max: 500,
-		Error: w.Fields["evidence"], Placeholder: "Form 7, signed at the front desk"}}
+	p.Areas = []views.Field{{Name: "evidence", Label: evidenceLabel, Value: page.Shown(a.Evidence, 500), Max: 500,
+		Error: w.Fields["evidence"], Placeholder: evidenceSample}}
 	var err error
 	if p.Shell, err = k.shell(ctx, c, v, at("Record a consent", views.NavConsents, up("Consents", views.PathConsents))); err != nil {
 		return err
@@ -116,7 +117,7 @@ func (k consentPages) consent(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	p := views.ConsentPage{Tone: views.ToneGood, Word: "Holds", Facts: []views.Row{
 		{Name: "Person", Text: a.Person, Href: views.PathDevices + "?person=" + a.Person},
 		{Name: "Agreed to", Text: "Calls"}, {Name: "Given", When: v.At(a.GivenAt)}, {Name: "Recorded", When: v.At(a.CreatedAt)},
-		{Name: "Recorded by", Text: orDash(a.By.Name)}, {Name: "Where it can be found", Text: a.Evidence}}}
+		{Name: "Recorded by", Text: orDash(a.By.Name)}, {Name: evidenceLabel, Text: a.Evidence}}}
 	if !a.WithdrawnAt.IsZero() {
 		p.Tone, p.Word = views.ToneNeutral, "Withdrawn"
 		p.Facts = append(p.Facts, views.Row{Name: "Withdrawn", When: v.At(a.WithdrawnAt)})
@@ -136,7 +137,7 @@ func (k consentPages) consent(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 func (k consentPages) withdrawal(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (confirmation, error) {
 	a, err := oneConsent(ctx, c, v)
 	return confirmation{
-		ask: views.Confirm{ID: "withdraw-consent", Title: "Withdraw the consent of " + a.Person + "?", Button: "Withdraw consent",
+		ask: views.Confirm{ID: "withdraw-consent", Title: fmt.Sprintf(withdrawTitle, a.Person), Button: "Withdraw consent",
 			Action: views.ConsentWithdrawPath(string(a.ID)), Back: views.ConsentPath(string(a.ID)),
 			Consequence: consentGoes(v.Tenant.Rules())},
 		title: "Withdraw a consent", nav: views.NavConsents, up: up("Consents", views.PathConsents),

@@ -10,6 +10,9 @@ import (
 
 const (
 	consentPersonHelp = "Your own reference for the person, as their phone has it."
+	evidenceLabel     = "Where it can be found"
+	evidenceSample    = "Form 7, signed at the front desk"
+	withdrawTitle     = "Withdraw the consent of %s?"
 	consentsShown     = 10 // persons on the page of a ring
 )
 

@@ -26,14 +26,15 @@ func (k *Console) dataRoutes() []route {
 		{method: get, path: views.PathDataExport, needs: mayData, part: true, member: data.exportPart},
 		{method: post, path: views.PathDataExport, needs: mayData, stepUp: true, member: data.askExport},
 		{method: get, path: views.PathDataFile, needs: mayData, stepUp: true, file: true, member: data.download},
-		{method: get, path: views.PathDataExportOff, needs: mayData, stepUp: true, sample: "data-export-remove",
+		{method: get, path: views.PathDataExportOff, needs: mayData, stepUp: true, rare: true, sample: "data-export-remove",
 			member: k.confirmed(data.exportRemoval)},
 		{method: post, path: views.PathDataExportOff, needs: mayData, stepUp: true, member: k.confirmed(data.exportRemoval)},
-		{method: get, path: views.PathDataErase, needs: mayData, stepUp: true, sample: "data-erase", member: k.confirmed(data.erasure)},
+		{method: get, path: views.PathDataErase, needs: mayData, stepUp: true, rare: true, sample: "data-erase",
+			member: k.confirmed(data.erasure)},
 		{method: post, path: views.PathDataErase, needs: mayData, stepUp: true, member: k.confirmed(data.erasure)},
 		{method: get, path: views.PathDataDelete, needs: mayData, stepUp: true, sample: "data-delete", member: k.confirmed(data.deletion)},
 		{method: post, path: views.PathDataDelete, needs: mayData, stepUp: true, member: k.confirmed(data.deletion)},
-		{method: get, path: views.PathDataKeep, needs: mayData, out: true, sample: "data-keep", member: k.confirmed(data.keeping)},
+		{method: get, path: views.PathDataKeep, needs: mayData, out: true, rare: true, sample: "data-keep", member: k.confirmed(data.keeping)},
 		{method: post, path: views.PathDataKeep, needs: mayData, out: true, member: k.confirmed(data.keeping)},
 	}
 }
@@ -68,7 +69,7 @@ func (k dataPages) data(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 		p.Kept = append(p.Kept, row)
 	}
 	if p.May {
-		p.Who = views.Field{Name: "who", Label: "Email address, or reference of a person whose phone rings", Max: 254}
+		p.Who = views.Field{Name: "who", Label: eraseWho, Max: 254}
 		if p.Erasing, err = v.Scope.Erasures().Under(ctx); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ const (
 	exportElsewhere = "Another server of this installation has the file. Try again, or ask its operator to lead you to the right server."
 	exportFailed    = "The file could not be written. Ask for the export again. If it fails again, the operator of this server finds the " +
 		"cause in its log."
+	eraseWho  = "Email address, or reference of a person whose phone rings"
 	exportOff = "This server keeps no exports: it has no data folder."
 )
 

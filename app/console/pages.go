@@ -14,7 +14,7 @@ import (
 func Pages(ids map[string]string) []string {
 	var all []string
 	for _, r := range (&Console{}).routes() {
-		if r.method != get || r.member == nil || r.part || r.file || strings.HasSuffix(r.path, ".csv") {
+		if r.method != get || r.member == nil || r.part || r.file || r.rare || strings.HasSuffix(r.path, ".csv") {
 			continue
 		}
 		kind, _, _ := strings.Cut(r.path[1:], "/")

@@ -23,6 +23,7 @@ type route struct {
 	out          bool               // a way out: stays open when the tenant is suspended
 	part         bool               // no page: a stranger is refused, not sent to sign in
 	file         bool               // a download about one thing, no page
+	rare         bool               // there only while there is something to decide: no page that is always there
 	sample       string             // the page in the storybook
 	samples      []string           // queries that show a page in another way: what lists of pages add to its plain address
 	public       func(context.Context, *fiber.Ctx) error

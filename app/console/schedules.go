@@ -116,10 +116,10 @@ func (k schedulePages) schedulePage(ctx context.Context, c *fiber.Ctx, v *page.V
 	p.Name = views.Field{Name: "name", Label: "Name", Value: page.Shown(s.Name, 80), Max: 80, Error: w.Fields["name"],
 		Placeholder: "Office hours"}
 	p.Zone = views.Pick{Name: "time_zone", Label: "Time zone", Error: w.Fields["time_zone"], Choices: zoneChoices(s.Zone)}
-	p.Calendar = views.Pick{Name: "calendar", Label: "Who is on duty", Error: w.Fields["calendar"], Help: calendarHelp,
-		Choices: []views.Choice{page.Choice("", "By the hours below")}}
+	p.Calendar = views.Pick{Name: "calendar", Label: dutyLabel, Error: w.Fields["calendar"], Help: calendarHelp,
+		Choices: []views.Choice{page.Choice("", byHours)}}
 	for _, feed := range feeds {
-		p.Calendar.Choices = append(p.Calendar.Choices, page.Choice(string(feed.ID), "By the calendar "+feed.Name))
+		p.Calendar.Choices = append(p.Calendar.Choices, page.Choice(string(feed.ID), byCalendar+feed.Name))
 	}
 	page.Choose(string(s.Calendar), p.Calendar.Choices...)
 	if v.Role.May(mayConnections) {

@@ -14,6 +14,9 @@ import (
 const (
 	schedulesLead = "A schedule says when persons of a group are on duty: by weekly hours with exceptions, or by a calendar."
 	calendarHelp  = "A calendar decides alone: the hours and exceptions below are then not kept."
+	dutyLabel     = "Who is on duty"
+	byHours       = "By the hours below"
+	byCalendar    = "By the calendar "
 	dutyDays      = 7  // that the page of a schedule looks ahead
 	rosterMost    = 40 // rows of a calendar on it
 )

@@ -293,6 +293,14 @@ var problems = []problemGroup{
 		{"two_hosts", "400", "The request names two hosts.", "Send the same host in the first line and in `Host`."},
 		{"trailers", "400", "There are fields after the body.", "Send all headers before the body."},
 	}},
+	{"The operator console", []problem{
+		{"no_consent", "403", "The owner of the tenant does not let operators look at its console now.",
+			"Ask the owner to allow it in Settings."},
+		{"event_busy", "409", "This event of Stripe is being processed at this moment.", "Look again in a minute."},
+		{"event_gone", "410", "Stripe does not have this event any more. It keeps events for 30 days.",
+			"Compare the subscription of the tenant with Stripe's dashboard."},
+		{"mail_full", "503", "The queue of mails is full, so the mail was not sent again.", "Send it again in a minute."},
+	}},
 	{"The server", []problem{
 		{"not_ready", "503", "The server is not ready: its database, bus or gateway does not answer.", "The log has the cause."},
 		{"storage_full", "503", "The server cannot store anything; its disk may be full.",

@@ -17,7 +17,7 @@ const (
 	failedPassword = "wrong address or password"
 	failedCode     = "wrong code"
 	toSignIn       = "Go to sign in"
-	codesTitle     = "Recovery codes"
+	recoveryTitle  = "Recovery codes"
 	tryAgainLater  = "Wait a moment and try again. If it happens again, look at the server’s log for the request ID."
 )
 

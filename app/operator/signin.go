@@ -257,7 +257,7 @@ func (k signInPages) askCodes(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if err != nil {
 		return err
 	}
-	return web.Page(c, pages.Confirm(k.shell(c, v, codesTitle, ""), newCodes(left)), fiber.StatusOK)
+	return web.Page(c, pages.Confirm(k.shell(c, v, recoveryTitle, ""), newCodes(left)), fiber.StatusOK)
 }
 
 func (k signInPages) newCodes(ctx context.Context, c *fiber.Ctx, v *visitor) error {

@@ -134,7 +134,7 @@ var exportOthers = map[string]ExportFile{
 		{"detail", fieldText}, {"nth", fieldNumber}}},
 	"notes": {"notes.jsonl", "The notes of a call.", []ExportField{{"ring_id", fieldID}, {"changed_at", fieldTime},
 		{"summary", fieldText}, {"lines", fieldJSON}}},
-	"audits": {"audit.jsonl", "The audit log with its hashes and signed heads, as `carillon audit verify --file` reads it.", nil},
+	"audits": {"audit.jsonl", "The audit log with its hashes and signed heads, as `carillon audit verify` reads it.", nil},
 }
 
 // exportLeft are the tables that are in no file, each with the reason.
