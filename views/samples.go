@@ -18,8 +18,8 @@ func Samples(now time.Time) []Sample {
 	s := sampler{now: now}
 	var all []Sample
 	for _, some := range [][]Sample{
-		s.doors(), s.overviews(), s.analyticsPages(), s.ringPages(), s.testPages(), s.devicePages(), s.healthPages(), s.credentialPages(),
-		s.agentPages(), connectionSampler{s}.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
+		s.doors(), s.overviews(), s.analyticsPages(), s.ringPages(), s.testPages(), s.devicePages(), alertSampler{s}.healthPages(),
+		s.credentialPages(), s.agentPages(), connectionSampler{s}.connectionPages(), s.keyPages(), s.peoplePages(), s.confirmPages(),
 		s.billingPages(), s.auditPages(), s.otherPages(), publicSampler{s}.publicPages(), s.partnerPages(),
 	} {
 		all = append(all, some...)
@@ -114,7 +114,8 @@ func (s sampler) checklist(done int) *Checklist {
 
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
-		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true, Alerts: s.alertRows()[:2],
+		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true,
+		Alerts: alertSampler{s}.alertRows()[:2],
 		MoreAlerts: 2,
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings,

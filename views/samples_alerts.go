@@ -2,7 +2,7 @@ package views
 
 import "time"
 
-func (s sampler) alertRules(nav Nav) WatchPage {
+func (s alertSampler) alertRules(nav Nav) WatchPage {
 	return WatchPage{Shell: s.shell("Alert rules", nav, Link{Text: "Alerts", Href: PathAlerts}),
 		Lead: "A rule watches one figure of analytics.", Head: "Rule", Say: "Now", Key: "fired", When: "Last fired",
 		Table: Table{Name: "Alert rules", Action: PathAlertRules, Search: "Name or figure", Rows: 3, CSV: PathAlertRulesCSV,
@@ -20,7 +20,7 @@ func (s sampler) alertRules(nav Nav) WatchPage {
 		Other: Button{Text: "Targets", Href: PathAlertTargets, Icon: IconSend, Kind: Quiet}}
 }
 
-func (s sampler) ruleForm(title string) RuleFormPage {
+func (s alertSampler) ruleForm(title string) RuleFormPage {
 	p := RuleFormPage{Shell: s.shell(title, NavAlerts, Link{Text: "Alert rules", Href: PathAlertRules}), Action: PathAlertRuleAdd,
 		CanEdit: true,
 		Name:    Field{Name: "name", Label: "Name", Max: 80, Placeholder: "Few answers at night"},
@@ -48,7 +48,7 @@ func (s sampler) ruleForm(title string) RuleFormPage {
 	return p
 }
 
-func (s sampler) alertTargets() WatchPage {
+func (s alertSampler) alertTargets() WatchPage {
 	p := s.alertRules(NavAlerts)
 	p.Shell = s.shell("Alert targets", NavAlerts, Link{Text: "Alerts", Href: PathAlerts})
 	p.Lead, p.Head, p.Say, p.Key, p.When = "A target gets alerts.", "Target", "Latest answer", "tried", "Last try"
@@ -64,7 +64,7 @@ func (s sampler) alertTargets() WatchPage {
 	return p
 }
 
-func (s sampler) targetForm(fresh bool) TargetFormPage {
+func (s alertSampler) targetForm(fresh bool) TargetFormPage {
 	p := TargetFormPage{Shell: s.shell("Add a target", NavAlerts, Link{Text: "Alert targets", Href: PathAlertTargets}),
 		Action: PathAlertTargetAdd, CanEdit: true, Name: Field{Name: "name", Label: "Name", Max: 80, Placeholder: "On-call channel"},
 		All: Tick{Name: "all", Value: "1", Label: "Send every alert"}}

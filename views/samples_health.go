@@ -2,7 +2,10 @@ package views
 
 import "time"
 
-func (s sampler) alertRows() []AlertRow {
+// alertSampler makes up what alerts and the health of phones are about.
+type alertSampler struct{ sampler }
+
+func (s alertSampler) alertRows() []AlertRow {
 	return []AlertRow{
 		{"app_blocked", "4.1.3", "iOS has probably stopped waking the app", ToneBad,
 			"4 of 9 phones with version 4.1.3 of the app do not respond when Apple accepts a push.",
@@ -34,7 +37,7 @@ func (s sampler) alertRows() []AlertRow {
 	}
 }
 
-func (s sampler) healthPages() []Sample {
+func (s alertSampler) healthPages() []Sample {
 	table := Table{Name: "Alerts", Action: PathAlerts, Search: "Problem, place or detail", Rows: 5, CSV: PathAlertsCSV,
 		Total:   "4 open alerts",
 		Filters: []Filter{{"state", "State", []Choice{{"", "Open", true}, {"closed", "Closed", false}, {"all", "Open and closed", false}}}},
@@ -70,7 +73,7 @@ func (s sampler) healthPages() []Sample {
 	}
 }
 
-func (s sampler) phoneHealth() PhoneHealthPage {
+func (s alertSampler) phoneHealth() PhoneHealthPage {
 	return PhoneHealthPage{
 		Shell: s.shell("Phone health", NavHealth), Tone: ToneBad, Word: "1 app version has a problem",
 		Why:  "Version 4.1.3 no longer wakes on 4 phones. Fix this version before more phones are affected.",
@@ -98,7 +101,7 @@ func (s sampler) phoneHealth() PhoneHealthPage {
 	}
 }
 
-func (s sampler) wakes() *WakeHistory {
+func (s alertSampler) wakes() *WakeHistory {
 	w := &WakeHistory{Tone: ToneGood, Verdict: "Wakes", Cause: "The app wakes and reports its calls."}
 	for i := range 14 {
 		m := WakeMark{ToneGood, IconCheck, "The call was shown", s.ago(time.Duration(14-i) * 5 * time.Hour), RingPath(sampleRing)}

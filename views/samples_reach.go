@@ -60,7 +60,8 @@ func (s sampler) devicePages() []Sample {
 				Number: Field{Name: "phone_number", Label: "Phone number", Type: "tel", Optional: true},
 				Environment: []Choice{{"auto", "Detected automatically", true}, {"production", "Production", false},
 					{"sandbox", "Sandbox", false}}},
-			Wakes: s.wakes(), Rings: s.ringRows()[:5], AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
+			Wakes: alertSampler{s}.wakes(), Rings: s.ringRows()[:5],
+			AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
 		})},
 		{"device-silent-empty", Device(DevicePage{
 			Shell: s.shell("Front desk iPhone", NavDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn,

@@ -14,10 +14,13 @@ import (
 // repeated trial is cancelled at Stripe without a bill, phones keep ringing for a day, and the
 // billing page says why and what to do.
 
+// trials end those that a card had before.
+type trials struct{ *Billing }
+
 // triedBefore reports whether one of the customer's cards had its trial with another tenant, by
 // when the card was added there and here; the order of messages does not matter. late lists tenants
 // previously counted as the card's first owner. A tenant that never had a trial is not checked.
-func (b *Billing) triedBefore(ctx context.Context, customer string, scope *store.Scope) (elsewhere bool,
+func (b trials) triedBefore(ctx context.Context, customer string, scope *store.Scope) (elsewhere bool,
 	late []tenants.TenantID, err error) {
 	sub, err := scope.Subscription().Get(ctx)
 	if err != nil || sub.TrialEnd.IsZero() {
@@ -69,7 +72,7 @@ func keepCut(s *tenants.Subscription, from *stripe.Subscription) {
 
 // stop ends a trialing subscription at Stripe without a bill. One that is past its trial was paid
 // and stays.
-func (b *Billing) stop(ctx context.Context, sub *stripe.Subscription) error {
+func (b trials) stop(ctx context.Context, sub *stripe.Subscription) error {
 	if sub == nil || sub.Status != stripe.SubscriptionStatusTrialing {
 		return nil
 	}

@@ -69,7 +69,7 @@ func (b *Billing) sync(ctx context.Context, customer string) (late []tenants.Ten
 		b.checkQuantity(tenants.Subscription{}, n)
 		return nil, scope.Subscription().Set(ctx, n)
 	}
-	tried, late, err := b.triedBefore(ctx, customer, scope)
+	tried, late, err := trials{b}.triedBefore(ctx, customer, scope)
 	if err != nil {
 		return late, err
 	}
@@ -105,7 +105,7 @@ func (b *Billing) write(ctx context.Context, scope *store.Scope, best *stripe.Su
 	}
 	b.checkQuantity(before, after)
 	if after.WasCut() {
-		return b.stop(ctx, best)
+		return trials{b}.stop(ctx, best)
 	}
 	return nil
 }

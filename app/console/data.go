@@ -34,7 +34,8 @@ func (k *Console) dataRoutes() []route {
 		{method: post, path: views.PathDataErase, needs: mayData, stepUp: true, member: k.confirmed(data.erasure)},
 		{method: get, path: views.PathDataDelete, needs: mayData, stepUp: true, sample: "data-delete", member: k.confirmed(data.deletion)},
 		{method: post, path: views.PathDataDelete, needs: mayData, stepUp: true, member: k.confirmed(data.deletion)},
-		{method: get, path: views.PathDataKeep, needs: mayData, out: true, rare: true, sample: "data-keep", member: k.confirmed(data.keeping)},
+		{method: get, path: views.PathDataKeep, needs: mayData, out: true, rare: true, sample: "data-keep",
+			member: k.confirmed(data.keeping)},
 		{method: post, path: views.PathDataKeep, needs: mayData, out: true, member: k.confirmed(data.keeping)},
 	}
 }
