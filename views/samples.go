@@ -115,7 +115,7 @@ func (s sampler) checklist(done int) *Checklist {
 func (s sampler) overview() OverviewPage {
 	p := OverviewPage{
 		Shell: s.shell("Overview", NavOverview), Checklist: s.checklist(4), HasRings: true, CanRing: true,
-		Alerts: alertSampler{s}.alertRows()[:2],
+		Alerts:     alertSampler{s}.alertRows()[:2],
 		MoreAlerts: 2,
 		Stats: []Stat{
 			{Label: "Rings today", Value: "128", Note: "12 more than last Tuesday", Tone: ToneGood, Href: PathRings,
