@@ -417,7 +417,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	return p, err
 }
 
-// exportFolder is where this server keeps exports. On PostgreSQL it is named after the host, because
+// exportFolder is where this server keeps exports. On PostgreSQL it is named after the host, as
 // several servers may share the data folder. SQLite has one server, whose host has another name in
 // each container.
 func exportFolder(d Database) console.ExportFolder {
