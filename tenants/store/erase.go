@@ -40,7 +40,7 @@ const erasureStep = 500
 
 // Member erases somebody who signs in. They stop being a member at once. It refuses the last owner.
 func (s Erasures) Member(ctx context.Context, user tenants.UserID) error {
-	return s.write(ctx, func(t *tx) error {
+	err := s.write(ctx, func(t *tx) error {
 		var was personRow
 		if err := s.people(t.db()).Where("members.user_id = ?", uuid(user)).Take(&was).Error; err != nil {
 			return missing(err, "member")
@@ -61,12 +61,19 @@ func (s Erasures) Member(ctx context.Context, user tenants.UserID) error {
 		}
 		return s.begin(t, "member.erase", erasing{User: user, Targets: []string{string(user)}, Words: []string{was.Email, was.Name}})
 	})
+	s.revoke(err)
+	return err
 }
 
 // Person erases somebody whose phone rings, by their reference: their devices, consents, notes and
 // recordings, and their name in rings, groups and the audit log. It refuses a reference that
 // nothing has. The lists of API keys keep it, because a key without its list could ring everybody.
 func (s Erasures) Person(ctx context.Context, person string) error {
+	low := s.s.db.dialect.lower("to_person")
+	removed, err := s.removed(ctx, low, person)
+	if err != nil {
+		return translate(err)
+	}
 	return s.write(ctx, func(t *tx) error {
 		rows, err := t.query(ctx, "SELECT id FROM devices WHERE tenant_id = ? AND person = ?", uuid(s.id), person)
 		devices, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
@@ -74,15 +81,15 @@ func (s Erasures) Person(ctx context.Context, person string) error {
 			return err
 		}
 		known := len(devices) > 0
-		low := s.s.db.dialect.lower("to_person")
 		for _, q := range []string{"SELECT COUNT(*) FROM (SELECT 1 FROM consents WHERE tenant_id = ? AND person = ? LIMIT 1) AS x",
 			"SELECT COUNT(*) FROM (SELECT 1 FROM group_members WHERE tenant_id = ? AND person = ? LIMIT 1) AS x",
-			"SELECT COUNT(*) FROM (SELECT 1 FROM rings WHERE tenant_id = ? AND " + low + " = LOWER(?) AND to_person <> '' LIMIT 1) AS x"} {
+			"SELECT COUNT(*) FROM (SELECT 1 FROM rings WHERE tenant_id = ? AND " + low + " = LOWER(?) AND to_person = ? AND " +
+				"to_person <> '' LIMIT 1) AS x"} {
 			var n int64
 			if known {
 				break
 			}
-			if err := t.row(q, []any{uuid(s.id), person}, &n); err != nil {
+			if err := t.row(q, []any{uuid(s.id), person, person}[:strings.Count(q, "?")], &n); err != nil {
 				return err
 			}
 			known = n > 0
@@ -91,7 +98,7 @@ func (s Erasures) Person(ctx context.Context, person string) error {
 			return tenants.NoSuch("person")
 		}
 		e := erasing{Person: person, Words: []string{person}}
-		for _, id := range devices {
+		for _, id := range append(devices, removed...) {
 			e.Targets = append(e.Targets, string(id))
 		}
 		return s.begin(t, "person.erase", e)
@@ -158,20 +165,13 @@ func (s Jobs) Erase(ctx context.Context) (left int, err error) {
 	return left, errors.Join(failed...)
 }
 
-// part does one step: some rows of a table, then some of the audit log, then the end.
+// part does one step: some rows of a table, then some of the audit log, then the end. Once the
+// audit log has begun, the tables are done.
 func (s Erasures) part(ctx context.Context, row erasureRow, e erasing) (done bool, err error) {
-	for _, step := range s.steps(e) {
-		var n int64
-		err := s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
-			n, err = t.change(step.query, step.args...)
-			return err
-		})
-		if err != nil || n > 0 && step.again {
+	if row.Seq == 0 {
+		if done, err := s.tables(ctx, e); err != nil || !done {
 			return false, err
 		}
-	}
-	if n, err := s.ringsOf(ctx, e.User); err != nil || n > 0 {
-		return false, err
 	}
 	last, err := s.whole(ctx)
 	if err != nil {
@@ -180,7 +180,9 @@ func (s Erasures) part(ctx context.Context, row erasureRow, e erasing) (done boo
 	if row.Seq < last {
 		return false, s.auditPart(ctx, row, e)
 	}
-	s.revoke(nil) // its devices are gone
+	if err := s.told(ctx, e); err != nil {
+		return false, err
+	}
 	return true, s.write(ctx, func(t *tx) error {
 		n, err := t.change("DELETE FROM erasures WHERE tenant_id = ? AND id = ?", row.TenantID, row.ID)
 		if err != nil || n == 0 { // another node has ended it
@@ -197,6 +199,27 @@ func (s Erasures) part(ctx context.Context, row erasureRow, e erasing) (done boo
 		}
 		return t.audit(s.scope, row.Kind+".erased", string(row.ID), tenants.FormatCount(row.Gone)+" values of the audit log")
 	})
+}
+
+// tables does one step outside of the audit log.
+func (s Erasures) tables(ctx context.Context, e erasing) (done bool, err error) {
+	if e.Person != "" {
+		if err := errors.Join(s.phones(ctx, e.Person), s.eventsOf(ctx, e.Person), s.planned(ctx, e.Person)); err != nil {
+			return false, err
+		}
+	}
+	for _, step := range s.steps(e) {
+		var n int64
+		err := s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
+			n, err = t.change(step.query, step.args...)
+			return err
+		})
+		if err != nil || n > 0 && step.again {
+			return false, err
+		}
+	}
+	n, err := s.ringsOf(ctx, e.User)
+	return n == 0 && err == nil, err
 }
 
 // ringsOf takes the name of who placed them from some rings. They are looked for outside of the
@@ -245,7 +268,7 @@ func (s Erasures) steps(e erasing) []erasureQuery {
 		}
 	}
 	p, low := e.Person, s.s.db.dialect.lower("to_person")
-	return []erasureQuery{
+	all := []erasureQuery{
 		once("DELETE FROM group_members WHERE tenant_id = ? AND person = ?", p),
 		once("DELETE FROM consents WHERE tenant_id = ? AND person = ?", p),
 		once("DELETE FROM pairings WHERE tenant_id = ? AND person = ?", p),
@@ -253,20 +276,13 @@ func (s Erasures) steps(e erasing) []erasureQuery {
 			"LIMIT ?)", p, retireRecordings),
 		few("DELETE FROM notes WHERE tenant_id = ? AND ring_id IN (SELECT ring_id FROM notes WHERE tenant_id = ? AND person = ? LIMIT ?)",
 			p, erasureStep),
-		few("DELETE FROM text_stops WHERE tenant_id = ? AND phone_number IN (SELECT phone_number FROM devices WHERE tenant_id = ? AND "+
-			"person = ? AND phone_number <> '')", p),
-		few("DELETE FROM texts WHERE tenant_id = ? AND phone_number IN (SELECT phone_number FROM devices WHERE tenant_id = ? AND "+
-			"person = ? AND phone_number <> '')", p),
-		few("DELETE FROM deliveries WHERE tenant_id = ? AND seq IN (SELECT d.seq FROM deliveries d JOIN rings r ON r.tenant_id = "+
-			"d.tenant_id AND r.id = d.ring_id WHERE d.tenant_id = ? AND "+
-			s.s.db.dialect.lower("r.to_person")+" = LOWER(?) AND r.to_person <> '' LIMIT ?)", p,
-			erasureStep),
-		few("UPDATE ring_steps SET person = '' WHERE tenant_id = ? AND ring_id IN (SELECT ring_id FROM ring_steps WHERE tenant_id = ? AND "+
-			"person = ? LIMIT ?) AND person = ?", p, erasureStep, p),
 		few("UPDATE rings SET to_person = '', caller = '', reference = '' WHERE tenant_id = ? AND id IN (SELECT id FROM rings WHERE "+
-			"tenant_id = ? AND "+low+" = LOWER(?) AND to_person <> '' LIMIT ?)", p, erasureStep),
-		once("DELETE FROM devices WHERE tenant_id = ? AND person = ?", p),
+			"tenant_id = ? AND "+low+" = LOWER(?) AND to_person = ? AND to_person <> '' LIMIT ?)", p, p, erasureStep),
 	}
+	for _, id := range e.Targets {
+		all = append(all, once("UPDATE alerts SET detail = '' WHERE tenant_id = ? AND target = ?", id))
+	}
+	return all
 }
 
 // auditPart erases the values of some audit rows that name the person.

@@ -24,6 +24,23 @@ func testErasures(b *bench) {
 	by := s.By(store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(second.ID), Name: user.Name}, IP: "192.0.2.77"})
 	b.must(by.Audits().Add(ctx, "test.write", user.Email, "wrote to "+user.Email))
 	b.must(by.Keys().Add(ctx, b.newKey(), hashOf("erased")))
+	_ = b.connected(s, tenants.EventDeviceRemoved)
+	namesake, gone := b.device(s, "CANARY"), b.device(s, "canary")
+	namesakes := b.ring(s, namesake, namesake)
+	_ = b.ring(s, gone, gone)
+	b.must(s.Devices().Remove(ctx, gone.ID))
+	planned := b.ringTo(s, p.group)
+	_, err = s.Rings().Add(ctx, planned, store.Idempotency{}, planned.ExpiresAt)
+	b.must(err)
+	_, err = s.Alerts().Raise(ctx, tenants.AlertPhone, string(p.device.ID), "the phone of little bird")
+	b.must(err)
+	mine, err := s.Tenant(ctx)
+	b.must(err)
+	for _, detail := range []string{"of canary", "of canaries"} {
+		b.must(s.Deliveries().Record(ctx, store.NewDelivery{Tenant: mine.ID, Connection: p.connection.ID, Event: tenants.NewRandomID(),
+			Kind: tenants.EventAuditRecorded, At: b.clock.Now(), Body: tenants.AuditEvent(mine.ID, tenants.Audit{Detail: detail}).Write()},
+			tenants.DeliveryAttempt{At: b.clock.Now()}))
+	}
 	key, err := b.s.AuditKey(ctx)
 	b.must(err)
 	_, err = b.s.Jobs().SignHeads(ctx)
@@ -58,8 +75,21 @@ func testErasures(b *bench) {
 	n, err = s.Erasures().Under(ctx)
 	b.must(err)
 	equal(b, n, 0, "erasures behind one that does not open")
-	for name, text := range b.exported(s) {
-		for _, word := range []string{user.Email, "192.0.2.77"} {
+	files := b.exported(s)
+	if strings.Contains(files["ring_steps.jsonl"], "canary") || !strings.Contains(files["ring_steps.jsonl"], string(planned.ID)) {
+		b.Errorf("the plan of a ring to a group: %s", files["ring_steps.jsonl"])
+	}
+	if !strings.Contains(files["deliveries.jsonl"], "of canaries") || !strings.Contains(files["deliveries.jsonl"], "device.removed") {
+		b.Errorf("deliveries: %s", files["deliveries.jsonl"])
+	}
+	kept, err := s.Rings().Get(ctx, namesakes.ID)
+	b.must(err)
+	equal(b, kept.To.Person, "CANARY", "the ring of another person")
+	if strings.Contains(files["audits.jsonl"], gone.Name+`"`) && gone.Name != namesake.Name {
+		b.Errorf("the audit log names a device that was removed before: %s", gone.Name)
+	}
+	for name, text := range files {
+		for _, word := range []string{user.Email, "192.0.2.77", "little bird", "of canary"} {
 			if strings.Contains(text, word) {
 				b.Errorf("%s still has %s", name, word)
 			}
