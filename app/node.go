@@ -417,8 +417,8 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 	return p, err
 }
 
-// exportFolder is where this server keeps exports. On PostgreSQL it is named after the host, as
-// several servers may share the data folder. SQLite has one server, whose host has another name in
+// exportFolder is where this server keeps exports. PostgreSQL may have several servers on one data
+// folder, so theirs are named after the host. SQLite has one server, whose host has another name in
 // each container.
 func exportFolder(d Database) console.ExportFolder {
 	node := "server"
