@@ -377,17 +377,29 @@ func (r AlertRule) Says() string {
 	}
 	text := fmt.Sprintf("%s %s %s in %s", title, way, m.Number(r.Threshold), WindowText(r.Window))
 	if m.Unit != UnitCount && r.Least > 0 {
-		text += fmt.Sprintf(", of at least %s %s", FormatCount(int(r.Least)), m.Counts)
+		text += fmt.Sprintf(", of at least %s %s", FormatCount(int(r.Least)), m.Counted(r.Least))
 	}
 	return text
 }
+
+// Counted names n of what the figure is counted of: "ring that ended" for 1, "rings" for others.
+func (m AlertMetric) Counted(n int64) string {
+	if n != 1 {
+		return m.Counts
+	}
+	return counted.Replace(m.Counts)
+}
+
+// counted turns what an AlertMetric counts into one of it.
+var counted = strings.NewReplacer("rings", "ring", "pushes", "push", "phones", "phone")
 
 // Fired says in a sentence why a rule raised its alert.
 func (r AlertRule) Fired(f RuleFigure) string {
 	m, _ := MetricNamed(r.Metric)
 	text := fmt.Sprintf("The figure was %s in %s.", m.Number(f.Value), WindowText(r.Window))
 	if m.Unit != UnitCount {
-		text = fmt.Sprintf("The figure was %s of %s %s in %s.", m.Number(f.Value), FormatCount(int(f.Of)), m.Counts, WindowText(r.Window))
+		text = fmt.Sprintf("The figure was %s of %s %s in %s.", m.Number(f.Value), FormatCount(int(f.Of)), m.Counted(f.Of),
+			WindowText(r.Window))
 	}
 	return text + " The rule: " + r.Says() + "."
 }

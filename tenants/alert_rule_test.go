@@ -131,3 +131,16 @@ func TestIndustriesRules(t *testing.T) {
 		t.Errorf("%d rules", n)
 	}
 }
+
+// TestOneIsNotMany: every figure has a word for one of what it is counted of.
+func TestOneIsNotMany(t *testing.T) {
+	t.Parallel()
+	for _, m := range AlertMetrics {
+		if m.Counts != "" && (m.Counted(2) != m.Counts || m.Counted(1) == m.Counts || m.Counted(0) != m.Counts) {
+			t.Errorf("%s: 1 %s, 2 %s", m.Name, m.Counted(1), m.Counted(2))
+		}
+	}
+	if got := (AlertMetric{Counts: "rings that ended"}).Counted(1); got != "ring that ended" {
+		t.Error(got)
+	}
+}

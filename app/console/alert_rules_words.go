@@ -53,9 +53,9 @@ func figureText(r tenants.AlertRule, f tenants.RuleFigure) string {
 	case f.Of == 0:
 		return "Nothing counted yet"
 	case !f.Known(r):
-		return "Too little counted: " + views.Count(int(f.Of)) + " " + m.Counts
+		return "Too little counted: " + views.Count(int(f.Of)) + " " + m.Counted(f.Of)
 	}
-	return m.Number(f.Value) + " of " + views.Count(int(f.Of)) + " " + m.Counts
+	return m.Number(f.Value) + " of " + views.Count(int(f.Of)) + " " + m.Counted(f.Of)
 }
 
 func nowText(r tenants.AlertRule, f tenants.RuleFigure) string {

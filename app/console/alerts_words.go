@@ -40,7 +40,7 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Once the receiver works again, make the connection active and send again what failed."},
 	tenants.AlertCalendar: {views.ToneWarn, "The schedule is that of the last read that worked, and ages.",
 		"Correct what the cause names, in the calendar or on the page of the connection. The alert closes with the next read that works."},
-	tenants.AlertDuty: {views.ToneBad, "Who rings the group gets a refusal, and nobody hears of it.",
+	tenants.AlertDuty: {views.ToneBad, "Programs that ring the group get a refusal, and no phone rings.",
 		"Give a person of the group other hours, or choose a group that rings if nobody answers. The alert closes when somebody is on " +
 			"duty."},
 	tenants.AlertKeyExpiry: {views.ToneWarn, "From then on, requests with the key are refused, and its program cannot call phones.",
