@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // devicesCmd keeps the phones of a tenant.
@@ -20,11 +22,12 @@ type devicesList struct {
 	Person string `help:"Only devices of this person."`
 	Bundle string `help:"Only devices of this app: its bundle id."`
 	State  string `help:"Only devices in this state." enum:",active,disabled" default:""`
+	Tag    string `help:"Only devices with this tag."`
 	Search string `help:"Part of a name, a person or a model." short:"s"`
 }
 
 func (d *devicesList) Run(ctx context.Context, c terminal) error {
-	q := query("person", d.Person, "bundle_id", d.Bundle, "state", d.State, "q", d.Search)
+	q := query("person", d.Person, "bundle_id", d.Bundle, "state", d.State, "tag", d.Tag, "q", d.Search)
 	return d.list(ctx, c, d.paging, "/v1/devices", q, "id", "state", "person", "name|model")
 }
 
@@ -70,10 +73,15 @@ type devicesChange struct {
 	asking
 	one
 	deviceFields
+	Tags *string `help:"All its tags, with commas between them. Empty removes them."`
 }
 
 func (d *devicesChange) Run(ctx context.Context, c terminal) error {
-	return d.ask(ctx, c, http.MethodPatch, idPath("/v1/devices/%s", d.ID), nil, d.body())
+	body := d.body()
+	if d.Tags != nil {
+		body["tags"] = slices.DeleteFunc(strings.Split(*d.Tags, ","), func(tag string) bool { return tag == "" })
+	}
+	return d.ask(ctx, c, http.MethodPatch, idPath("/v1/devices/%s", d.ID), nil, body)
 }
 
 type devicesRemove struct {

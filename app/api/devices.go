@@ -45,6 +45,8 @@ type deviceChange struct {
 	AppVersion  *string `json:"app_version"`
 	TimeZone    *string `json:"time_zone"`
 	PhoneNumber *string `json:"phone_number"`
+
+	Tags *[]string `json:"tags"` // replace all that it has
 }
 
 func (q deviceChange) apply(d *tenants.Device) {
@@ -96,7 +98,25 @@ type device struct {
 	RegisteredAt   *string `json:"registered_at"`
 	SeenAt         *string `json:"seen_at"`
 	CreatedAt      string  `json:"created_at"`
+	Tags           tags    `json:"tags,omitzero"`        // not in what a phone is answered
 	Credential     string  `json:"credential,omitempty"` // only in the answer to its registration
+}
+
+// tags are labels that the tenant gives to devices; nil is not shown.
+type tags []string
+
+// tagged are devices as the tenant's programs see them: with their tags.
+func (k caller) tagged(ctx context.Context, all ...tenants.Device) (show func(tenants.Device) device, err error) {
+	ids := make([]tenants.DeviceID, len(all))
+	for i, d := range all {
+		ids[i] = d.ID
+	}
+	found, err := k.scope.Devices().Tags(ctx, ids)
+	return func(d tenants.Device) device {
+		out := showDevice(d)
+		out.Tags = append(tags{}, found[d.ID]...)
+		return out
+	}, err
 }
 
 func showDevice(d tenants.Device) device {
@@ -145,14 +165,20 @@ func (a *API) addDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 		status = fiber.StatusOK
 	}
 	c.Response().Header.Set(fiber.HeaderLocation, "/v1/devices/"+string(stored.ID))
-	return reply(c, status, registered(stored, credential))
+	show, err := k.tagged(ctx, stored)
+	if err != nil {
+		return err
+	}
+	out := show(stored)
+	out.Credential = string(credential)
+	return reply(c, status, out)
 }
 
 // listDevices: GET /v1/devices.
 func (a *API) listDevices(ctx context.Context, c *fiber.Ctx, k caller) error {
 	f := filter{c: c}
 	q := store.DeviceQuery{
-		Person: f.text("person"), Bundle: f.text("bundle_id"), Search: f.text("q"),
+		Person: f.text("person"), Bundle: f.text("bundle_id"), Search: f.text("q"), Tag: f.text("tag"),
 		State: tenants.DeviceState(f.oneOf("state", string(tenants.DeviceActive), string(tenants.DeviceDisabled))),
 		After: f.cursor(), Limit: f.limit(),
 	}
@@ -163,7 +189,11 @@ func (a *API) listDevices(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, fiber.StatusOK, listOf(rows, next, showDevice))
+	show, err := k.tagged(ctx, rows...)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, listOf(rows, next, show))
 }
 
 // showDevice: GET /v1/devices/{id}.
@@ -176,7 +206,16 @@ func (a *API) showDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, fiber.StatusOK, showDevice(d))
+	return k.showDevice(ctx, c, d)
+}
+
+// showDevice answers with a device and its tags.
+func (k caller) showDevice(ctx context.Context, c *fiber.Ctx, d tenants.Device) error {
+	show, err := k.tagged(ctx, d)
+	if err != nil {
+		return err
+	}
+	return reply(c, fiber.StatusOK, show(d))
 }
 
 // changeDevice: PATCH /v1/devices/{id}. The token cannot change here: register again, or let the
@@ -198,10 +237,10 @@ func (a *API) changeDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if err := k.scope.Devices().Set(ctx, d); err != nil {
+	if err := k.scope.Devices().Change(ctx, d, body.Tags); err != nil {
 		return err
 	}
-	return reply(c, fiber.StatusOK, showDevice(d))
+	return k.showDevice(ctx, c, d)
 }
 
 // removeDevice: DELETE /v1/devices/{id}.

@@ -58,6 +58,28 @@ func TestDevices(t *testing.T) {
 		t.Errorf("kept: %+v", changed)
 	}
 	var p list[device]
+	h.do(ask{method: "PATCH", path: "/v1/devices/" + d.ID, key: a.key, body: `{"tags":["night","front","night"]}`}).want(200).into(&changed)
+	h.do(ask{method: "GET", path: "/v1/devices?tag=night", key: a.key}).want(200).into(&p)
+	if got := fmt.Sprint(changed.Tags); got != "[front night]" || *changed.Name != "Office" || len(p.Data) != 1 ||
+		fmt.Sprint(p.Data[0].Tags) != got {
+		t.Errorf("tags: %v, found %+v", got, p)
+	}
+	if _, fields := h.do(ask{method: "PATCH", path: "/v1/devices/" + d.ID, key: a.key, body: `{"name":"Lost","tags":["a,b"]}`}).
+		want(400).code(); len(fields) != 1 || fields[0] != "tags" {
+		t.Errorf("a tag with a comma: %v", fields)
+	}
+	h.do(ask{method: "GET", path: "/v1/devices?tag=day", key: a.key}).want(200).into(&p)
+	if len(p.Data) != 0 {
+		t.Errorf("devices with a tag that none has: %+v", p.Data)
+	}
+	h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: body}).want(200).into(&again)
+	if fmt.Sprint(again.Tags) != "[front night]" || *again.Name != "Anna's iPhone" {
+		t.Errorf("registered again: %+v", again)
+	}
+	shown = h.do(ask{method: "PATCH", path: "/v1/devices/" + d.ID, key: a.key, body: `{"tags":[]}`}).want(200)
+	if !strings.Contains(shown.body, `"tags":[]`) {
+		t.Errorf("without tags: %s", shown.body)
+	}
 	h.do(ask{method: "GET", path: "/v1/devices?limit=1", key: a.key}).want(200).into(&p)
 	if len(p.Data) != 1 || p.Next == nil || p.Data[0].ID != d.ID {
 		t.Errorf("list: %+v", p)

@@ -241,10 +241,12 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		d.Environment, d.Learnt = e, ""
 	}
 	if err = d.Check(); err == nil {
-		err = v.Scope.Devices().Set(ctx, d)
-	}
-	if err == nil && f.Has("tags") {
-		err = v.Scope.Devices().SetTags(ctx, d.ID, tagsTyped(f.Raw("tags")))
+		var tags *[]string
+		if f.Has("tags") {
+			typed := tagsTyped(f.Raw("tags"))
+			tags = &typed
+		}
+		err = v.Scope.Devices().Change(ctx, d, tags)
 	}
 	if w, ok := page.WrongOf(err); ok {
 		return k.devicePage(ctx, c, v, was, deviceEdit{deviceForm(d, w), w.Status})

@@ -583,6 +583,7 @@ class Device(TypedDict):
     registered_at: OptMoment
     seen_at: OptMoment
     state: DeviceState
+    tags: NotRequired[List[str]]
     time_zone: OptString
     token_end: str
 
@@ -595,6 +596,7 @@ class DeviceChange(TypedDict):
     os_version: NotRequired[str]
     person: NotRequired[str]
     phone_number: NotRequired[str]
+    tags: NotRequired[List[str]]
     time_zone: NotRequired[str]
 
 
@@ -873,6 +875,7 @@ class RegisteredDevice(TypedDict):
     registered_at: OptMoment
     seen_at: OptMoment
     state: DeviceState
+    tags: NotRequired[List[str]]
     time_zone: OptString
     token_end: str
 
@@ -1457,18 +1460,18 @@ class Devices(_Resource):
         """
         return self._sender.read_json("POST", "/v1/devices", body=json.dumps(device).encode(), content_type="application/json")
 
-    def list(self, *, person: Optional[str] = None, bundle_id: Optional[str] = None, state: Optional[DeviceState] = None, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Device]:
+    def list(self, *, person: Optional[str] = None, bundle_id: Optional[str] = None, state: Optional[DeviceState] = None, tag: Optional[str] = None, q: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Device]:
         """Devices, newest first.
 
         Needs `devices:read`.
         """
-        return self._sender.read_json("GET", "/v1/devices", query={"person": person, "bundle_id": bundle_id, "state": state, "q": q, "limit": limit, "after": after})
+        return self._sender.read_json("GET", "/v1/devices", query={"person": person, "bundle_id": bundle_id, "state": state, "tag": tag, "q": q, "limit": limit, "after": after})
 
-    def all(self, *, person: Optional[str] = None, bundle_id: Optional[str] = None, state: Optional[DeviceState] = None, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Device]:
+    def all(self, *, person: Optional[str] = None, bundle_id: Optional[str] = None, state: Optional[DeviceState] = None, tag: Optional[str] = None, q: Optional[str] = None, limit: Optional[int] = None) -> Iterator[Device]:
         """The entries of every page."""
         after: Optional[str] = None
         while True:
-            page = self.list(person=person, bundle_id=bundle_id, state=state, q=q, limit=limit, after=after)
+            page = self.list(person=person, bundle_id=bundle_id, state=state, tag=tag, q=q, limit=limit, after=after)
             yield from page["data"]
             after = page["next"]
             if after is None:

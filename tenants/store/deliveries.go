@@ -94,7 +94,7 @@ func (t *tx) deliver(d NewDelivery, now int64) error {
 
 // tell writes the deliveries of an event that is no fact of a ring, in the transaction of the
 // change itself.
-func (t *tx) tell(s *scope, kind tenants.EventKind, ring tenants.RingID, data any) error {
+func (t *tx) tell(s *scope, kind tenants.EventKind, ring tenants.RingID, data ...any) error {
 	rows, err := t.query(context.Background(), "SELECT id, role, settings FROM connections WHERE tenant_id = ? AND state = 'active'",
 		uuid(s.id))
 	found, err := collect(rows, err, func(r *connectionRow) []any { return []any{&r.ID, &r.Role, &r.Settings} })
@@ -102,14 +102,16 @@ func (t *tx) tell(s *scope, kind tenants.EventKind, ring tenants.RingID, data an
 		return err
 	}
 	now := s.s.now()
-	body := tenants.EventBody{Type: kind, Timestamp: stored(now), Data: data}.Write()
 	for _, row := range found {
 		if !row.noun().Wants(kind) {
 			continue
 		}
-		if err := t.deliver(NewDelivery{s.id, tenants.ConnectionID(row.ID), tenants.NewRandomID(), kind, ring, now, body},
-			micros(now)); err != nil {
-			return err
+		for _, of := range data {
+			body := tenants.EventBody{Type: kind, Timestamp: stored(now), Data: of}.Write()
+			if err := t.deliver(NewDelivery{s.id, tenants.ConnectionID(row.ID), tenants.NewRandomID(), kind, ring, now, body},
+				micros(now)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

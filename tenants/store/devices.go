@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -318,16 +319,50 @@ func (t devicesTx) setDevice(r deviceRow) error {
 }
 
 // Set changes whatever may be changed of a device. A new token counts as a new registration.
-func (s Devices) Set(ctx context.Context, d tenants.Device) error {
-	return s.editDevice(ctx, d.ID, "device.set", func(_ *tx, row *deviceRow) error {
-		n := rowOfDevice(s.id, d.Clean())
-		n.RegisteredAt, n.SeenAt, n.Created = row.RegisteredAt, row.SeenAt, row.Created
-		if n.Token != row.Token || n.Bundle != row.Bundle || n.Environment != row.Environment {
-			n.RegisteredAt, n.Learnt = micros(s.s.now()), ""
+func (s Devices) Set(ctx context.Context, d tenants.Device) error { return s.Change(ctx, d, nil) }
+
+// Change is Set, and replaces the tags of the device unless they are nil: both or neither, with one
+// audit row.
+func (s Devices) Change(ctx context.Context, d tenants.Device, tags *[]string) error {
+	if tags != nil && slices.ContainsFunc(*tags, func(tag string) bool { return !tenants.ValidTag(tag) }) {
+		return badTag()
+	}
+	err := s.write(ctx, func(t *tx) error {
+		old, err := s.device(t.db(), d.ID)
+		if err != nil {
+			return err
 		}
-		*row = n
-		return nil
+		row := rowOfDevice(s.id, d.Clean())
+		row.RegisteredAt, row.SeenAt, row.Created = old.RegisteredAt, old.SeenAt, old.Created
+		if row.Token != old.Token || row.Bundle != old.Bundle || row.Environment != old.Environment {
+			row.RegisteredAt, row.Learnt = micros(s.s.now()), ""
+		}
+		c := differ(old, row)
+		if row != old {
+			if err := t.devices().setDevice(row); err != nil {
+				return err
+			}
+		}
+		if tags != nil {
+			had, err := t.devices().tags(s.scope, d.ID)
+			if err != nil {
+				return err
+			}
+			want, set, err := t.devices().setTags(s.scope, d.ID, had, *tags)
+			if err != nil {
+				return err
+			}
+			if set {
+				c = append(c, tagged(had, want)...)
+			}
+		}
+		if len(c) == 0 {
+			return nil
+		}
+		return t.auditChange(s.scope, "device.set", string(d.ID), "", c...)
 	})
+	s.s.seen.forget()
+	return err
 }
 
 // editDevice loads, edits and writes back a device with its audit row; where nothing that a person

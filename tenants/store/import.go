@@ -106,12 +106,14 @@ func (t devicesTx) addAll(ctx context.Context, s Devices, part []tenants.FileDev
 	if err := t.mayAddDevices(s.scope, len(part)); err != nil {
 		return 0, err
 	}
+	var told []any
 	devices, tags, now := newBatch("devices", names(deviceColumns)...), newBatch("device_tags", "tenant_id", "device_id", "tag"), s.s.now()
 	for _, d := range part {
 		row := rowOfDevice(s.id, d.Device.Clean())
 		row.ID = cmp.Or(row.ID, uuid(tenants.NewID[tenants.DeviceID](now)))
 		row.State, row.RegisteredAt, row.Created, row.SeenAt = string(tenants.DeviceActive), micros(now), micros(now), 0
 		devices.add(values(row.fields())...)
+		told = append(told, eventOfDevice(row))
 		for _, tag := range d.Tags {
 			tags.add(row.TenantID, row.ID, tag)
 		}
@@ -124,6 +126,9 @@ func (t devicesTx) addAll(ctx context.Context, s Devices, part []tenants.FileDev
 		return 0, err
 	}
 	if err := tags.flush(add); err != nil {
+		return 0, err
+	}
+	if err := t.tell(s.scope, tenants.EventDeviceRegistered, "", told...); err != nil {
 		return 0, err
 	}
 	return len(part), t.audit(s.scope, "device.import", tenants.FormatCount(len(part)), "")

@@ -55,33 +55,21 @@ func (s Devices) Tag(ctx context.Context, ids []tenants.DeviceID, tag string, on
 			if on {
 				want = append(want, tag)
 			}
-			set, err := t.devices().setTags(s.scope, id, had, want)
+			want, set, err := t.devices().setTags(s.scope, id, had, want)
 			if err != nil {
 				return err
 			}
 			if set {
 				changed++
+				if err := t.record(s.scope, auditEntry{action: "device.tag", target: string(id), detail: strings.Join(want, ", "),
+					changes: tagged(had, want)}); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 	return changed, err
-}
-
-// SetTags replaces the tags of a device.
-func (s Devices) SetTags(ctx context.Context, id tenants.DeviceID, tags []string) error {
-	for _, tag := range tags {
-		if !tenants.ValidTag(tag) {
-			return badTag()
-		}
-	}
-	return s.write(ctx, func(t *tx) error {
-		had, err := t.devices().tags(s.scope, id)
-		if err == nil {
-			_, err = t.devices().setTags(s.scope, id, had, tags)
-		}
-		return err
-	})
 }
 
 func badTag() error {
@@ -95,29 +83,36 @@ func (t devicesTx) tags(s *scope, id tenants.DeviceID) ([]string, error) {
 	return collect(rows, err, func(tag *string) []any { return []any{tag} })
 }
 
-// setTags writes the tags of a device that differ from what it had, and says whether any did. A
-// device that is gone is none of the tenant's: false.
-func (t devicesTx) setTags(s *scope, id tenants.DeviceID, had, want []string) (bool, error) {
+// setTags writes the tags of a device that differ from what it had, in order, and says whether any
+// did. A device that is gone is none of the tenant's: false.
+func (t devicesTx) setTags(s *scope, id tenants.DeviceID, had, want []string) ([]string, bool, error) {
 	want = slices.Compact(slices.Sorted(slices.Values(want)))
 	if slices.Equal(had, want) {
-		return false, nil
+		return want, false, nil
 	}
 	if err := tenants.CapTags.Check(int64(len(want)) - 1); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	if _, err := s.device(t.db(), id); err != nil {
 		if tenants.KindOf(err) == tenants.Unknown {
-			return false, nil
+			return nil, false, nil
 		}
-		return false, err
+		return nil, false, err
 	}
 	if _, err := t.exec("DELETE FROM device_tags WHERE tenant_id = ? AND device_id = ?", uuid(s.id), uuid(id)); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	for _, tag := range want {
 		if _, err := t.exec("INSERT INTO device_tags (tenant_id, device_id, tag) VALUES (?, ?, ?)", uuid(s.id), uuid(id), tag); err != nil {
-			return false, err
+			return nil, false, err
 		}
 	}
-	return true, t.audit(s, "device.tag", string(id), strings.Join(want, ", "))
+	return want, true, nil
+}
+
+// tagged is a change of tags as the audit log shows it.
+func tagged(had, want []string) changes {
+	c := changes{}
+	c.set("tags", strings.Join(had, ", "), strings.Join(want, ", "))
+	return c
 }

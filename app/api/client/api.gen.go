@@ -1570,8 +1570,11 @@ type Device struct {
 	SeenAt            *OptMoment `json:"seen_at"`
 
 	// State disabled = Apple says that the token is no longer valid.
-	State    DeviceState `json:"state"`
-	TimeZone *OptString  `json:"time_zone"`
+	State DeviceState `json:"state"`
+
+	// Tags Labels that you give to devices, in alphabetical order. Answers to a phone leave them out.
+	Tags     []string   `json:"tags,omitempty"`
+	TimeZone *OptString `json:"time_zone"`
 
 	// TokenEnd The token's last eight digits.
 	TokenEnd string `json:"token_end"`
@@ -1592,7 +1595,10 @@ type DeviceChange struct {
 
 	// PhoneNumber A number with its country code, for texts about missed rings; an empty one removes it.
 	PhoneNumber *string `json:"phone_number,omitempty"`
-	TimeZone    *string `json:"time_zone,omitempty"`
+
+	// Tags Replaces all tags of the device. A tag has no commas and semicolons.
+	Tags     []string `json:"tags,omitempty"`
+	TimeZone *string  `json:"time_zone,omitempty"`
 }
 
 // DeviceRequest defines model for DeviceRequest.
@@ -2056,8 +2062,11 @@ type RegisteredDevice struct {
 	SeenAt            *OptMoment `json:"seen_at"`
 
 	// State disabled = Apple says that the token is no longer valid.
-	State    DeviceState `json:"state"`
-	TimeZone *OptString  `json:"time_zone"`
+	State DeviceState `json:"state"`
+
+	// Tags Labels that you give to devices, in alphabetical order. Answers to a phone leave them out.
+	Tags     []string   `json:"tags,omitempty"`
+	TimeZone *OptString `json:"time_zone"`
 
 	// TokenEnd The token's last eight digits.
 	TokenEnd string `json:"token_end"`
@@ -2613,6 +2622,9 @@ type ListDevicesParams struct {
 	Person   *string      `form:"person,omitempty" json:"person,omitempty"`
 	BundleID *string      `form:"bundle_id,omitempty" json:"bundle_id,omitempty"`
 	State    *DeviceState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Tag Only devices that have this tag.
+	Tag *string `form:"tag,omitempty" json:"tag,omitempty"`
 
 	// Q Text to search for.
 	Q *Search `form:"q,omitempty" json:"q,omitempty"`
@@ -7393,6 +7405,18 @@ func NewListDevicesRequest(server string, params *ListDevicesParams) (*http.Requ
 		if params.State != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Tag != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tag", *params.Tag, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

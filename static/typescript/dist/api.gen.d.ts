@@ -1814,6 +1814,8 @@ export interface components {
             time_zone?: string;
             /** @description A number with its country code, for texts about missed rings; an empty one removes it. */
             phone_number?: string;
+            /** @description Replaces all tags of the device. A tag has no commas and semicolons. */
+            tags?: string[];
         };
         Device: {
             id: components["schemas"]["UUID"];
@@ -1837,6 +1839,8 @@ export interface components {
             registered_at: components["schemas"]["OptMoment"];
             seen_at: components["schemas"]["OptMoment"];
             created_at: components["schemas"]["Moment"];
+            /** @description Labels that you give to devices, in alphabetical order. Answers to a phone leave them out. */
+            tags?: string[];
         };
         RegisteredDevice: {
             id: components["schemas"]["UUID"];
@@ -1860,6 +1864,8 @@ export interface components {
             registered_at: components["schemas"]["OptMoment"];
             seen_at: components["schemas"]["OptMoment"];
             created_at: components["schemas"]["Moment"];
+            /** @description Labels that you give to devices, in alphabetical order. Answers to a phone leave them out. */
+            tags?: string[];
             /** @description The app sends it with its requests to /v1/phone. Shown only once. */
             credential: string;
         };
@@ -3087,6 +3093,8 @@ export interface operations {
                 person?: string;
                 bundle_id?: string;
                 state?: components["schemas"]["DeviceState"];
+                /** @description Only devices that have this tag. */
+                tag?: string;
                 /** @description Text to search for. */
                 q?: components["parameters"]["Search"];
                 /** @description The greatest number of entries. */

@@ -348,6 +348,12 @@ func testTold(b *bench) {
 	_, _, err = s.Notes().Add(ctx, r.ID, b.said("one"))
 	b.must(err)
 	b.must(s.Devices().Remove(ctx, d.ID))
+	file := []tenants.FileDevice{{Line: 2, Device: b.newDevice("ben")}, {Line: 3, Device: b.newDevice("cleo"), Tags: []string{"night"}}}
+	for _, want := range []int{2, 0} { // what is known is not told again
+		added, err := s.Devices().Import(ctx, file)
+		b.must(err)
+		equal(b, added, want, "imported")
+	}
 	list, _, err := s.Deliveries().List(ctx, store.DeliveryQuery{Connection: c.ID, Sort: "created"})
 	b.must(err)
 	var kinds []string
@@ -357,7 +363,8 @@ func testTold(b *bench) {
 			b.Errorf("the words of a note are in %s", d.Body)
 		}
 	}
-	equal(b, strings.Join(kinds, " "), "device.registered credential.expiring alert.opened note.added device.removed", "told")
+	equal(b, strings.Join(kinds, " "), "device.registered credential.expiring alert.opened note.added device.removed "+
+		"device.registered device.registered", "told")
 	for _, id := range []tenants.ConnectionID{picky.ID, foreign.ID} {
 		for scope := range map[*store.Scope]bool{s: true, other: true} {
 			list, _, err := scope.Deliveries().List(ctx, store.DeliveryQuery{Connection: id})

@@ -52,7 +52,7 @@ func (b *bench) property(s *store.Scope) property {
 	p.group = b.newGroup("canary")
 	p.group.Members[0].Schedule = p.schedule.ID
 	b.must(s.Groups().Add(ctx, p.group))
-	b.must(s.Devices().SetTags(ctx, p.device.ID, []string{"canary"}))
+	b.must(s.Devices().Change(ctx, p.device, &[]string{"canary"}))
 	p.view = tenants.SavedView{ID: tenants.NewID[tenants.ViewID](b.clock.Now()), User: p.member.ID, List: "rings", Name: "canary",
 		Shared: true, CreatedAt: b.clock.Now()}
 	b.must(s.Lists().AddView(ctx, p.view))
@@ -423,8 +423,8 @@ func testIsolation(b *bench) {
 	n, err := stranger.Devices().Tag(ctx, []tenants.DeviceID{p.device.ID}, "stolen", true)
 	b.must(err)
 	equal(b, n, 0, "another tenant's devices that got a tag")
-	b.must(stranger.Devices().SetTags(ctx, p.device.ID, []string{"stolen"})) // changes nothing: the comparison below
-	checked["Devices.Tag"], checked["Devices.SetTags"] = true, true
+	b.refused(stranger.Devices().Change(ctx, p.device, &[]string{"stolen"}), tenants.Unknown, "tagging another tenant's device")
+	checked["Devices.Tag"], checked["Devices.Change"] = true, true
 	n, err = stranger.Devices().Count(ctx)
 	b.must(err)
 	equal(b, n, 0, "a stranger's devices")
