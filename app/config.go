@@ -75,6 +75,7 @@ type Config struct {
 	BreachedPasswords
 	Tracing
 	Relays
+	Cluster
 	Database
 }
 
@@ -116,6 +117,7 @@ func (c Config) check() (checked, error) {
 	f.add("CARILLON_BREACHED_PASSWORDS_URL", c.BreachedPasswords.check())
 	c.Tracing.check(f.add)
 	c.Relays.check(f.add)
+	c.Cluster.check(f.add, c.Database)
 	out := checked{Config: c}
 	var err error
 	out.plans, err = c.PlansFile.read()

@@ -56,6 +56,7 @@ type node struct {
 	calendars *connections.Calendars
 	sends     *push.Sender
 	bus       *bus.Local
+	self      store.Node // how the other nodes see this one
 	creds     *health.Credentials
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts
@@ -130,6 +131,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	n.bus = bus.New()
 	n.close = append(n.close, n.bus.Close)
 	if err = n.openStore(ctx, c, x); err != nil {
+		return n, err
+	}
+	if err = n.join(ctx, c); err != nil {
 		return n, err
 	}
 	if n.trace, err = c.Tracing.open(ctx, n.log); err != nil {
@@ -442,6 +446,10 @@ func (n *node) Run(ctx context.Context) error {
 		case <-serving.Done():
 		}
 	})
+	if n.dataDir == "" {
+		n.every(loops, &wg, beatEvery, "heartbeat", n.beat)
+		n.every(loops, &wg, time.Hour, "forget nodes", n.store.Nodes().Forget)
+	}
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)

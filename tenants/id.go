@@ -30,6 +30,7 @@ type (
 	ScheduleID   string
 	ConsentID    string
 	OperatorID   string
+	NodeID       string // of one start of a server
 )
 
 // The ids of what watches figures.

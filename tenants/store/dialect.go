@@ -80,6 +80,24 @@ func (d dialect) size() string {
 	return "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 }
 
+// clock is the database's own time in microseconds, in a statement's text.
+func (d dialect) clock() string {
+	if d == pg {
+		return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+	}
+	return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) * 1000 AS INTEGER)"
+}
+
+// waits makes the transaction wait for others that hold the lock with the same number, or is empty
+// where there is one writer. The lock ends with the transaction, so that a pool of connections in
+// front of PostgreSQL may share out connections by transaction.
+func (d dialect) waits(number string) string {
+	if d == pg {
+		return "SELECT pg_advisory_xact_lock(" + number + ")"
+	}
+	return ""
+}
+
 // holdFree is hold without the rows that another node holds.
 func (d dialect) holdFree() string {
 	if d == pg {

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"carillon/tenants"
+)
+
+// NodeGone is how long after its last heartbeat a node counts as gone.
+const NodeGone = 6 * time.Second
+
+// nodesKept is how long a node that is gone is listed. Its calls last an hour at most.
+const nodesKept = 24 * time.Hour
+
+// nodesLock is the lock that nodes take to start one after the other.
+const nodesLock = "7305808869231650"
+
+// Node is one running server on this database.
+type Node struct {
+	ID      tenants.NodeID
+	Name    string
+	Shared  bool // it has a message system, so that other nodes may run beside it
+	Started time.Time
+	Seen    time.Time // its last heartbeat, by the database's clock; zero = it has stopped
+}
+
+// Nodes are the servers that run on this database. All times are by the database's clock.
+type Nodes struct{ *core }
+
+// Nodes returns the Nodes of this database.
+func (s *Store) Nodes() Nodes { return Nodes{&s.core} }
+
+// Start lists a node as living. With a message system it may run beside others that have one.
+// Otherwise it is refused with Conflict while another node lives, and the refusal gives that node.
+func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
+		if lock := s.db.dialect.waits(nodesLock); lock != "" {
+			if _, err := t.exec(lock); err != nil {
+				return err
+			}
+		}
+		others, err := s.list(ctx, t, s.living()+" AND id <> ? ORDER BY started_at", uuid(n.ID))
+		if err != nil {
+			return err
+		}
+		for _, o := range others {
+			if !n.Shared || !o.Shared {
+				beside = o
+				return tenants.Refuse(tenants.Conflict, "another_node", "Another server, %s, runs on this database.", o.Name)
+			}
+		}
+		clock := s.db.dialect.clock()
+		_, err = t.exec("INSERT INTO nodes (id, name, shared, started_at, seen_at) VALUES (?, ?, ?, "+clock+", "+clock+")",
+			uuid(n.ID), n.Name, n.Shared)
+		return err
+	})
+	return beside, err
+}
+
+// Beat says that the node lives. It returns false if the others had counted it as gone: they may
+// have taken over what it held. Then it counts as living again.
+func (s Nodes) Beat(ctx context.Context, id tenants.NodeID) (lived bool, err error) {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
+		clock := s.db.dialect.clock()
+		n, err := t.change("UPDATE nodes SET seen_at = "+clock+" WHERE id = ? AND "+s.living(), uuid(id))
+		if lived = n > 0; err != nil || lived {
+			return err
+		}
+		_, err = t.exec("UPDATE nodes SET seen_at = "+clock+" WHERE id = ?", uuid(id))
+		return err
+	})
+	return lived, err
+}
+
+// Stop says that the node has stopped: what it still holds can be taken over at once.
+func (s Nodes) Stop(ctx context.Context, id tenants.NodeID) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		_, err := t.exec("UPDATE nodes SET seen_at = 0 WHERE id = ?", uuid(id))
+		return err
+	})
+}
+
+// Living lists the nodes that live, the oldest first.
+func (s Nodes) Living(ctx context.Context) ([]Node, error) {
+	return s.list(ctx, s.db.through(noTenant), s.living()+" ORDER BY started_at")
+}
+
+// Gone lists the nodes that were lost or have stopped within a day, the oldest first.
+func (s Nodes) Gone(ctx context.Context) ([]Node, error) {
+	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND "+s.after("started_at", nodesKept)+" ORDER BY started_at")
+}
+
+// Forget removes the nodes that have been gone for a day.
+func (s Nodes) Forget(ctx context.Context) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		_, err := t.exec("DELETE FROM nodes WHERE NOT " + s.after("seen_at", nodesKept) + " AND NOT " + s.after("started_at", nodesKept))
+		return err
+	})
+}
+
+// living is the condition that a node lives.
+func (s Nodes) living() string { return s.after("seen_at", NodeGone) }
+
+// after is the condition that a moment is less than d ago.
+func (s Nodes) after(column string, d time.Duration) string {
+	return column + " > " + s.db.dialect.clock() + " - " + strconv.FormatInt(d.Microseconds(), 10)
+}
+
+func (s Nodes) list(ctx context.Context, q querier, where string, args ...any) ([]Node, error) {
+	type row struct {
+		id            uuid
+		name          string
+		shared        bool
+		started, seen int64
+	}
+	rows, err := q.query(ctx, "SELECT id, name, shared, started_at, seen_at FROM nodes WHERE "+where, args...)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.id, &r.name, &r.shared, &r.started, &r.seen} })
+	return nouns(found, func(r row) Node {
+		return Node{tenants.NodeID(r.id), r.name, r.shared, moment(r.started), moment(r.seen)}
+	}), translate(err)
+}
