@@ -50,7 +50,6 @@ func quiet(c terminal) *slog.Logger {
 type Config struct {
 	Addr                string   `help:"Address to listen on; plain HTTP, TLS is the proxy's." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
 	PublicURL           string   `help:"The https:// address that people and phones use." env:"CARILLON_PUBLIC_URL"`
-	MasterKeyFile       string   `help:"File with the master key that seals secrets at rest." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
 	APNsProductionURL   string   `name:"apns-production-url" help:"Apple's production host, or a stand-in." default:"https://api.push.apple.com" env:"CARILLON_APNS_PRODUCTION_URL"`
 	APNsSandboxURL      string   `name:"apns-sandbox-url" help:"Apple's sandbox host, or a stand-in." default:"https://api.sandbox.push.apple.com" env:"CARILLON_APNS_SANDBOX_URL"`
 	APNsCAFile          string   `name:"apns-ca-file" help:"CA of an APNs stand-in." env:"CARILLON_APNS_CA_FILE" type:"path"`
@@ -65,6 +64,7 @@ type Config struct {
 	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
 	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"2m" env:"CARILLON_DRAIN"`
+	MasterKeys
 	OperatorConsole
 	DemoAgent
 	OpenAI
@@ -124,8 +124,7 @@ func (c Config) check() (checked, error) {
 	f.add("CARILLON_PLANS_FILE", err)
 	out.industries, err = c.IndustryFolder.read()
 	f.add("CARILLON_INDUSTRIES", err)
-	out.seal, err = masterKey(c.MasterKeyFile)
-	f.add("CARILLON_MASTER_KEY_FILE", err)
+	out.seal = c.MasterKeys.read(&f)
 	out.roots, err = roots(c.APNsCAFile)
 	f.add("CARILLON_APNS_CA_FILE", err)
 	return out, errors.Join(f...)
@@ -202,8 +201,35 @@ func (d Database) isPrivate() error {
 const makeMasterKey = "make one with `(umask 077; openssl rand -base64 32 > master.key)` and keep a copy off this machine: " +
 	"without it no stored credential can be opened"
 
-// masterKey reads the key file. It refuses one that other users can read.
-func masterKey(file string) (*seal.Keyring, error) {
+// MasterKeys are the key files.
+type MasterKeys struct {
+	MasterKeyFile    string `help:"File with the master key that seals secrets at rest." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
+	MasterKeyFileOld string `help:"File with the master key before it, which only opens; while rotating." env:"CARILLON_MASTER_KEY_FILE_OLD" type:"path"`
+}
+
+// read reads the key files.
+func (m MasterKeys) read(f *configFaults) *seal.Keyring {
+	text, err := masterKey(m.MasterKeyFile)
+	if err != nil {
+		f.add("CARILLON_MASTER_KEY_FILE", err)
+		return nil
+	}
+	var older [][]byte
+	if m.MasterKeyFileOld != "" {
+		old, err := masterKey(m.MasterKeyFileOld)
+		if err != nil {
+			f.add("CARILLON_MASTER_KEY_FILE_OLD", err)
+			return nil
+		}
+		older = append(older, old)
+	}
+	keys, err := seal.Parse(text, older...)
+	f.add("CARILLON_MASTER_KEY_FILE", err)
+	return keys
+}
+
+// masterKey reads a key file. It refuses one that other users can read.
+func masterKey(file string) ([]byte, error) {
 	if file == "" {
 		return nil, errors.New("is missing; " + makeMasterKey)
 	}
@@ -218,8 +244,7 @@ func masterKey(file string) (*seal.Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := seal.Parse(b)
-	return keys, errors.Join(err, privateKey(file, info, os.Geteuid()))
+	return b, privateKey(file, info, os.Geteuid())
 }
 
 func roots(file string) (*x509.CertPool, error) {

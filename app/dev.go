@@ -211,7 +211,7 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 		}
 	}
 	good := checked{Config: Config{
-		Addr: d.Addr, MasterKeyFile: keyFile, RTCUDPAddr: ":0", LogFormat: "text",
+		Addr: d.Addr, MasterKeys: MasterKeys{MasterKeyFile: keyFile}, RTCUDPAddr: ":0", LogFormat: "text",
 		RingsPerSecond: setting[float64]{is: 20}, DeviceSpacing: setting[time.Duration]{is: 500 * time.Millisecond},
 		APNsProductionURL: apple.URL(apnstest.Production), APNsSandboxURL: apple.URL(apnstest.Sandbox),
 		Database: Database{Data: dir}, OperatorConsole: OperatorConsole{OperatorAddr: d.OperatorAddr},
@@ -220,7 +220,9 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 	if good.industries, err = d.IndustryFolder.read(); err != nil {
 		return checked{}, fmt.Errorf("CARILLON_INDUSTRIES: %w", err)
 	}
-	good.seal, err = masterKey(keyFile)
+	var faults configFaults
+	good.seal = good.MasterKeys.read(&faults)
+	err = errors.Join(faults...)
 	return good, err
 }
 

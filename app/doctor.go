@@ -62,6 +62,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []bi
 	}
 	if good.seal != nil {
 		out = append(out, openCredentials(ctx, s, c.now)...)
+		out = append(out, underOldKeys(ctx, s, good.seal)...)
 	}
 	if len(good.plans.Plans) > 0 { // a plans file that cannot be read is a fault of its own
 		out = append(out, retired(ctx, s, good.plans)...)

@@ -57,6 +57,7 @@ type node struct {
 	sends     *push.Sender
 	bus       *bus.Local
 	self      store.Node // how the other nodes see this one
+	oldKeys   bool       // the key files have keys that only open
 	creds     *health.Credentials
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts
@@ -159,6 +160,7 @@ func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {
 	rows := c.store(n.log)
 	rows.Pages = x.memory.pages
 	rows.Revoked = func(t tenants.TenantID) { n.bus.Tell(t, "") }
+	n.oldKeys = c.seal.Old()
 	if n.store, err = store.Open(ctx, rows); err != nil {
 		return err
 	}
@@ -477,6 +479,9 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
 	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
 	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
+	if n.oldKeys {
+		n.every(loops, &wg, time.Hour, "count rows under old keys", n.sayOldKeys)
+	}
 	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
 	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })
 	n.billingLoops(loops, &wg)

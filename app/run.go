@@ -25,6 +25,7 @@ type cli struct {
 	Operator  operatorCmd  `cmd:"" help:"The people who run this server, and their console."`
 	Audit     auditCmd     `cmd:"" help:"Verify a tenant's record of changes."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
+	Keys      keysCmd      `cmd:"" help:"The master key that seals secrets at rest."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`

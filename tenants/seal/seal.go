@@ -5,8 +5,8 @@
 //
 // A master key file holds one key per line: base64 of 32 bytes, with an optional `id:` before it
 // (without one, a hash of the key is its id). The first key is the current one; the others only
-// open older blobs. To rotate, add a new line at the top, Rewrap every blob, then remove the old
-// line.
+// open older blobs. To rotate, Parse a new file with the old one beside it, Rewrap every blob, then
+// remove the old file.
 //
 // Start reading at Keyring.Seal.
 package seal
@@ -22,6 +22,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -48,7 +49,13 @@ var (
 type Keyring struct {
 	current string
 	keys    map[string]cipher.AEAD
-	marks   [][]byte // one key per master key for Marks, the current one's first
+	marks   []markKey // one per master key, the current one's first
+}
+
+// markKey is the key of the marks of one master key.
+type markKey struct {
+	id  string
+	key []byte
 }
 
 // Generate returns the text of a new key file with one random key.
@@ -60,42 +67,61 @@ func Generate() string {
 	return "k" + hex.EncodeToString(id[:]) + ":" + base64.StdEncoding.EncodeToString(key[:]) + "\n"
 }
 
-// Parse reads a key file. Its error names every fault in the file and holds no part of a key. Empty
-// lines and lines that start with # are skipped.
-func Parse(file []byte) (*Keyring, error) {
+// Parse reads a key file, and older ones whose keys only open. One in several counts once.
+// Its error names every fault in the files and holds no part of a key. Empty lines and lines that
+// start with # are skipped.
+func Parse(file []byte, older ...[]byte) (*Keyring, error) {
 	k := &Keyring{keys: map[string]cipher.AEAD{}}
-	var faults []error
-	for i, line := range strings.Split(string(file), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		id, key, err := parseLine(line)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("master key file, line %d: %w", i+1, err))
-			continue
-		}
-		if _, twice := k.keys[id]; twice {
-			faults = append(faults, fmt.Errorf("master key file, line %d: the key id %q appears twice", i+1, id))
-			continue
-		}
-		if k.current == "" {
-			k.current = id
-		}
-		aead, err := gcm(key)
-		if err != nil {
-			return nil, err
-		}
-		k.keys[id] = aead
-		k.marks = append(k.marks, hmacOf(key, "carillon marks 1"))
-	}
+	faults := k.add("master key file", file, false)
 	if len(faults) == 0 && k.current == "" {
 		faults = append(faults, errors.New("master key file: it holds no key"))
+	}
+	for _, f := range older {
+		faults = append(faults, k.add("old master key file", f, true)...)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
 	return k, nil
+}
+
+func (k *Keyring) add(name string, file []byte, older bool) (faults []error) {
+	for i, line := range strings.Split(string(file), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := k.addLine(line, older); err != nil {
+			faults = append(faults, fmt.Errorf("%s, line %d: %w", name, i+1, err))
+		}
+	}
+	return faults
+}
+
+func (k *Keyring) addLine(line string, older bool) error {
+	id, key, err := parseLine(line)
+	if err != nil {
+		return err
+	}
+	mark := hmacOf(key, "carillon marks 1")
+	if _, twice := k.keys[id]; twice {
+		same := slices.ContainsFunc(k.marks, func(m markKey) bool { return m.id == id && hmac.Equal(m.key, mark) })
+		switch {
+		case older && same:
+			return nil
+		case older:
+			return fmt.Errorf("the key id %q belongs to another key of the master key file; give one of them another id", id)
+		}
+		return fmt.Errorf("the key id %q appears twice", id)
+	}
+	if k.keys[id], err = gcm(key); err != nil {
+		return err
+	}
+	if k.current == "" {
+		k.current = id
+	}
+	k.marks = append(k.marks, markKey{id, mark})
+	return nil
 }
 
 func parseLine(line string) (id string, key []byte, err error) {
@@ -153,19 +179,41 @@ func (k *Keyring) KeyOf(blob []byte) string {
 // keys.
 var errNoKeys = errors.New("seal: there is no master key")
 
-// Marks returns keyed hashes of a text (HMAC), one per master key, the current key's first. A
-// caller stores the first and searches by all of them, without storing the text; without the key
-// file they cannot be made. A mark made under a key that was removed is no longer found.
-func (k *Keyring) Marks(purpose, text string) ([][]byte, error) {
+// Marks returns keyed hashes of a text (HMAC), one per master key, the current key's first, and one
+// per key of marks whose master key was removed (see MarkKeys). A caller stores the first and
+// searches by all of them, without storing the text; without the key file they cannot be made.
+func (k *Keyring) Marks(purpose, text string, removed ...[]byte) ([][]byte, error) {
 	if k == nil {
 		return nil, errNoKeys
 	}
-	out := make([][]byte, len(k.marks))
-	for i, key := range k.marks {
-		out[i] = hmacOf(key, string(associatedData(purpose, nil, []string{text})))
+	data := string(associatedData(purpose, nil, []string{text}))
+	var out [][]byte
+	for _, m := range k.marks {
+		out = append(out, hmacOf(m.key, data))
+	}
+	for _, key := range removed {
+		out = append(out, hmacOf(key, data))
 	}
 	return out, nil
 }
+
+// MarkKeys are the keys of the marks of every master key but the current one, by the key's id. They
+// open no blob. A rotation stores them sealed, so that marks are found after a key was removed.
+func (k *Keyring) MarkKeys() map[string][]byte {
+	out := map[string][]byte{}
+	for _, m := range k.marks {
+		if m.id != k.current {
+			out[m.id] = m.key
+		}
+	}
+	return out
+}
+
+// Header is how every blob under the current master key begins, and no other.
+func (k *Keyring) Header() []byte { return header(k.current) }
+
+// Old says whether the keyring has keys that only open.
+func (k *Keyring) Old() bool { return k != nil && len(k.keys) > 1 }
 
 func hmacOf(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)

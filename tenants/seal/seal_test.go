@@ -240,6 +240,41 @@ func TestParseNamesEveryFault(t *testing.T) {
 	}
 }
 
+// Older files open what they sealed and never seal; the same key in both counts once.
+func TestOlderFiles(t *testing.T) {
+	t.Parallel()
+	old, fresh := seal.Generate(), seal.Generate()
+	one := keyring(t, old)
+	blob, err := one.Seal([]byte("x"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := seal.Parse([]byte(fresh+old), []byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.Open(blob, "t"); err != nil || both.Current() == one.Current() || !both.Old() || one.Old() {
+		t.Errorf("both files: %v", err)
+	}
+	id, _, _ := strings.Cut(old, ":")
+	_, rest, _ := strings.Cut(fresh, ":")
+	if _, err := seal.Parse([]byte(fresh), []byte("A:x")); err == nil || !strings.Contains(err.Error(), "old master key file, line 1") {
+		t.Errorf("a fault in an older file: %v", err)
+	}
+	if _, err := seal.Parse([]byte(old), []byte(id+":"+rest)); err == nil || !strings.Contains(err.Error(), "belongs to another key") {
+		t.Errorf("two keys of one name: %v", err)
+	}
+	before, err := one.Marks("p", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := both.MarkKeys()[one.Current()]
+	after, err := keyring(t, fresh).Marks("p", "text", kept)
+	if err != nil || len(after) != 2 || !bytes.Equal(after[1], before[0]) {
+		t.Errorf("a mark under a removed key: %v", err)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	k, err := seal.Parse([]byte("k:" + base64.StdEncoding.EncodeToString(make([]byte, 32))))
 	if err != nil {

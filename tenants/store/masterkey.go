@@ -17,16 +17,20 @@ const (
 	checkText = "carillon"
 )
 
-func sealedCheck() []string { return []string{"key_checks", checkName} }
+// startedName is the row that the server which started last sealed under its current key.
+const startedName = "started"
+
+func sealedCheck(name string) []string { return []string{"key_checks", name} }
 
 // KeepKeyCheck seals a known text under the master key, unless the database has one: from then on
 // Open and Ready refuse any other key. A server calls it at start. Of several that start at once,
-// the first one's stays, and the others are refused if their key is another.
+// the first one's stays, and the others are refused if their key is another. It also keeps under
+// which key the server that started last seals, for Rotate.
 func (s *Store) KeepKeyCheck(ctx context.Context) error {
 	if s.seal == nil {
 		return nil
 	}
-	blob, err := s.seal.Seal([]byte(checkText), sealedCheck()...)
+	blob, err := s.seal.Seal([]byte(checkText), sealedCheck(checkName)...)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -34,7 +38,18 @@ func (s *Store) KeepKeyCheck(ctx context.Context) error {
 		_, err := t.exec("INSERT INTO key_checks (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", checkName, blob)
 		return err
 	})
-	return errors.Join(err, s.checkMasterKey(ctx))
+	if err := errors.Join(err, s.checkMasterKey(ctx)); err != nil {
+		return err
+	}
+	started, err := s.seal.Seal([]byte(checkText), sealedCheck(startedName)...)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		_, err := t.exec("INSERT INTO key_checks (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
+			startedName, started)
+		return err
+	})
 }
 
 // checkMasterKey opens the known text; before the first start, a stored secret in its place.
@@ -50,7 +65,7 @@ func (s *Store) checkMasterKey(ctx context.Context) error {
 	if len(found) == 0 {
 		return s.checkAnySecret(ctx)
 	}
-	if _, err := s.seal.Open(found[0], sealedCheck()...); err != nil {
+	if _, err := s.seal.Open(found[0], sealedCheck(checkName)...); err != nil {
 		return fmt.Errorf("%w (%w)", ErrMasterKey, err)
 	}
 	return nil

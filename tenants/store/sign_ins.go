@@ -66,7 +66,9 @@ func (s *Store) SignIns() SignIns { return SignIns{&s.core} }
 
 // Marks are keyed hashes of a text for one purpose; see seal.Keyring.Marks. All nodes make the
 // same.
-func (s SignIns) Marks(purpose, text string) ([][]byte, error) { return s.seal.Marks(purpose, text) }
+func (s SignIns) Marks(purpose, text string) ([][]byte, error) {
+	return s.seal.Marks(purpose, text, s.removed...)
+}
 
 // mostSignIns is how many sign-ins a person has at once, in all browsers.
 const mostSignIns = 100

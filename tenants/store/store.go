@@ -52,9 +52,11 @@ type Store struct{ core }
 type core struct {
 	now  func() time.Time
 	seal *seal.Keyring
-	db   *database
-	w    *writer
-	seen *cache
+	// removed are the keys of marks whose master key is gone; see KeepMarks.
+	removed [][]byte
+	db      *database
+	w       *writer
+	seen    *cache
 
 	plans      tenants.Plans
 	industries *tenants.Industries
@@ -95,7 +97,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
 		revoked: c.Revoked}}
-	if err := s.checkMasterKey(ctx); err != nil {
+	err = s.checkMasterKey(ctx)
+	if err == nil {
+		s.removed, err = s.keptMarks(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

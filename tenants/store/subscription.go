@@ -306,7 +306,7 @@ func (s Subscription) UsageDays(ctx context.Context, from, to time.Time, zone *t
 // order the claims come. fingerprint is Stripe's name of the card; what is kept of it is a keyed
 // hash.
 func (s Subscription) ClaimCard(ctx context.Context, fingerprint string, added time.Time) (Claim, error) {
-	marks, err := s.s.seal.Marks("trial card", fingerprint)
+	marks, err := s.s.seal.Marks("trial card", fingerprint, s.s.removed...)
 	if err != nil {
 		return Claim{}, err
 	}

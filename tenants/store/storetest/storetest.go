@@ -146,7 +146,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
 		{"forget", testForget}, {"audits", testAudits}, {"audit chain", testAuditChain},
 		{"audit chain at once", testAuditChainAtOnce}, {"retire audits", testRetireAudits},
-		{"exports", testExports}, {"erasures", testErasures},
+		{"exports", testExports}, {"erasures", testErasures}, {"rotation of the master key", testRotation},
 		{"deletions", testDeletion},
 		{"retire requests of keys", testRetireKeyRequests},
 		{"audit chain beside an earlier version", testAuditsOfEarlierVersion},
