@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v5/packetio"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -35,7 +37,7 @@ func (c Codec) capability() webrtc.RTPCodecCapability {
 
 // newAPIs builds the factories of all connections that answer, one for each codec. They do not
 // change afterwards.
-func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [numCodecs]*webrtc.API, err error) {
+func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [numCodecs]*factory, err error) {
 	engine, err := settings(cfg, r, logs)
 	if err != nil {
 		return apis, err
@@ -58,7 +60,7 @@ func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [nu
 // newOfferingAPI builds the factory of all connections that offer. They offer some of its codecs.
 // Each has a UDP port of its own, not the shared one: Pion finds the connection of a packet on a
 // shared port by the far address alone, and a server of agents may have one address for all calls.
-func newOfferingAPI(cfg Config, r reach, logs logging.LoggerFactory) (*webrtc.API, error) {
+func newOfferingAPI(cfg Config, r reach, logs logging.LoggerFactory) (*factory, error) {
 	engine, err := settings(cfg, r, logs)
 	if err != nil {
 		return nil, err
@@ -93,22 +95,35 @@ func eventsAt(clock uint32, t webrtc.PayloadType) webrtc.RTPCodecParameters {
 	}, PayloadType: t}
 }
 
-func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*webrtc.API, error) {
-	var media webrtc.MediaEngine
+// factory makes the connections that have the same settings and codecs.
+type factory struct {
+	engine webrtc.SettingEngine
+	media  *webrtc.MediaEngine // each connection copies it
+}
+
+func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*factory, error) {
+	f := &factory{engine: engine, media: &webrtc.MediaEngine{}}
 	for _, codec := range codecs {
-		if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
+		if err := f.media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, fmt.Errorf("%s: %w", codec.MimeType, err)
 		}
 	}
-	// RTCP reports only: resending and congestion feedback are for video and cost time per packet.
-	var interceptors interceptor.Registry
-	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
-		return nil, fmt.Errorf("rtcp reports: %w", err)
-	}
-	return webrtc.NewAPI(
-		webrtc.WithMediaEngine(&media), webrtc.WithInterceptorRegistry(&interceptors), webrtc.WithSettingEngine(engine),
-	), nil
+	return f, nil
 }
+
+// connect makes a connection that puts what it receives into buffers. It has none of Pion's
+// interceptors: resending and congestion feedback are for video, and we report ourselves, because
+// Pion's reports parse and allocate for each packet.
+func (f *factory) connect(c webrtc.Configuration, buffers bufferFactory) (*webrtc.PeerConnection, error) {
+	engine := f.engine
+	engine.BufferFactory = buffers
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(f.media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(engine),
+	).NewPeerConnection(c)
+}
+
+// bufferFactory gives Pion a buffer for what it receives of, or about, one source.
+type bufferFactory = func(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser
 
 func settings(cfg Config, r reach, logs logging.LoggerFactory) (webrtc.SettingEngine, error) {
 	var e webrtc.SettingEngine

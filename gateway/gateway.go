@@ -19,8 +19,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // Config configures a gateway. UDPAddr, Now and Log are needed; numbers and durations of 0 mean the
@@ -104,10 +102,10 @@ type CallInfo struct {
 type Gateway struct {
 	cfg  Config
 	port *port
-	apis [numCodecs]*webrtc.API
+	apis [numCodecs]*factory
 	cert certificates
 
-	offering *webrtc.API // of peers that offer
+	offering *factory // of peers that offer
 
 	reach   reach               // to phones
 	agents  reach               // to agents that we offer to

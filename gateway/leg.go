@@ -5,15 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -42,14 +37,13 @@ const (
 // leg is one connection of a phone, or of an agent (peer.go). Its packets go to a line. Pion's
 // callbacks only store the new state and wake the owner, which is the call or the Peer.
 type leg struct {
-	g      *Gateway
-	id     string // of the ring, for the log
-	line   *line  // set before packets can come
-	wake   func() // the state has changed; it never blocks
-	pc     *webrtc.PeerConnection
-	track  *outTrack
-	sender *webrtc.RTPSender // receives the other side's RTCP reports
-	since  time.Time
+	g     *Gateway
+	id    string // of the ring, for the log
+	line  *line  // set before packets can come
+	wake  func() // the state has changed; it never blocks
+	pc    *webrtc.PeerConnection
+	track *outTrack
+	since time.Time
 
 	// The signalling lock of the owner guards these five.
 	offer       *offer // what the other side offered, or answered
@@ -66,25 +60,32 @@ type leg struct {
 	hasSound  atomic.Bool   // the phone has sent RTP
 	broken    atomic.Bool   // one of its readers panicked
 
-	mu      sync.Mutex // guards closed, and running.Add against Wait
+	reportMu sync.Mutex // guards reported
+	reported reported
+
+	done chan struct{} // closed by close
+
+	mu      sync.Mutex // guards closed and sources, and running.Add against Wait
 	closed  bool
-	running sync.WaitGroup // readers of RTP and RTCP
+	sources map[uint32]*inbound // that Pion has not reported yet, by their SSRC
+	running sync.WaitGroup      // the leg's own goroutines
 }
 
 // newLeg returns a leg of api that is not connected yet.
-func (g *Gateway) newLeg(api *webrtc.API, l *leg) (*leg, error) {
+func (g *Gateway) newLeg(api *factory, l *leg) (*leg, error) {
 	cert, err := g.cert.get()
 	if err != nil {
 		return nil, err
 	}
-	l.pc, err = api.NewPeerConnection(webrtc.Configuration{
+	l.g, l.since, l.gathered = g, g.cfg.Now(), make(chan struct{}, 1)
+	l.done, l.sources = make(chan struct{}), map[uint32]*inbound{}
+	l.pc, err = api.connect(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{cert},
 		BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
-	})
+	}, l.newBuffer)
 	if err != nil {
 		return nil, fmt.Errorf("connection: %w", err)
 	}
-	l.g, l.since, l.gathered = g, g.cfg.Now(), make(chan struct{}, 1)
 	return l, nil
 }
 
@@ -107,8 +108,7 @@ func (g *Gateway) answerLeg(ctx context.Context, id string, to *line, wake func(
 
 // answer negotiates the leg's offer.
 func (l *leg) answer(ctx context.Context) (string, error) {
-	var err error
-	if l.sender, err = l.pc.AddTrack(l.track); err != nil {
+	if _, err := l.pc.AddTrack(l.track); err != nil {
 		return "", fmt.Errorf("track: %w", err)
 	}
 	l.setCallbacks()
@@ -121,16 +121,7 @@ func (l *leg) answer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	l.addCandidates(l.offer.candidates)
-	l.discardReports()
 	return l.offer.answer(local)
-}
-
-// discardReports reads the RTCP of what the other side sends. Pion's report interceptor only sees
-// what is read.
-func (l *leg) discardReports() {
-	for _, r := range l.pc.GetReceivers() {
-		l.runOwned(func() { l.discardRTCP(r.Read) })
-	}
 }
 
 // setCallbacks makes Pion report states and tracks to the leg.
@@ -146,7 +137,7 @@ func (l *leg) setCallbacks() {
 	l.pc.OnConnectionStateChange(l.stateChanged)
 	l.pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		l.startMedia()
-		l.runOwned(func() { l.readSound(t) })
+		l.runOwned(func() { l.takeOver(t) })
 	})
 }
 
@@ -170,14 +161,14 @@ func (l *leg) stateChanged(webrtc.PeerConnectionState) {
 	l.wake()
 }
 
-// startMedia starts sending sound and reading reports. It must not run before Pion's own readers
-// run: writing or reading early starts the encryption early, a packet that arrives meanwhile blocks
+// startMedia starts sending sound and reports. It must not run before Pion's own readers run:
+// writing early starts the encryption early, a packet that arrives meanwhile blocks
 // it, and closing then waits for ever (seen in v4.2.26; similar to pion/webrtc#1430). The phone's
 // first packet shows that the readers run. For a phone that sends none, settleTime after connecting
 // is enough.
 func (l *leg) startMedia() {
 	if !l.track.enabled.Swap(true) {
-		l.runOwned(func() { l.readReports(l.sender.Read) })
+		l.runOwned(l.sendReports)
 	}
 }
 
@@ -257,7 +248,6 @@ func (l *leg) accept(o *offer, channel bool) error {
 	if err != nil {
 		return err
 	}
-	first := l.offer == nil
 	err = l.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text})
 	if err != nil {
 		return &Refused{Reason: BadOffer, Msg: "The answer does not fit our offer.", Err: err}
@@ -267,9 +257,6 @@ func (l *leg) accept(o *offer, channel bool) error {
 		l.restarting, l.probes = false, probes{}
 	}
 	l.addCandidates(o.candidates)
-	if first {
-		l.discardReports()
-	}
 	return nil
 }
 
@@ -344,8 +331,8 @@ func (l *leg) state() legState {
 	return s
 }
 
-// runOwned runs f, which reads what the other side sends, on a goroutine that close waits for. If
-// it panics the connection counts as lost: nobody reads it any more.
+// runOwned runs f on a goroutine that close waits for. If it panics the connection counts as lost:
+// a part of it does not run any more.
 func (l *leg) runOwned(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -355,18 +342,25 @@ func (l *leg) runOwned(f func()) {
 	l.running.Add(1)
 	go func() {
 		defer l.running.Done()
-		if guarded(l.g.cfg.Log, l.id, "the reader of a connection", f) != nil {
-			l.broken.Store(true)
-			l.wake()
+		if guarded(l.g.cfg.Log, l.id, "a goroutine of a connection", f) != nil {
+			l.breakOff()
 		}
 	}()
+}
+
+func (l *leg) breakOff() {
+	l.broken.Store(true)
+	l.wake()
 }
 
 // close closes the connection and waits for its goroutines, at most closeTimeout: a call must end
 // even if its connection hangs in Pion (see startMedia).
 func (l *leg) close() {
 	l.mu.Lock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.done)
+	}
 	l.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
@@ -382,153 +376,3 @@ func (l *leg) close() {
 		l.g.cfg.Log.Error("connection does not close", "ring", l.id)
 	}
 }
-
-// readSound passes the packets of one source to the line.
-func (l *leg) readSound(t *webrtc.TrackRemote) {
-	buf := make([]byte, 1500)
-	sound, events := l.track.format, l.track.events // not the track's type, which follows the packets
-	for {
-		n, _, err := t.Read(buf)
-		if errors.Is(err, io.EOF) || n == 0 && err != nil {
-			return
-		}
-		p, pt, ok := readRTP(buf[:n])
-		isEvent := pt == events && events != 0
-		if err != nil || !ok || pt != sound && !isEvent || len(p.Payload) == 0 {
-			continue // comfort noise, padding, or a payload type that was not negotiated
-		}
-		p.At = l.g.cfg.Now()
-		if isEvent {
-			l.line.receiveEvent(p)
-		} else {
-			l.line.receive(p)
-		}
-		if !l.hasSound.Load() {
-			l.hasSound.Store(true)
-			l.wake()
-		}
-	}
-}
-
-// rtcpReader is the signature of Pion's methods that read RTCP.
-type rtcpReader func([]byte) (int, interceptor.Attributes, error)
-
-// readReports records what the phone reports about the sound it receives.
-func (l *leg) readReports(read rtcpReader) {
-	buf := make([]byte, 1500)
-	for {
-		n, _, err := read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue
-		}
-		for _, p := range packets {
-			switch p := p.(type) {
-			case *rtcp.SenderReport:
-				l.recordReports(p.Reports)
-			case *rtcp.ReceiverReport:
-				l.recordReports(p.Reports)
-			}
-		}
-	}
-}
-
-func (l *leg) recordReports(reports []rtcp.ReceptionReport) {
-	for _, r := range reports {
-		if r.SSRC == l.track.ssrc() {
-			l.line.mu.Lock()
-			l.line.meter.addReport(r, time.Now()) // Pion timestamps its reports with this clock
-			l.line.mu.Unlock()
-		}
-	}
-}
-
-// discardRTCP reads RTCP and drops it.
-func (l *leg) discardRTCP(read rtcpReader) {
-	buf := make([]byte, 1500)
-	for {
-		if _, _, err := read(buf); err != nil {
-			return
-		}
-	}
-}
-
-// outTrack is a webrtc.TrackLocal that sends our sound on a leg. Pion's own would copy each packet.
-type outTrack struct {
-	codec   Codec       // it and the payload types are set before the first packet
-	format  uint8       // payload type of the codec
-	events  uint8       // payload type of key presses; 0 = the other side takes none
-	enabled atomic.Bool // sound may be sent
-
-	mu  sync.Mutex // guards the rest
-	out webrtc.TrackLocalWriter
-	id  webrtc.SSRC
-}
-
-func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	for _, c := range t.CodecParameters() {
-		if strings.EqualFold(c.MimeType, m.codec.capability().MimeType) {
-			m.mu.Lock()
-			m.out, m.id = t.WriteStream(), t.SSRC()
-			m.mu.Unlock()
-			return c, nil
-		}
-	}
-	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
-}
-
-// negotiated sets what the answer o says. It is called before Bind.
-func (m *outTrack) negotiated(o *offer) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.codec, m.format, m.events = o.codec, o.format, o.events
-}
-
-func (m *outTrack) Unbind(webrtc.TrackLocalContext) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.out = nil
-	return nil
-}
-
-func (m *outTrack) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
-	h.PayloadType = m.format
-	return m.write(h, payload)
-}
-
-// WriteEvent sends a packet of a key press.
-func (m *outTrack) WriteEvent(h *rtp.Header, payload []byte) (int, error) {
-	if m.events == 0 {
-		return 0, ErrNoKeys
-	}
-	h.PayloadType = m.events
-	return m.write(h, payload)
-}
-
-func (m *outTrack) write(h *rtp.Header, payload []byte) (int, error) {
-	if !m.enabled.Load() {
-		return 0, errPhoneAway
-	}
-	m.mu.Lock()
-	out := m.out
-	h.SSRC = uint32(m.id)
-	m.mu.Unlock()
-	if out == nil {
-		return 0, errPhoneAway
-	}
-	return out.WriteRTP(h, payload)
-}
-
-func (m *outTrack) ssrc() uint32 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return uint32(m.id)
-}
-
-func (m *outTrack) ID() string                { return "voice" }
-func (m *outTrack) RID() string               { return "" }
-func (m *outTrack) StreamID() string          { return "carillon" }
-func (m *outTrack) Kind() webrtc.RTPCodecType { return webrtc.RTPCodecTypeAudio }

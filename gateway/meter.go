@@ -23,6 +23,8 @@ type meter struct {
 	transit  uint32 // RFC 3550 A.8
 	jitter   uint32 // RFC 3550 A.8, in ticks × 16
 
+	expectedBefore, receivedBefore uint32 // of this source, at the last report
+
 	lostBefore uint64 // reported on earlier legs
 	lostOut    uint64
 	jitterOut  time.Duration
@@ -59,6 +61,7 @@ func (m *meter) count(p Packet) (first bool) {
 		m.lost += m.missing()
 		m.source, m.base, m.received, m.jitter = p.Source, uint32(p.Sequence), 1, 0
 		m.highest = m.base
+		m.expectedBefore, m.receivedBefore = 0, 0
 		return true
 	}
 	m.received++
@@ -112,13 +115,30 @@ func (m *meter) duration(ticks uint32) time.Duration {
 	return time.Duration(ticks) * time.Second / time.Duration(m.clock)
 }
 
-// ntpMiddle returns the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
-func ntpMiddle(t time.Time) uint32 {
-	const from1900 = 2208988800
-	seconds := uint32(t.Unix() + from1900)
-	fraction := uint32(uint64(t.Nanosecond()) << 32 / uint64(time.Second))
-	return seconds<<16 | fraction>>16
+// report returns what was received of the present source, and the share that was lost since the
+// last report (RFC 3550 6.4.1, A.3).
+func (m *meter) report() rtcp.ReceptionReport {
+	expected := m.highest - m.base + 1
+	r := rtcp.ReceptionReport{
+		SSRC: m.source, LastSequenceNumber: m.highest, Jitter: m.jitter >> 4,
+		TotalLost: uint32(min(m.missing(), 1<<23-1)),
+	}
+	step, got := expected-m.expectedBefore, m.received-m.receivedBefore
+	if step > got { // duplicates can make it negative
+		r.FractionLost = uint8(min(255, (step-got)<<8/step))
+	}
+	m.expectedBefore, m.receivedBefore = expected, m.received
+	return r
 }
+
+// ntp returns t as an NTP timestamp: seconds since 1900, with 32 bits of fraction (RFC 3550 4).
+func ntp(t time.Time) uint64 {
+	const from1900 = 2208988800
+	return uint64(t.Unix()+from1900)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
+}
+
+// ntpMiddle returns the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
+func ntpMiddle(t time.Time) uint32 { return uint32(ntp(t) >> 16) }
 
 // readRTP reads the RTP header (RFC 3550 5.1) of b. It allocates nothing: the payload
 // is a part of b, without padding.

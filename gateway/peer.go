@@ -68,6 +68,7 @@ type Peer struct {
 
 	wake      chan struct{} // holds one token: look again
 	connected chan struct{} // closed when encryption is established
+	opened    chan struct{} // closed when the data channel is open
 	ending    chan struct{} // closed by end
 	gone      chan struct{} // closed after ending, when the connection is closed
 	once      sync.Once
@@ -137,12 +138,12 @@ func (p *Peer) offer(ctx context.Context, l *leg) (string, error) {
 	if err := t.SetCodecPreferences(offered(p.cfg.Codecs...)); err != nil {
 		return "", fmt.Errorf("codecs: %w", err)
 	}
-	l.sender = t.Sender()
 	if p.cfg.Channel != "" {
 		if p.channel, err = l.pc.CreateDataChannel(p.cfg.Channel, nil); err != nil {
 			return "", fmt.Errorf("data channel: %w", err)
 		}
 		l.pc.OnDataChannel(p.refuseChannel)
+		p.channel.OnOpen(func() { close(p.opened) })
 		p.channel.OnMessage(func(m webrtc.DataChannelMessage) {
 			if m.IsString && p.cfg.Text != nil {
 				p.guard("the reader of messages", func() { p.cfg.Text(string(m.Data)) })
@@ -244,8 +245,8 @@ func (g *Gateway) addPeer(cfg PeerConfig) (*Peer, error) {
 		return nil, refuse(Full, "This server carries as many agents as it can; try again in a moment.")
 	}
 	p := &Peer{
-		g: g, cfg: cfg, wake: make(chan struct{}, 1), connected: make(chan struct{}), ending: make(chan struct{}),
-		gone: make(chan struct{}),
+		g: g, cfg: cfg, wake: make(chan struct{}, 1), connected: make(chan struct{}), opened: make(chan struct{}),
+		ending: make(chan struct{}), gone: make(chan struct{}),
 	}
 	g.peers[p] = true
 	g.running.Add(1)
@@ -440,6 +441,9 @@ func (p *Peer) Press(digit byte) error {
 // Attend calls f with each packet and key press of the agent, like Line.Attend. It may be called
 // when the codec is known.
 func (p *Peer) Attend(f func(Packet)) (leave func()) { return p.line.Load().Attend(f) }
+
+// Opened is closed when the data channel is open, so that Text can send.
+func (p *Peer) Opened() <-chan struct{} { return p.opened }
 
 // Text sends a message on the data channel. It never waits: the error is ErrNoText when the channel
 // is not open, or a slow reader lets too much wait.

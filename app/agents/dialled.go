@@ -18,8 +18,6 @@ import (
 const (
 	// answerMost is the longest answer that we read of an agent's service, in bytes.
 	answerMost = 256 << 10
-	// textsWithin is how often we look whether the data channel has opened.
-	textsWithin = 50 * time.Millisecond
 	// requestMost is how long a request to an agent's service may take in any case. Attaching has a
 	// deadline that is shorter.
 	requestMost = 30 * time.Second
@@ -327,14 +325,10 @@ func post(client *http.Client, r *http.Request) (res *http.Response, body []byte
 
 // sendWhenOpen sends a message once the data channel is open. It gives up when ctx is done.
 func sendWhenOpen(ctx context.Context, p *gateway.Peer, message string) {
-	tick := time.NewTicker(textsWithin)
-	defer tick.Stop()
-	for p.Text(message) != nil {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	select {
+	case <-p.Opened():
+		_ = p.Text(message) // a far end that lets so much wait does not read this either
+	case <-ctx.Done():
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // BareEcho is Pion alone: it answers every offer on one UDP port and sends every packet back at
-// once. The gateway is compared with it. Codec, reports and port sharing are the same; reading and
+// once. The gateway is compared with it. Codec and port sharing are the same; reports, reading and
 // writing are Pion's own. NewBareEchoes makes one that shares no port.
 type BareEcho struct {
 	api  *webrtc.API
