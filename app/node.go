@@ -134,6 +134,7 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 	if err = n.openStore(ctx, c, x); err != nil {
 		return n, err
 	}
+	c.now = n.now
 	if err = n.join(ctx, c); err != nil {
 		return n, err
 	}
@@ -165,6 +166,7 @@ func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {
 		return err
 	}
 	n.close = append(n.close, n.store.Close)
+	n.now = n.store.Now
 	if err := n.store.KeepKeyCheck(ctx); err != nil {
 		return err
 	}
@@ -451,6 +453,8 @@ func (n *node) Run(ctx context.Context) error {
 	if n.dataDir == "" {
 		n.every(loops, &wg, beatEvery, "heartbeat", n.beat)
 		n.every(loops, &wg, time.Hour, "forget nodes", n.store.Nodes().Forget)
+		n.every(loops, &wg, 100*time.Millisecond, "hold pushes", n.board.HoldPushes)
+		n.every(loops, &wg, time.Minute, "read the clock", n.store.ReadClock)
 	}
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
@@ -650,7 +654,7 @@ func closed(err error) error {
 
 func (c checked) store(log *slog.Logger) store.Config {
 	return store.Config{URL: c.Database.URL, Dir: c.Database.Data, Seal: c.seal, Plans: c.plans, Industries: c.industries,
-		Now: c.now, Log: log}
+		Now: c.now, ClockOfDatabase: true, Log: log}
 }
 
 func prefixes(list []string) []netip.Prefix {

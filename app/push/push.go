@@ -25,6 +25,8 @@ type Push struct {
 	NoHedge     bool        // do not send again only because a connection is silent
 	Tried       int         // how often earlier calls wrote it without an answer
 	Enough      func() bool // nil, or says that no more is to be sent: the phone reported, or its ring is over. Must not block
+	// Over is nil, or asks before a try, after so many, what Enough cannot know without waiting.
+	Over func(ctx context.Context, tries int) bool
 }
 
 // Answer is Apple's answer to a push, or the reason why there is none.
@@ -238,7 +240,7 @@ func (d *delivery) send(ctx context.Context, pool *pool, bearer string) (*reques
 	if !now.Before(d.p.Expires) {
 		return nil, errLate
 	}
-	if d.p.Enough != nil && d.p.Enough() {
+	if d.p.Over != nil && d.p.Over(ctx, d.answer.Tries) || d.p.Enough != nil && d.p.Enough() {
 		return nil, ErrEnough
 	}
 	step := trace.From(ctx).Ask("apns")

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"carillon/app/agents"
@@ -129,6 +128,7 @@ func New(c Config) (*Board, error) {
 	if b.sounds, err = agents.NewSounds(); err != nil {
 		return nil, err
 	}
+	b.pushing.shared = c.Store.Shared()
 	b.life, b.stop = context.WithCancel(context.Background())
 	b.open, b.shut = context.WithCancel(b.life)
 	return b, nil
@@ -168,63 +168,3 @@ type Caller struct {
 }
 
 func (b *Board) scope(c Caller) *store.Scope { return b.Store.For(c.Tenant.ID).By(c.Who) }
-
-// pushing holds the attempts that this process pushes now or is about to push. The sweep leaves
-// their rings alone. An attempt is done when its phone has reported or its ring has ended: then
-// nothing more is sent for it.
-type pushing struct {
-	mu       sync.Mutex // guards both
-	rings    map[tenants.RingID]int
-	attempts map[tenants.AttemptID]bool // true = done
-}
-
-// start adds every attempt of a ring. Call it before the ring is committed: its end could be missed
-// otherwise.
-func (p *pushing) start(r *tenants.Ring) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.rings == nil {
-		p.rings, p.attempts = map[tenants.RingID]int{}, map[tenants.AttemptID]bool{}
-	}
-	for i := range r.Attempts {
-		p.rings[r.ID]++
-		p.attempts[r.Attempts[i].ID] = false
-	}
-}
-
-// cancel undoes start.
-func (p *pushing) cancel(r *tenants.Ring) {
-	for i := range r.Attempts {
-		p.finish(r.ID, r.Attempts[i].ID)
-	}
-}
-
-func (p *pushing) finish(r tenants.RingID, a tenants.AttemptID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.rings[r]--; p.rings[r] <= 0 {
-		delete(p.rings, r)
-	}
-	delete(p.attempts, a)
-}
-
-func (p *pushing) has(r tenants.RingID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.rings[r] > 0
-}
-
-// setDone notes that nothing more is sent for the attempt.
-func (p *pushing) setDone(a tenants.AttemptID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, ok := p.attempts[a]; ok {
-		p.attempts[a] = true
-	}
-}
-
-func (p *pushing) done(a tenants.AttemptID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.attempts[a]
-}

@@ -36,17 +36,25 @@ type world struct {
 
 	dir, bundle string
 
-	statements atomic.Int64 // that the store ran
+	statements  atomic.Int64 // that the store ran
+	storeConfig store.Config
 }
 
 func newWorld(t *testing.T, industry tenants.Industry) *world {
 	t.Helper()
+	return newWorldOn(t, industry, "")
+}
+
+// newWorldOn is newWorld on a PostgreSQL.
+func newWorldOn(t *testing.T, industry tenants.Industry, url string) *world {
+	t.Helper()
 	w := &world{t: t, clock: &pushtest.Clock{}, dir: t.TempDir(), bundle: "com.example.app"}
 	keys, err := seal.Parse([]byte(seal.Generate()))
 	must(t, err)
-	cfg := store.Config{Dir: w.dir, Seal: keys, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
+	cfg := store.Config{URL: url, Dir: w.dir, Seal: keys, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 		Observe: func(string) { w.statements.Add(1) }}
 	storetest.Migrate(t, cfg)
+	w.storeConfig = cfg
 	w.store, err = store.Open(t.Context(), cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })

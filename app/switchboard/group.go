@@ -166,7 +166,7 @@ func (b groups) begin(ctx context.Context, t tenants.Tenant, r *tenants.Ring, st
 	}
 	part := *r
 	part.Attempts = made
-	b.pushing.start(&part)
+	b.pushing.start(&part, now)
 	var facts []tenants.Fact
 	next, facts, err = scope.Rings().Change(ctx, r.ID, r, now.Add(lease), func(r *tenants.Ring) ([]tenants.Fact, error) {
 		again, due := r.NextWave()

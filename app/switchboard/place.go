@@ -12,10 +12,6 @@ import (
 	"carillon/tenants/store"
 )
 
-// lease is how long a ring may wait for Apple's answer before the sweep looks whether its process
-// still lives.
-const lease = 3 * time.Second
-
 // Place rings someone: policy, then committed rows, then a push for each device on its way. It
 // returns after commit and before Apple answers. A repeat of an idempotency key returns the ring it
 // made and repeated = true. Refusals are *tenants.Error and nothing is written or pushed.
@@ -79,7 +75,7 @@ func (b *Board) launch(ctx context.Context, c Caller, r *tenants.Ring, i store.I
 	if c.quiet {
 		c.Reason = strings.TrimSuffix(emergency+": "+c.Reason, ": ")
 	}
-	b.pushing.start(r)
+	b.pushing.start(r, b.Now())
 	earlier, err := b.commit(ctx, span, b.scope(c), r, i)
 	if err != nil || earlier != nil {
 		b.pushing.cancel(r)

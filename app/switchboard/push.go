@@ -51,7 +51,7 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	answer := b.Push.Push(ctx, key, push.Push{
 		APNsID: a.Push.APNsID, Token: a.Push.Token, Topic: a.Push.Topic, Environment: push.Environment(a.Push.Environment),
 		Payload: body, Expires: r.ExpiresAt, NoHedge: a.Push.NoHedge, Tried: a.Push.Tries,
-		Enough: func() bool { return b.pushing.done(a.ID) },
+		Enough: func() bool { return b.pushing.done(a.ID, b.Now()) }, Over: b.overAt(r, a),
 	})
 	if answer.Status == 0 && b.life.Err() != nil {
 		return nil // we are closing; the next process's sweep sends it again with the same apns-id
@@ -73,7 +73,12 @@ func (b *Board) pushOne(t tenants.Tenant, r *tenants.Ring, a tenants.Attempt, sp
 	defer done()
 	commit := span.Step("commit")
 	defer commit.End()
-	if err := b.record(write, scope.Patient(), r, a, answer); err != nil {
+	err = b.record(write, scope.Patient().Fenced(), r, a, answer)
+	if errors.Is(err, store.ErrTaken) {
+		b.Log.Info("another server pushes this ring now", "ring", r.ID, "attempt", a.ID)
+		return nil
+	}
+	if err != nil {
 		commit.Failed()
 		return err
 	}

@@ -128,11 +128,12 @@ func expired(r *tenants.Ring, now time.Time) (facts []tenants.Fact) {
 // resumeAll pushes what is unpushed because its process died, until nothing is left.
 func (s sweeper) resumeAll(ctx context.Context) error {
 	for {
-		rings, err := s.Store.Jobs().Claim(ctx, store.LiveRings, s.Now(), lease, claimMost)
+		now := s.Now()
+		rings, err := s.Store.Jobs().Claim(ctx, store.LiveRings, now, lease, claimMost)
 		if err != nil {
 			return fmt.Errorf("claim live rings: %w", err)
 		}
-		if err := s.resume(ctx, rings); err != nil {
+		if err := s.resume(ctx, rings, now); err != nil {
 			return fmt.Errorf("resume rings: %w", err)
 		}
 		if len(rings) < claimMost {
@@ -143,7 +144,7 @@ func (s sweeper) resumeAll(ctx context.Context) error {
 
 // resume pushes what is unpushed of claimed rings. A ring that is on its way in this process comes
 // back after its lease, one of which everything is pushed when it expires.
-func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
+func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring, now time.Time) error {
 	var pushed, mine []*tenants.Ring
 	var errs []error
 	for _, r := range rings {
@@ -157,7 +158,7 @@ func (s sweeper) resume(ctx context.Context, rings []*tenants.Ring) error {
 		case len(part.Attempts) == 0:
 			pushed = append(pushed, r)
 		case !s.pushing.has(r.ID):
-			s.pushing.start(&part)
+			s.pushing.start(&part, now)
 			mine = append(mine, window(&part))
 		}
 	}

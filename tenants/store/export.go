@@ -76,7 +76,7 @@ var exportTables = []exportTable{
 	{file: "rings", about: "A ring.", from: "rings", keys: "id",
 		columns: "id id, state, to_device id, to_person, to_group id, to_name, agent_id id, caller, reference, test bool, by_kind, " +
 			"by_id id, by_name, created_at time, expires_at time, ended_at time, end_reason",
-		left: "version due_at to_person_low caller_low reference_low"},
+		left: "version due_at pushed_by to_person_low caller_low reference_low"},
 	{file: "attempts", about: "A device that was rung for a ring, with what Apple answered.", from: "attempts", keys: "ring_id, id",
 		columns: "ring_id id, id id, device_id id, credential_id id, state, app_version, os_version, apns_id id, topic, token, " +
 			"environment, tries number, status number, reason, sent_at time, answered_at time, step number"},

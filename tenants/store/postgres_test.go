@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,5 +213,32 @@ func rollInOrder(t *testing.T, address string) {
 	}
 	if n := roll(); n != 2 {
 		t.Errorf("rolled %d, want the late and the early one", n)
+	}
+}
+
+// oneClock: a server whose own clock is wrong, or is set while it runs, has the database's time.
+func oneClock(t *testing.T, address string) {
+	var off atomic.Int64
+	own := func() time.Time { return time.Now().Round(0).Add(time.Duration(off.Load())) }
+	off.Store(int64(5 * time.Second))
+	s := storetest.OpenConfig(t, store.Config{URL: address, Now: own, ClockOfDatabase: true})
+	look := func(when string) {
+		t.Helper()
+		if d := s.Now().Sub(time.Now()).Abs(); d > 200*time.Millisecond {
+			t.Errorf("%s the store's clock is %v off", when, d)
+		}
+	}
+	look("at its start")
+	if ahead := s.ClockOff(); ahead < 4*time.Second || ahead > 6*time.Second {
+		t.Errorf("the server's clock is %v ahead", ahead)
+	}
+	off.Store(-int64(time.Minute)) // without a monotonic clock, the next look finds it
+	if err := s.ReadClock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look("after the next look")
+	was := s.Now()
+	if err := s.ReadClock(t.Context()); err != nil || s.Now().Before(was) {
+		t.Errorf("it goes back without a reason: %v", err)
 	}
 }

@@ -205,6 +205,9 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 		if ring, facts, done, err = t.rings().changeRing(s.scope, start, due, change); done || err != nil {
 			return err
 		}
+		if s.fenced {
+			return ErrTaken
+		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
 	}
 	if err := s.s.w.wait(ctx, &job{access: s.access(), run: run, patient: s.patient, done: make(chan struct{})}); err != nil {
@@ -231,7 +234,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		return r, nil, true, nil
 	}
 	r.Version = start.Version + 1
-	done, err := t.setRing(s.id, r, start.Version, due)
+	done, err := t.setRing(s, r, start.Version, due)
 	if done && err == nil && !r.ExpiresAt.Equal(start.ExpiresAt) {
 		_, err = t.run("UPDATE rings SET expires_at = ? WHERE tenant_id = ? AND id = ?", []any{micros(r.ExpiresAt), uuid(s.id), uuid(r.ID)})
 	}
@@ -311,7 +314,7 @@ func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
 }
 
 // setRing compares and sets: nothing happens when the ring's version is no longer was.
-func (t ringsTx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due time.Time) (bool, error) {
+func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time) (bool, error) {
 	query := "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
 	args := []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
 	switch {
@@ -321,7 +324,9 @@ func (t ringsTx) setRing(tenant tenants.TenantID, r *tenants.Ring, was int, due 
 		query += ", due_at = ?"
 		args = append(args, micros(due))
 	}
-	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?", append(args, uuid(tenant), uuid(r.ID), was))
+	fence, me := s.fence()
+	args = append(append(args, uuid(s.id), uuid(r.ID), was), me...)
+	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?"+fence, args)
 	if err != nil {
 		return false, err
 	}

@@ -26,7 +26,9 @@ type Config struct {
 	// Industries are the files of the industries; nil = the built-in ones.
 	Industries *tenants.Industries
 	Now        func() time.Time // the clock
-	Log        *slog.Logger
+	// ClockOfDatabase makes PostgreSQL's clock count, which several servers share; see Store.Now.
+	ClockOfDatabase bool
+	Log             *slog.Logger
 	// Revoked gets, after commit, a tenant whose key was revoked, whose device or device
 	// credential is gone or whose state has changed: a cached person, key or device of it must be
 	// looked up again. It must not block; nil = nobody listens.
@@ -61,6 +63,9 @@ type core struct {
 	plans      tenants.Plans
 	industries *tenants.Industries
 	revoked    func(tenants.TenantID)
+
+	clock *clock // nil = now is the server's own
+	self  uuid   // this server until it ends; see leases.go
 }
 
 // Open opens a database that is there. It refuses one whose schema is not exactly the one this
@@ -81,6 +86,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := migrations.Check(ctx, db.writes, string(db.dialect)); err != nil {
 		return nil, errors.Join(err, db.close())
 	}
+	var shared *clock
+	if c.ClockOfDatabase && !db.dialect.isFile() {
+		shared = &clock{own: c.Now}
+		c.Now = shared.now
+		if err := shared.look(ctx, db.reads); err != nil {
+			return nil, errors.Join(translate(err), db.close())
+		}
+	}
 	seen := newCache(c.Now)
 	w, err := newWriter(ctx, db, seen, c.Now, c.Log)
 	if err != nil {
@@ -96,7 +109,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Revoked = func(tenants.TenantID) {}
 	}
 	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
-		revoked: c.Revoked}}
+		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID())}}
 	err = s.checkMasterKey(ctx)
 	if err == nil {
 		s.removed, err = s.keptMarks(ctx)
@@ -181,6 +194,7 @@ type scope struct {
 	who Who
 
 	patient bool // see Patient
+	fenced  bool // see Fenced
 }
 
 // For returns the tenant's scope. Its changes count as made by Carillon itself until By says who
@@ -198,7 +212,7 @@ func (s *scope) by(w Who) *scope {
 	if w.Kind == "" {
 		w.Actor = tenants.System
 	}
-	return &scope{s: s.s, id: s.id, who: w, patient: s.patient}
+	return &scope{s: s.s, id: s.id, who: w, patient: s.patient, fenced: s.fenced}
 }
 
 // Patient returns the same scope, whose Rings.Change waits up to 20 ms for another write to share

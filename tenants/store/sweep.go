@@ -68,12 +68,16 @@ func (s Jobs) Claim(ctx context.Context, w Work, now time.Time, lease time.Durat
 	where, args := w.condition(now)
 	until := micros(now.Add(lease))
 	args = append(append(args, limit), micros(now), until, until)
+	taken := ""
+	if w == LiveRings && !s.db.dialect.isFile() {
+		taken, args = ", pushed_by = ?", append(args, s.self)
+	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		// PostgreSQL may run the SELECT of an IN several times, and holdFree then gives it other
 		// rows each time.
 		rows, err := t.query(context.Background(), "WITH due (tenant, ring) AS (SELECT tenant_id, id FROM rings WHERE "+where+
 			" ORDER BY due_at LIMIT ?"+s.db.dialect.holdFree()+") UPDATE rings SET due_at = CASE WHEN expires_at > ? AND expires_at < ? "+
-			"THEN expires_at ELSE ? END FROM due WHERE tenant_id = tenant AND id = ring RETURNING "+ringColumns, args...)
+			"THEN expires_at ELSE ? END"+taken+" FROM due WHERE tenant_id = tenant AND id = ring RETURNING "+ringColumns, args...)
 		found, err := collect(rows, err, (*ringRow).fields)
 		rings = nouns(found, ringRow.noun)
 		return err

@@ -362,7 +362,7 @@ func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (st
 
 // apart are the methods with nothing of another tenant to ask for; each says why.
 var apart = map[string]string{
-	"By": "changes who acts", "Patient": "changes when writes commit",
+	"By": "changes who acts", "Fenced": "changes which server writes", "Patient": "changes when writes commit",
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Suspend": "the scope itself", "SetLook": "the scope itself",
 	"Resume": "the scope itself", "SetRules": "the scope itself", "RequireTwoSteps": "the scope itself",
