@@ -163,7 +163,7 @@ func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time
 			f := &a.Facts[j]
 			t.addFact(tenant, r.ID, f, &f.Seq, &f.Seq)
 		}
-		t.note(r, a.Facts)
+		t.note(r, a.Facts, false)
 	}
 }
 
@@ -265,7 +265,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		roundFact(f)
 		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
 	}
-	t.note(r, facts)
+	t.note(r, facts, moved.learnt)
 	if s.acts() {
 		err = t.audit(s, changed(facts), string(r.ID), strings.TrimSuffix(kinds(facts)+": "+s.who.Reason, ": "))
 	}
@@ -276,6 +276,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 type movement struct {
 	ring, call, steps bool
 	attempts          []int
+	learnt            bool // an attempt's environment
 }
 
 func (m movement) any() bool { return m.ring || m.call || m.steps || len(m.attempts) > 0 }
@@ -288,6 +289,7 @@ func altered(a, b *tenants.Ring) (m movement) {
 	for i := range b.Attempts {
 		if i >= len(a.Attempts) || a.Attempts[i].State != b.Attempts[i].State || a.Attempts[i].Push != b.Attempts[i].Push {
 			m.attempts = append(m.attempts, i)
+			m.learnt = m.learnt || i < len(a.Attempts) && a.Attempts[i].Push.Environment != b.Attempts[i].Push.Environment
 		}
 	}
 	return m

@@ -225,7 +225,7 @@ func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 			roundFact(f)
 			t.addFact(c.Ring.Tenant, c.Ring.ID, f, &f.Seq, seqOf(c.Ring, f))
 		}
-		t.note(c.Ring, c.Facts)
+		t.note(c.Ring, c.Facts, false)
 	}
 	return nil
 }

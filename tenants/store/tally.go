@@ -21,11 +21,11 @@ type newFact struct {
 	kind                  string
 	at                    int64
 	detail                string
-	attemptInfo
-	before, after sql.NullInt64
-	first         bool   // no other phone of the ring took this hop before
-	heard         bool   // the attempt's phone had sent a sound before
-	outcome       string // how the ring ended, if this is the fact that ended it
+	*attemptInfo          // shared with other facts of the attempt, and never changed
+	before, after         sql.NullInt64
+	first                 bool   // no other phone of the ring took this hop before
+	heard                 bool   // the attempt's phone had sent a sound before
+	outcome               string // how the ring ended, if this is the fact that ended it
 }
 
 // attemptInfo is what is counted of an attempt and its ring; the zero value is that of a ring that
@@ -87,6 +87,7 @@ func (s *core) fresh(ctx context.Context, from place, limit int) ([]newFact, err
 		"LEFT JOIN attempts a ON a.tenant_id = f.tenant_id AND a.ring_id = f.begun AND a.id = f.attempt_id "+
 		"LEFT JOIN rings r ON r.tenant_id = f.tenant_id AND r.id = f.begun", append(args, limit)...)
 	found, err := collect(rows, err, func(f *newFact) []any {
+		f.attemptInfo = &attemptInfo{}
 		return append([]any{&f.xact, &f.seq, &f.tenant, &f.ring, &f.attempt, &f.kind, &f.at, &f.detail}, f.attemptInfo.fields()...)
 	})
 	if err != nil {
@@ -130,14 +131,14 @@ func (f *newFact) attemptName() attemptName {
 
 // history is what is known of the rings of new facts.
 type history struct {
-	attempts map[attemptName]attemptInfo
+	attempts map[attemptName]*attemptInfo
 	facts    map[factName]int64 // when it happened
 	steps    map[stepName]bool  // of rings to a person: taken by one of the phones
 	hops     map[string][2]string
 }
 
 func newHistory() *history {
-	h := &history{attempts: map[attemptName]attemptInfo{}, facts: map[factName]int64{}, steps: map[stepName]bool{},
+	h := &history{attempts: map[attemptName]*attemptInfo{}, facts: map[factName]int64{}, steps: map[stepName]bool{},
 		hops: map[string][2]string{}}
 	for _, hop := range tenants.Hops { // a chain: there is at most one before and one after
 		if hop.From == "" {
@@ -168,7 +169,7 @@ func (h *history) lacking(found []newFact) (rings []ringName) {
 // it.
 func (h *history) complete(f *newFact) {
 	name := f.attemptName()
-	f.attemptInfo = h.attempts[name]
+	f.attemptInfo = h.of(name)
 	if !f.there {
 		f.ring = ""
 	}
@@ -181,6 +182,14 @@ func (h *history) complete(f *newFact) {
 	step := stepName{name.ringName, f.kind}
 	f.first = !f.person || !h.steps[step]
 	h.add(name, f.kind, f.at, f.person)
+}
+
+// of is what is counted of an attempt; nothing where its ring is gone.
+func (h *history) of(a attemptName) *attemptInfo {
+	if info := h.attempts[a]; info != nil {
+		return info
+	}
+	return &attemptInfo{}
 }
 
 func (h *history) add(a attemptName, kind string, at int64, person bool) {
@@ -227,7 +236,7 @@ func (s *core) earlier(ctx context.Context, upTo place, h *history, rings []ring
 		}
 		for _, r := range found {
 			if !upTo.before(r.xact, r.seq) {
-				h.add(r.attemptName, r.kind, r.at, h.attempts[r.attemptName].person)
+				h.add(r.attemptName, r.kind, r.at, h.of(r.attemptName).person)
 			}
 		}
 	}
@@ -245,8 +254,8 @@ func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) err
 	found, err := collect(rows, err, func(r *row) []any {
 		return append([]any{&r.tenant, &r.ring, &r.attempt}, r.attemptInfo.fields()...)
 	})
-	for _, r := range found {
-		h.attempts[r.attemptName] = r.attemptInfo
+	for i := range found {
+		h.attempts[found[i].attemptName] = &found[i].attemptInfo
 	}
 	return err
 }
