@@ -168,10 +168,21 @@ func (e *edge) enter(c *fiber.Ctx) error {
 	if err != nil {
 		err = e.fail(c, err)
 	}
-	e.Log.LogAttrs(c.UserContext(), slog.LevelInfo, "request",
-		slog.String("method", c.Method()), slog.String("route", pattern(c)), slog.Int("status", c.Response().StatusCode()),
-		slog.Float64("ms", float64(e.Now().Sub(start).Microseconds())/1000), slog.String("request_id", v.id))
+	e.logRequest(c, v.id, start)
 	return err
+}
+
+// logRequest writes a request's line. It goes to the handler itself: slog's methods look for the
+// caller's place in the source each time, which nothing shows.
+func (e *edge) logRequest(c *fiber.Ctx, id string, start time.Time) {
+	log, ctx, now := e.Log.Handler(), c.UserContext(), e.Now()
+	if !log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(now, slog.LevelInfo, "request", 0)
+	line.AddAttrs(slog.String("method", c.Method()), slog.String("route", pattern(c)), slog.Int("status", c.Response().StatusCode()),
+		slog.Float64("ms", float64(now.Sub(start).Microseconds())/1000), slog.String("request_id", id))
+	_ = log.Handle(ctx, line) // as slog's methods do
 }
 
 // Recovered runs f and turns its panic into an error. What runs after a handler has returned, such
