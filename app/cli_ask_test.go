@@ -167,7 +167,7 @@ func TestEveryOperationHasAVerb(t *testing.T) {
 		"addAgent":         `{"kind":"stream","name":"x","stream":{"url":"wss://x.example"}}`,
 		"changeCredential": `{"hedging":false,"payload_profile":"callkeep"}`,
 		"transferRing":     `{"to":{"person":"anna"}}`,
-		"changeDevice":     `{"name":"x"}`,
+		"changeDevice":     `{"name":"x","tags":["front","night"]}`,
 	} {
 		if f.bodies[op] != want {
 			t.Errorf("%s got %s, want %s", op, f.bodies[op], want)

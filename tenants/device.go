@@ -57,6 +57,7 @@ type Device struct {
 	AppVersion     string
 	TimeZone       string
 	PhoneNumber    string // E.164, for texts about missed rings; empty = none
+	PhoneID        string // what the app keeps on the phone to say that it is the same one; never read back
 	Platform       Platform
 	State          DeviceState
 	DisabledReason string
@@ -123,6 +124,8 @@ func (d Device) Check() error {
 	f.add(d.TimeZone == "" || validZone(d.TimeZone), "time_zone", "an IANA time zone such as Europe/Berlin")
 	f.add(d.PhoneNumber == "" || ParsePhoneNumber(d.PhoneNumber) == d.PhoneNumber, "phone_number",
 		"a number with its country code, such as +4915112345678")
+	f.add(d.PhoneID == "" || len(d.PhoneID) >= 16 && ValidReference(d.PhoneID), "phone_id",
+		"16 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', such as a UUID that your app made")
 	f.add(d.Platform == IOS || d.Platform == Browser, "platform", "ios or browser")
 	return f.err()
 }

@@ -82,6 +82,7 @@ func PaletteLinks() []Link {
 	return append(links,
 		Link{Text: "Export rings as a file", Href: PathRingsCSV, Icon: IconDownload, Hint: "Action"},
 		Link{Text: "Export devices as a file", Href: PathDevicesCSV, Icon: IconDownload, Hint: "Action"},
+		Link{Text: "Devices that are registered twice", Href: PathDevicesAlike, Icon: IconDevice, Hint: "Action"},
 		Link{Text: "Import devices", Href: PathDevicesImport, Icon: IconUpload, Hint: "Action"},
 		Link{Text: "Pair a device", Href: PathPair, Icon: IconQR, Hint: "Action"},
 		Link{Text: "Add an Apple credential", Href: PathCredAdd, Icon: IconUpload, Hint: "Action"},

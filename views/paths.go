@@ -172,6 +172,12 @@ const (
 	PathAlertsBulk  = "/alerts/bulk"  // do=close, id…
 )
 
+// PathDevicesAlike lists entries that look like one phone.
+const PathDevicesAlike = "/devices/alike"
+
+// DeviceMergePath asks before an older entry is merged into a newer one (GET), and does it (POST).
+func DeviceMergePath(old, into string) string { return DevicePath(old) + "/merge?into=" + into }
+
 // DeviceRemovePath asks before removing (GET) and removes (POST confirm).
 func DeviceRemovePath(id string) string { return PathDevices + "/" + id + "/remove" }
 

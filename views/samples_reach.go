@@ -62,6 +62,8 @@ func (s sampler) devicePages() []Sample {
 					{"sandbox", "Sandbox", false}}},
 			Wakes: alertSampler{s}.wakes(), Rings: s.ringRows()[:5],
 			AllRings: PathRings + "?device=" + sampleDevice, CanEdit: true, Remove: remove,
+			Earlier: []EarlierDevice{{"d3", "Ana’s old iPhone", s.ago(400 * 24 * time.Hour), s.ago(90 * 24 * time.Hour),
+				PathRings + "?device=d3"}},
 		})},
 		{"device-silent-empty", Device(DevicePage{
 			Shell: s.shell("Front desk iPhone", NavDevices, up), ID: "d2", Name: "Front desk iPhone", Tone: ToneWarn,
@@ -76,6 +78,12 @@ func (s sampler) devicePages() []Sample {
 		{"devices-import", Import(ImportPage{Shell: s.shell("Import devices", NavDevices, up), Check: &ImportCheck{Rows: 120, New: 117,
 			Known: 1, Text: "token,bundle_id", Unused: []string{"phone"}, MoreFaults: 1, Faults: []ImportFault{
 				{14, "token", "This value is not allowed.", "It must be hexadecimal, 64 to 200 digits, an even number."}}}})},
+		{"devices-alike", AlikeDevices(AlikePage{s.shell("Registered twice", NavDevices, up),
+			[]AlikePair{{s.deviceRows()[4], s.deviceRows()[0]}}, true})},
+		{"devices-alike-empty", AlikeDevices(AlikePage{Shell: s.shell("Registered twice", NavDevices, up)})},
+		{"device-merge", ConfirmPage(s.shell("Merge two entries", NavDevices, up), Confirm{ID: "merge-device",
+			Title: "Merge the older entry into Ana’s iPhone?", Button: "Merge", Action: DeviceMergePath("d2", sampleDevice),
+			Back: PathDevicesAlike, Consequence: []string{"Its rings stay."}})},
 		{"device-remove", ConfirmPage(s.shell("Remove a device", NavDevices, up), wrong)},
 		{"pair-empty", Pair(PairPage{Shell: s.shell("Pair a device", NavDevices, up),
 			Person: Field{Name: "person", Label: "Name of the person", Optional: true,

@@ -100,6 +100,7 @@ func TestZeroPages(t *testing.T) {
 		"ring":  Ring(RingPage{}), "transfer": Transfer(TransferPage{}), "test": TestRing(TestRingPage{}),
 		"live": TestLive(TestLivePage{}), "devices": Devices(DevicesPage{}),
 		"device": Device(DevicePage{}), "pair": Pair(PairPage{}), "devices-import": Import(ImportPage{}),
+		"devices-alike": AlikeDevices(AlikePage{Pairs: []AlikePair{{}}}), "earlier": earlierDevices([]EarlierDevice{{}}),
 		"credentials": Credentials(CredentialsPage{}),
 		"credential":  Credential(CredentialPage{}),
 		"data":        Data(DataPage{}), "data-export": DataExportOf(DataExport{}),

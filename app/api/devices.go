@@ -24,13 +24,14 @@ type deviceRequest struct {
 	TimeZone    string `json:"time_zone"`
 	Platform    string `json:"platform"`
 	PhoneNumber string `json:"phone_number"`
+	PhoneID     string `json:"phone_id"`
 }
 
 func (q deviceRequest) device() (tenants.Device, error) {
 	d := tenants.Device{
 		Token: q.Token, Bundle: q.Bundle, Environment: tenants.Environment(q.Environment), Person: q.Person, Name: q.Name,
 		Model: q.Model, OSVersion: q.OSVersion, AppVersion: q.AppVersion, TimeZone: q.TimeZone, Platform: tenants.Platform(q.Platform),
-		PhoneNumber: q.PhoneNumber,
+		PhoneNumber: q.PhoneNumber, PhoneID: q.PhoneID,
 	}.Clean()
 	return d, d.Check()
 }

@@ -84,6 +84,18 @@ func TestDevices(t *testing.T) {
 	if len(p.Data) != 1 || p.Next == nil || p.Data[0].ID != d.ID {
 		t.Errorf("list: %+v", p)
 	}
+	phone := func(end, id string) string {
+		return strings.Replace(body, token, strings.Repeat(end, 32), 1)[:len(body)-1] + `,"phone_id":"` + id + `"}`
+	}
+	if _, fields := h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: phone("1c", "short")}).want(400).
+		code(); len(fields) != 1 || fields[0] != "phone_id" {
+		t.Errorf("a short phone id: %v", fields)
+	}
+	var before, after device
+	h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: phone("1c", "6f9619ff-8b86-d011")}).want(201).into(&before)
+	h.do(ask{method: "POST", path: "/v1/devices", key: a.key, body: phone("2d", "6f9619ff-8b86-d011")}).want(201).into(&after)
+	h.do(ask{method: "GET", path: "/v1/devices/" + before.ID, key: a.key}).want(404)
+	h.do(ask{method: "GET", path: "/v1/devices/" + after.ID, key: a.key}).want(200)
 	h.do(ask{method: "DELETE", path: "/v1/devices/" + d.ID, key: a.key}).want(204)
 	h.do(ask{method: "DELETE", path: "/v1/devices/" + d.ID, key: a.key}).want(404)
 	h.do(ask{method: "GET", path: "/v1/phone/rings/" + r.ID, key: tenants.Secret(again.Credential)}).want(401)

@@ -41,6 +41,7 @@ type Rings interface {
 
 // Devices takes phones out of use. *switchboard.Board does.
 type Devices interface {
+	MergeDevice(ctx context.Context, c switchboard.Caller, old, into tenants.DeviceID) error
 	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
 }
 

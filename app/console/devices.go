@@ -159,7 +159,7 @@ func oneDevice(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (tenants.Devi
 func (k devicePages) device(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	d, err := oneDevice(ctx, c, v)
 	if err != nil {
-		return err
+		return k.moved(ctx, c, v, err)
 	}
 	return k.devicePage(ctx, c, v, d, deviceEdit{deviceForm(d, page.Wrong{}), fiber.StatusOK})
 }
@@ -198,6 +198,9 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	p.Form.Tags = tagsField(strings.Join(tags[d.ID], ", "), p.Form.Tags.Error)
+	if p.Earlier, err = earlier(ctx, v, d.ID); err != nil {
+		return err
+	}
 	if p.CanEdit {
 		if p.Remove, err = removalOfDevice(ctx, v, d); err != nil {
 			return err

@@ -39,6 +39,18 @@ func deviceProblem(d tenants.Device, status tenants.PhoneStatus) *views.Callout 
 	return nil
 }
 
+// mergeWords is the question before an older entry is merged into a newer one.
+func mergeWords(old, into tenants.Device, v *page.Visitor) (title string, says []string) {
+	return "Merge the older entry into " + deviceName(into) + "?", []string{
+		"The entry “" + deviceName(old) + "”, last seen " + v.At(old.SeenAt).Text + ", goes. What rings on it stops.",
+		"Its rings stay. They lead to " + deviceName(into) + " from now on.",
+		"Its tags move over, and so do its name and phone number where the newer entry has none.",
+		"API keys that were limited to it are limited to the newer entry. Programs that ring it by its device ID must use the new " +
+			"one: " + string(into.ID) + ".",
+		"Entries cannot be separated again.",
+	}
+}
+
 func deviceForm(d tenants.Device, w page.Wrong) views.DeviceForm {
 	return views.DeviceForm{
 		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(d.Name, 80), Max: 80, Optional: true, Error: w.Fields["name"]},

@@ -14,6 +14,7 @@ import (
 
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // who may come to an address.
@@ -109,6 +110,14 @@ func ofFed(t *tenant) string {
 	return "/schedules/" + string(t.fed)
 }
 
+// ofTwin merges an older entry of the tenant's device into it. The entry is made once.
+func ofTwin(t *tenant) string {
+	if t.twin == "" {
+		t.twin = t.phone()
+	}
+	return views.DeviceMergePath(string(t.twin), string(t.device))
+}
+
 func plus(f func(*tenant) string, s string) func(*tenant) string {
 	return func(t *tenant) string { return f(t) + s }
 }
@@ -191,6 +200,7 @@ var visits = map[string]visit{
 	"POST /rings/bulk":     {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing), form: fields()},
 	"GET /devices/bulk":    {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice)},
 	"POST /devices/bulk":   {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice), form: fields()},
+	"GET /devices/alike":   {access: editors},
 	"GET /devices/import":  {access: editors},
 	"POST /devices/import": {access: editors, file: func(*tenant) (string, string) { return multipartOf(nil, "a.csv", importable) }},
 	"POST /devices/import/now": {access: editors, file: func(*tenant) (string, string) {
@@ -247,6 +257,8 @@ var visits = map[string]visit{
 	"GET /devices/:id":      {access: members, owned: true, path: ofDevice},
 	"POST /devices/:id": {access: editors, owned: true, path: ofDevice,
 		form: fields("name", "taken", "person", "", "environment", "auto")},
+	"GET /devices/:id/merge":  {access: editors, owned: true, path: ofTwin},
+	"POST /devices/:id/merge": {access: editors, owned: true, path: ofTwin, form: fields()},
 	"GET /devices/:id/remove": {access: editors, owned: true, path: plus(ofDevice, "/remove")},
 	"POST /devices/:id/remove": {access: editors, owned: true, path: plus(ofDevice, "/remove"),
 		form: confirming(func(t *tenant) string { return t.Word + " phone" })},
@@ -529,6 +541,7 @@ func TestTenantIsolation(t *testing.T) {
 	suspended.State = tenants.TenantSuspended
 	pagetest.Must(t, closed.Scope().SetTenant(t.Context(), suspended))
 	ofFed(b)
+	ofTwin(b)
 	before := h.Dump(b.Id)
 	actors := []struct {
 		name string
@@ -686,6 +699,7 @@ func TestGETWritesNothing(t *testing.T) {
 	b := h.full("beta", "Beta")
 	b.keyed()
 	b.viewer()
+	ofTwin(b)
 	w := b.Quick(b.Owner)
 	before := h.Dump("")
 	for address, v := range visits {
@@ -706,6 +720,7 @@ func TestCrossSitePostsAreRefused(t *testing.T) {
 	b := h.full("beta", "Beta")
 	b.viewer()
 	ofFed(b)
+	ofTwin(b)
 	w := b.Quick(b.Owner)
 	before := h.Dump("")
 	for address, v := range visits {

@@ -132,6 +132,7 @@ func (k *Console) listRoutes() []route {
 		{method: get, path: views.PathDevicesBulk, part: true, needs: mayDevices, member: k.confirmed(devices.bulk)},
 		{method: post, path: views.PathDevicesBulk, needs: mayDevices, member: k.confirmed(devices.bulk)},
 		{method: get, path: views.PathDevicesImport, sample: "devices-import", needs: mayDevices, member: devices.importForm},
+		{method: get, path: views.PathDevicesAlike, sample: "devices-alike", needs: mayDevices, member: devices.alike},
 		{method: post, path: views.PathDevicesImport, needs: mayDevices, member: devices.checkImport},
 		{method: post, path: views.PathDevicesImportNow, needs: mayDevices, member: devices.importNow},
 		{method: get, path: views.PathKeysBulk, part: true, needs: mayKeys, stepUp: true, member: k.confirmed(keys.bulk)},

@@ -39,7 +39,7 @@ func namesOf(ctx context.Context, s *store.Scope, rings ...*tenants.Ring) (n nam
 			devices[a.Device] = true
 		}
 	}
-	if n.devices, err = s.Devices().ByID(ctx, keysOf(devices)); err != nil {
+	if n.devices, err = s.Devices().Called(ctx, keysOf(devices)); err != nil {
 		return n, err
 	}
 	n.agents, err = s.Agents().ByID(ctx, keysOf(agents))

@@ -189,6 +189,7 @@ type tenant struct {
 	group      tenants.GroupID
 	schedule   tenants.ScheduleID
 	fed        tenants.ScheduleID // by a calendar; see ofFed
+	twin       tenants.DeviceID   // an older entry of the device; see ofTwin
 	consent    tenants.ConsentID
 	connection tenants.ConnectionID
 	rule       tenants.AlertRuleID

@@ -98,6 +98,23 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 	if err := scope.Devices().Remove(ctx, id); err != nil {
 		return err
 	}
+	b.gone(ctx, scope, id)
+	return nil
+}
+
+// MergeDevice takes the older row of a phone away in favour of the newer one; see
+// store.Devices.Merge. What rings on the older one ends there.
+func (b *Board) MergeDevice(ctx context.Context, c Caller, old, into tenants.DeviceID) error {
+	scope := b.scope(c)
+	if err := scope.Devices().Merge(ctx, old, into); err != nil {
+		return err
+	}
+	b.gone(ctx, scope, old)
+	return nil
+}
+
+// gone ends what rings on a device that was removed.
+func (b *Board) gone(ctx context.Context, scope *store.Scope, id tenants.DeviceID) {
 	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {
@@ -107,7 +124,6 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 	if err != nil {
 		b.Log.Error("end the rings of a removed device", "device", id, "err", err)
 	}
-	return nil
 }
 
 // leave ends a device's part in one ring, and gives the ring as it is then.

@@ -608,6 +608,7 @@ class DeviceRequest(TypedDict):
     name: NotRequired[str]
     os_version: NotRequired[str]
     person: NotRequired[Person]
+    phone_id: NotRequired[str]
     phone_number: NotRequired[str]
     platform: NotRequired[Platform]
     time_zone: NotRequired[str]

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -246,6 +247,9 @@ func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash)
 			return tenants.Device{}, false, taken(err, "This device exists already.")
 		}
 		err = t.audit(s, "device.add", string(row.ID), "")
+	}
+	if err == nil {
+		row, err = t.samePhone(s, row, d.PhoneID)
 	}
 	if err == nil {
 		err = t.tell(s, tenants.EventDeviceRegistered, "", eventOfDevice(row))
@@ -520,6 +524,27 @@ func (s Devices) CountByVersion(ctx context.Context) ([]tenants.Version, error) 
 			"GROUP BY app_version, os_version ORDER BY app_version, os_version", uuid(s.id), string(tenants.DeviceActive))
 	found, err := collect(rows, err, func(v *tenants.Version) []any { return []any{&v.App, &v.OS, &v.Devices} })
 	return found, translate(err)
+}
+
+// Called is ByID, and gives the device that a phone is now for an id that was merged into it: what
+// old rings speak of.
+func (s Devices) Called(ctx context.Context, ids []tenants.DeviceID) (map[tenants.DeviceID]tenants.Device, error) {
+	out, err := s.ByID(ctx, ids)
+	if err != nil || len(out) == len(ids) {
+		return out, err
+	}
+	gone := slices.DeleteFunc(slices.Clone(ids), func(id tenants.DeviceID) bool { _, ok := out[id]; return ok })
+	became, err := s.merged(ctx, gone)
+	if err != nil || len(became) == 0 {
+		return out, err
+	}
+	found, err := s.ByID(ctx, slices.Collect(maps.Values(became)))
+	for old, id := range became {
+		if d, ok := found[id]; ok {
+			out[old] = d
+		}
+	}
+	return out, err
 }
 
 // ByID finds devices by their ids in one statement. Ids that name none of the tenant's are left

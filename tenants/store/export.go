@@ -50,6 +50,8 @@ var exportTables = []exportTable{
 		columns: "id id, token, bundle, environment, learnt, person, name, model, os_version, app_version, time_zone, platform, state, " +
 			"disabled_reason, phone_number, registered_at time, seen_at time, created_at time", left: "title_low"},
 	{file: "device_tags", about: "A tag of a device.", from: "device_tags", keys: "device_id, tag", columns: "device_id id, tag"},
+	{file: "device_merges", about: "An older row of a phone that registered again.", from: "device_merges", keys: "old_id",
+		columns: "old_id id, device_id id, name, from_at time, merged_at time"},
 	{file: "agents", about: "An agent, without its secret.", from: "agents", keys: "id",
 		columns: "id id, name, kind, caller, settings json, created_at time", left: "secret"},
 	{file: "keys", about: "An API key, without the key itself.", from: "keys", keys: "id",
@@ -139,6 +141,7 @@ var exportOthers = map[string]ExportFile{
 
 // exportLeft are the tables that are in no file, each with the reason.
 var exportLeft = map[string]string{
+	"device_phones":      "hashes of ids that apps keep",
 	"device_credentials": "hashes of secrets", "idempotency": "hashes of requests, for 24 hours", "agent_sounds": "sounds; download them",
 	"recording_keys": "secret", "recording_chunks": "sounds; download them", "delivery_attempts": "answers of receivers, kept a few days",
 	"audit_marks": "what was sent last", "audit_heads": "in audit.jsonl", "audit_repeats": "in audit.jsonl once ten minutes are over",

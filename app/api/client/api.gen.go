@@ -1617,6 +1617,9 @@ type DeviceRequest struct {
 	// Person Your own ID of a user.
 	Person *Person `json:"person,omitempty"`
 
+	// PhoneID An ID that your app makes once and keeps in the phone's keychain, such as a UUID. When a device of the same app and person registers with a phone_id that is known, its earlier entry is merged into it. It is never shown.
+	PhoneID *string `json:"phone_id,omitempty"`
+
 	// PhoneNumber The person's number with its country code, such as +4915112345678, for a text about a missed ring (connections of the role sms).
 	PhoneNumber *string   `json:"phone_number,omitempty"`
 	Platform    *Platform `json:"platform,omitempty"`

@@ -138,7 +138,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
 		{"rotation at the bound of keys", testKeyRotationAtTheBound},
 		{"devices", testDevices},
-		{"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
+		{"merges", testMerges}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
 		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
