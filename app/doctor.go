@@ -34,6 +34,9 @@ func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 	findings = append(findings, d.database(ctx, c, good)...)
 	findings = append(findings, good.ask(ctx, d.TimeServer)...)
 	findings = append(findings, d.machine()...)
+	if d.URL == "" {
+		findings = append(findings, backupAge(d.Data, c.now()))
+	}
 	sick := false
 	for _, f := range findings {
 		mark := "ok  "

@@ -26,6 +26,9 @@ type cli struct {
 	Audit     auditCmd     `cmd:"" help:"Verify a tenant's record of changes."`
 	Affiliate affiliateCmd `cmd:"" help:"Add partners, pay them, and end them."`
 	Keys      keysCmd      `cmd:"" help:"The master key that seals secrets at rest."`
+	Backup    backupCmd    `cmd:"" help:"Copy the SQLite database to a file, while the server serves."`
+	Restore   restoreCmd   `cmd:"" help:"Restore a backup into an empty folder."`
+	Copy      copyCmd      `cmd:"" help:"Copy everything from SQLite to PostgreSQL, and compare it."`
 	Doctor    doctorCmd    `cmd:"" help:"Check configuration, database, credentials, Apple, voice, Stripe and this machine."`
 	Agent     agentCmd     `cmd:"" help:"Run a sample agent on the Twilio Media Streams protocol."`
 	Ring      ringCmd      `cmd:"" help:"Place a ring through the API and follow it."`

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -91,6 +92,33 @@ func Check(ctx context.Context, db *sql.DB, dialect string) error {
 		}
 	}
 	return nil
+}
+
+// Known refuses a database that this program does not know, as Apply does. One that lacks steps is
+// known. It changes nothing.
+func Known(ctx context.Context, db *sql.DB, dialect string) error {
+	_, err := mendable(ctx, db, dialect)
+	return err
+}
+
+// Version is the number of the last step that a database has.
+func Version(ctx context.Context, db *sql.DB, dialect string) (last int64, err error) {
+	have, err := applied(ctx, db, dialect)
+	for version := range have {
+		last = max(last, version)
+	}
+	return last, err
+}
+
+// Newest is the number of this program's last step.
+func Newest(dialect string) (last int64) {
+	list, err := fs.Glob(files, dialect+"/*.sql")
+	if err != nil || len(list) == 0 {
+		return 0
+	}
+	n, _, _ := strings.Cut(strings.TrimPrefix(slices.Max(list), dialect+"/"), "_")
+	last, _ = strconv.ParseInt(n, 10, 64) // its own files are numbered
+	return last
 }
 
 // mendable lists the steps, and refuses a database that Apply must not touch.

@@ -212,6 +212,9 @@ func (k *Keyring) MarkKeys() map[string][]byte {
 // Header is how every blob under the current master key begins, and no other.
 func (k *Keyring) Header() []byte { return header(k.current) }
 
+// Has says whether the keyring has the master key of that id.
+func (k *Keyring) Has(id string) bool { return k.keys[id] != nil }
+
 // Old says whether the keyring has keys that only open.
 func (k *Keyring) Old() bool { return k != nil && len(k.keys) > 1 }
 
@@ -305,6 +308,17 @@ func (k *Keyring) unwrap(b parts, aad []string) ([]byte, error) {
 		return nil, ErrTamper
 	}
 	return dataKey, nil
+}
+
+// MostHeader is the length of the longest beginning of a blob that names its master key.
+const MostHeader = 2 + maxID
+
+// KeyOfHeader is the id of the master key that a blob with this beginning is sealed under, or "".
+func KeyOfHeader(head []byte) string {
+	if len(head) < 2 || head[0] != version || len(head) < 2+int(head[1]) || !validID(string(head[2:2+int(head[1])])) {
+		return ""
+	}
+	return string(head[2 : 2+int(head[1])])
 }
 
 // parts are slices of one blob.

@@ -72,7 +72,7 @@ func open(ctx context.Context, c Config, create bool) (*database, error) {
 // survives a power cut.
 func (d *database) openSQLite(c Config, create bool) (err error) {
 	dir, pages := c.Dir, cmp.Or(c.Pages, pagesMost)
-	path, err := filepath.Abs(filepath.Join(dir, "carillon.db"))
+	path, err := filepath.Abs(filepath.Join(dir, DatabaseFile))
 	if err != nil {
 		return fmt.Errorf("store: data folder: %w", err)
 	}
@@ -107,6 +107,13 @@ func (d *database) openSQLite(c Config, create bool) (err error) {
 	d.reads.SetMaxOpenConns(readers)
 	d.reads.SetMaxIdleConns(readers)
 	return nil
+}
+
+// readOnly is the address of an SQLite file that nobody writes.
+func readOnly(file string) string {
+	q := url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", "temp_store(MEMORY)"}}
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: q.Encode()}
+	return dsn.String()
 }
 
 // Checkpoint copies what SQLite's log holds to the database file, beside the writer, who is held up
