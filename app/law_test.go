@@ -81,6 +81,7 @@ var dependencies = []dependency{
 	{"go.opentelemetry.io/", []string{"app/trace"}, "one package decides what leaves in a trace"},
 	{"google.golang.org/protobuf", []string{"app/trace"}, "the test collector reads OTLP"},
 	{"github.com/prometheus/client_golang", []string{"app"}, "metrics are gathered in one package"},
+	{"github.com/nats-io/", []string{"app/bus"}, "one package speaks to other nodes; natstest is a server for tests and dev mode"},
 	{"github.com/skip2/go-qrcode", []string{"app/web"}, "one package draws QR codes"},
 	{"github.com/andybalholm/brotli", []string{"static"}, "assets are compressed once"},
 	{"github.com/coder/websocket", []string{"app/agents"}, "one package speaks WebSocket"},

@@ -2,8 +2,8 @@
 // hint reads the store, so a lost or repeated hint costs time and never truth. It knows no HTTP, no
 // SQL and no facts.
 //
-// Start reading at Bus. Local serves one process; many nodes need the same three methods over a
-// message system.
+// Start reading at Bus. Local serves one process; Shared joins several nodes over NATS, and also
+// passes requests on to the node that can answer them.
 package bus
 
 import (
@@ -68,6 +68,26 @@ func (b *Local) tellTenant(t tenants.TenantID) {
 			e.add("")
 		}
 	}
+}
+
+// WakeAll wakes every listener as Tell does with an empty ring id, and with the rings that are
+// listened to: something may have been missed.
+func (b *Local) WakeAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p, listeners := range b.listeners {
+		for e := range listeners {
+			e.add(p.ring)
+			e.add("")
+		}
+	}
+}
+
+// Listening reports whether anybody on this node listens.
+func (b *Local) Listening() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.listeners) > 0
 }
 
 // Listen listens. The caller must Close the Listener.

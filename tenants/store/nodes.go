@@ -87,6 +87,12 @@ func (s Nodes) Living(ctx context.Context) ([]Node, error) {
 	return s.list(ctx, s.db.through(noTenant), s.living()+" ORDER BY started_at")
 }
 
+// Lives reports whether the node lives.
+func (s Nodes) Lives(ctx context.Context, id tenants.NodeID) (bool, error) {
+	found, err := s.list(ctx, s.db.through(noTenant), "id = ? AND "+s.living(), uuid(id))
+	return len(found) > 0, err
+}
+
 // Gone lists the nodes that were lost or have stopped within a day, the oldest first.
 func (s Nodes) Gone(ctx context.Context) ([]Node, error) {
 	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND "+s.after("started_at", nodesKept)+" ORDER BY started_at")

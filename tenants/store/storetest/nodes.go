@@ -57,3 +57,60 @@ func testNodes(b *bench) {
 	expect("the living", names(all.Living(ctx)), "one", "alone")
 	expect("the gone", names(all.Gone(ctx)), "two")
 }
+
+// testHolders: one node holds the sound of a ring, another one once that is gone.
+func testHolders(b *bench) {
+	ctx, s := b.Context(), b.tenant()
+	var nodes []store.Node
+	for _, name := range []string{"one", "two"} {
+		n := store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: name, Shared: true}
+		_, err := b.s.Nodes().Start(ctx, n)
+		b.must(err)
+		nodes = append(nodes, n)
+	}
+	follow := b.s.Follow()
+	if rings, more, err := follow.Next(ctx, 10); err != nil || more || len(rings) > 0 {
+		b.Errorf("the first look gives %v %v %v", rings, more, err)
+	}
+	r := b.ring(s, b.device(s, "h1"))
+	if rings, _, err := follow.Next(ctx, 10); err != nil || len(rings) != 1 || rings[0].Ring != r.ID {
+		b.Errorf("after a ring was placed: %v %v", rings, err)
+	}
+	hold := func(n, want store.Node) {
+		b.Helper()
+		if got, err := s.Rings().Hold(ctx, r.ID, n.ID); err != nil || got != want.ID {
+			b.Errorf("held by %s, want %s: %v", got, want.ID, err)
+		}
+	}
+	hold(nodes[0], nodes[0])
+	hold(nodes[1], nodes[0])
+	stranger := b.tenant().Rings() // changes nothing for the ring's tenant
+	_, err := stranger.Hold(ctx, r.ID, nodes[1].ID)
+	b.must(err)
+	hold(nodes[1], nodes[0])
+	b.must(stranger.Release(ctx, r.ID, nodes[1].ID))
+	b.must(stranger.Release(ctx, r.ID, nodes[0].ID))
+	b.must(s.Rings().Release(ctx, r.ID, nodes[1].ID)) // not its own
+	if got, err := b.s.Jobs().Holder(ctx, r.ID); err != nil || got != nodes[0].ID {
+		b.Errorf("the holder is %s: %v", got, err)
+	}
+	gone := func(want int) {
+		b.Helper()
+		if held, err := b.s.Jobs().HeldByGone(ctx, time.Second, 10); err != nil || len(held) != want {
+			b.Errorf("held by nodes that are gone: %v %v", held, err)
+		}
+	}
+	gone(0)
+	b.must(b.s.Nodes().Stop(ctx, nodes[0].ID))
+	gone(1)
+	hold(nodes[1], nodes[1])
+	gone(0)
+	b.must(b.s.Jobs().ForgetHolders(ctx)) // it has not ended
+	if held, err := b.s.Jobs().HeldBy(ctx, nodes[1].ID); err != nil || len(held) != 1 || held[0].Ring != r.ID {
+		b.Errorf("the second node holds %v: %v", held, err)
+	}
+	b.must(s.Rings().Release(ctx, r.ID, nodes[1].ID))
+	if got, err := b.s.Jobs().Holder(ctx, r.ID); err != nil || got != "" {
+		b.Errorf("the holder is %s: %v", got, err)
+	}
+}

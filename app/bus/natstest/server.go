@@ -1,0 +1,60 @@
+// Package natstest is a NATS server inside this process, for tests and for dev mode with several
+// nodes. It can go away and come back at the same address.
+package natstest
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Server is one NATS server on this machine.
+type Server struct {
+	mu   sync.Mutex // guards both
+	port int
+	at   *server.Server // nil = away
+}
+
+// New starts a server on a free port.
+func New() (*Server, error) {
+	s := &Server{port: server.RANDOM_PORT}
+	return s, s.Start()
+}
+
+// Start starts the server again after Stop, at the same address.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: s.port, NoLog: true, NoSigs: true, NoSystemAccount: true})
+	if err != nil {
+		return err
+	}
+	at.Start()
+	if !at.ReadyForConnections(10 * time.Second) {
+		at.Shutdown()
+		return errors.New("the NATS server did not start")
+	}
+	s.at, s.port = at, at.Addr().(*net.TCPAddr).Port
+	return nil
+}
+
+// URL is the server's address.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "nats://" + (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: s.port}).String()
+}
+
+// Stop ends the server and its connections. Stopping twice is fine.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at != nil {
+		s.at.Shutdown()
+		s.at.WaitForShutdown()
+		s.at = nil
+	}
+}
