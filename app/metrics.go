@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"carillon/app/bus"
 	"carillon/app/push"
 	"carillon/tenants/store"
 )
@@ -57,6 +58,14 @@ func (n *node) databaseUp() float64 {
 	return 1
 }
 
+// busCounts are what was passed between nodes; nothing on a server that is the only one.
+func (n *node) busCounts() *bus.Counts {
+	if n.others == nil {
+		return &bus.Counts{}
+	}
+	return n.others.Counts()
+}
+
 // gauges read figures that the parts count themselves.
 func (n *node) gauges() []prometheus.Collector {
 	var all []prometheus.Collector
@@ -85,6 +94,23 @@ func (n *node) gauges() []prometheus.Collector {
 	edge("carillon_connections_refused_full_total", "Connections refused because all are in use.", &n.counts.RefusedFull)
 	edge("carillon_memory_refused_total", "Requests refused because memory runs out.", &n.counts.RefusedForMemory)
 	edge("carillon_idle_closed_total", "Idle connections closed to make room.", &n.counts.IdleClosed)
+	gauge("carillon_nats_connected", "1 while NATS answers, and on a server that is the only one; 0 while NATS is away.", func() float64 {
+		if n.weak() != "" {
+			return 0
+		}
+		return 1
+	})
+	shared := func(name, help string, read func(*bus.Counts) *atomic.Int64) {
+		edge(name, help, read(n.busCounts()))
+	}
+	shared("carillon_bus_hints_sent_total", "Hints sent to other nodes.", func(c *bus.Counts) *atomic.Int64 { return &c.Sent })
+	shared("carillon_bus_hints_heard_total", "Hints that came from other nodes.", func(c *bus.Counts) *atomic.Int64 { return &c.Heard })
+	shared("carillon_bus_hints_dropped_total", "Hints that could not be sent: the other nodes find the facts in the database.",
+		func(c *bus.Counts) *atomic.Int64 { return &c.Dropped })
+	shared("carillon_bus_requests_sent_total", "Requests about calls that were passed on to the node that holds the call.",
+		func(c *bus.Counts) *atomic.Int64 { return &c.Asked })
+	shared("carillon_bus_requests_answered_total", "Requests about calls that other nodes passed on to this one.",
+		func(c *bus.Counts) *atomic.Int64 { return &c.Answered })
 	gauge("carillon_connections", "Connections that are open: HTTP, voice over TCP and metrics.",
 		func() float64 { return float64(n.listeners.len()) })
 	gauge("carillon_room", "1 while there are descriptors, disk and memory; 0 while load is shed.", func() float64 {

@@ -55,9 +55,10 @@ type node struct {
 	lookups   *connections.Lookups
 	calendars *connections.Calendars
 	sends     *push.Sender
-	bus       *bus.Local
-	self      store.Node // how the other nodes see this one
-	oldKeys   bool       // the key files have keys that only open
+	bus       bus.Bus
+	others    *bus.Shared // the other nodes; nil = this is the only one
+	self      store.Node  // how the other nodes see this one
+	oldKeys   bool        // the key files have keys that only open
 	creds     *health.Credentials
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts
@@ -91,6 +92,7 @@ type node struct {
 
 	drainFor time.Duration // how long calls may last once the server must stop
 	draining atomic.Bool
+	opened   atomic.Pointer[store.Store] // the store, once it is open
 
 	serve func(context.Context) error
 	close []func() error
@@ -129,8 +131,9 @@ func open(ctx context.Context, c checked, x extras) (n *node, err error) {
 			err = errors.Join(err, n.Close())
 		}
 	}()
-	n.bus = bus.New()
-	n.close = append(n.close, n.bus.Close)
+	if err = n.openBus(c); err != nil {
+		return n, err
+	}
 	if err = n.openStore(ctx, c, x); err != nil {
 		return n, err
 	}
@@ -325,7 +328,7 @@ func (n *node) mount(c checked, x extras) error {
 			views.AgentSoundPath(":id"), views.PathRecording},
 		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
 	bounded := n.bound(listener, c, n.room.http, false)
-	web.Health(edge, n.ready)
+	web.Health(edge, n.ready, n.weak)
 	n.v1, err = api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent,
 		CheckConnection: n.checkConnection, Events: n.events,
 		Media: n.board, Joining: switchboard.NewJoining(n.board),
@@ -450,12 +453,7 @@ func (n *node) Run(ctx context.Context) error {
 		case <-serving.Done():
 		}
 	})
-	if n.dataDir == "" {
-		n.every(loops, &wg, beatEvery, "heartbeat", n.beat)
-		n.every(loops, &wg, time.Hour, "forget nodes", n.store.Nodes().Forget)
-		n.every(loops, &wg, 100*time.Millisecond, "hold pushes", n.board.HoldPushes)
-		n.every(loops, &wg, time.Minute, "read the clock", n.store.ReadClock)
-	}
+	n.clusterLoops(loops, &wg)
 	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
 	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
 	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)

@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
+	"carillon/app/bus"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -104,10 +106,88 @@ func errAlone(name string) error {
 		"on both, or stop the other one first", name)
 }
 
+// openBus opens the bus of this process, or of several nodes.
+func (n *node) openBus(c checked) (err error) {
+	n.self = store.Node{ID: tenants.NewID[tenants.NodeID](n.now()), Name: c.nodeName(), Shared: len(c.NATSURL) > 0}
+	if !n.self.Shared {
+		n.bus = bus.New()
+		n.close = append(n.close, n.bus.Close)
+		return nil
+	}
+	secure, err := c.tls()
+	if err != nil {
+		return err
+	}
+	n.others, err = bus.Share(bus.SharedConfig{Servers: c.NATSURL, TLS: secure, Creds: c.NATSCredsFile,
+		Secure: c.NATSCAFile != "" || c.NATSCertFile != "" || strings.HasPrefix(c.NATSURL[0], "tls:"),
+		Node:   n.self.ID, Name: n.self.Name, Revoked: n.revoked, Log: n.log})
+	if err != nil {
+		return fmt.Errorf("CARILLON_NATS_URL: %w", err)
+	}
+	n.bus = n.others
+	n.close = append(n.close, n.bus.Close)
+	return nil
+}
+
+// revoked follows a revocation on another node.
+func (n *node) revoked(tenants.TenantID) {
+	if s := n.opened.Load(); s != nil {
+		s.ForgetCached()
+	}
+}
+
+// weak says what does not work on a server that is ready all the same; empty = nothing.
+func (n *node) weak() string {
+	if n.others == nil || n.others.Away().IsZero() {
+		return ""
+	}
+	return "NATS is away"
+}
+
+// clusterLoops are the loops of a node that others may run beside.
+func (n *node) clusterLoops(ctx context.Context, wg *sync.WaitGroup) {
+	if n.dataDir != "" {
+		return
+	}
+	n.every(ctx, wg, beatEvery, "heartbeat", n.beat)
+	n.every(ctx, wg, time.Hour, "forget nodes", n.store.Nodes().Forget)
+	if n.others == nil {
+		return
+	}
+	follow := n.store.Follow()
+	n.every(ctx, wg, followEvery, "follow the other nodes", func(ctx context.Context) error { return n.follow(ctx, follow) })
+	n.every(ctx, wg, time.Minute, "forget holders", n.store.Jobs().ForgetHolders)
+}
+
+// followEvery is how long a hint that was lost may be missed; followMost bounds one read.
+const (
+	followEvery = time.Second
+	followMost  = 5000
+)
+
+// follow finds what other nodes have done and what the bus has not passed on. While NATS is away
+// the listeners look again whether they may still listen.
+func (n *node) follow(ctx context.Context, f *store.Follower) error {
+	if n.weak() != "" {
+		n.others.WakeAll()
+	}
+	for more := true; more && ctx.Err() == nil; {
+		rings, again, err := f.Next(ctx, followMost)
+		if err != nil {
+			return err
+		}
+		for _, r := range rings {
+			n.others.Hear(r.Tenant, r.Ring)
+		}
+		more = again
+	}
+	return nil
+}
+
 // join lists this node in the database. A node that was killed counts as living for some seconds:
 // join waits until it is gone, and refuses if it beats meanwhile.
 func (n *node) join(ctx context.Context, c checked) error {
-	n.self = store.Node{ID: tenants.NewID[tenants.NodeID](n.now()), Name: c.nodeName(), Shared: len(c.NATSURL) > 0}
+	n.opened.Store(n.store)
 	if c.Database.URL == "" {
 		return nil
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -86,7 +85,10 @@ func both(ctx context.Context, a, b func(context.Context) error) error {
 func (n *node) server() operator.Server {
 	s := operator.Server{Version: built(), Started: n.started, Draining: n.draining.Load(), Connections: n.listeners.len(),
 		Calls: len(n.voice.Calls()), Push: n.sends.Stats(), Store: n.store.Stats(), DiskFree: -1}
-	s.Name, _ = os.Hostname()
+	s.Name = n.self.Name
+	if n.others != nil {
+		s.NATSAway = n.others.Away()
+	}
 	if err := n.hasRoom(); err != nil {
 		s.NoRoom = err.Error()
 	}

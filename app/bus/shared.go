@@ -27,18 +27,18 @@ const (
 	tellMost = 20_000
 	// batchMost is how many hints one message carries.
 	batchMost = 1000
-	// hintSize is the size of a hint in a message: the ids of tenant and ring, or zeroes for no ring.
+	// hintSize is the size of a hint in a message: the ids of tenant and ring; zeroes = no ring.
 	hintSize = 32
 )
 
 // SharedConfig is what a Shared needs.
 type SharedConfig struct {
-	Servers []string       // nats:// or tls://
-	TLS     *tls.Config    // for servers that want TLS
-	Secure  bool           // refuse servers without TLS
-	Creds   string         // file with a user's credentials; empty = none, or in the address
-	Node    tenants.NodeID // this node; others ask it by this id
-	Name    string         // in NATS' list of connections
+	Servers []string    // nats:// or tls://
+	TLS     *tls.Config // for servers that want TLS
+	Secure  bool        // refuse servers without TLS
+	Creds   string      // file with a user's credentials; empty = none, or in the address
+	Node    tenants.NodeID
+	Name    string // in NATS' list of connections
 	// Revoked is called for a tenant of which another node said that somebody may no longer act,
 	// before the listeners get the hint. It must not block; nil = nobody.
 	Revoked func(tenants.TenantID)

@@ -34,6 +34,11 @@ var Alerts = []Alert{
 		"{{ $labels.instance }} refuses new work to stay alive",
 		"Descriptors, disk or memory run out. /readyz says which.",
 		"Raise the limit that /readyz names: LimitNOFILE or ulimits, the volume, or the memory of the container."},
+	{"CarillonNATSDown", `carillon_nats_connected == 0`, "1m", "critical",
+		"{{ $labels.instance }} does not reach NATS",
+		"The NATS servers of CARILLON_NATS_URL are away, or the network to them is. Rings go out and calls go on, but requests " +
+			"about calls of other nodes are refused with 503.",
+		"Start NATS, or look at the network between it and the node. The connection comes back by itself."},
 	{"CarillonDiskFull", `carillon_disk_free_bytes < 1073741824` +
 		` or (carillon_disk_free_bytes and predict_linear(carillon_disk_free_bytes[6h], 86400) < 0` +
 		` and carillon_disk_free_bytes offset 1h)`, "10m", "warning",

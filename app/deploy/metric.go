@@ -14,6 +14,7 @@ var without = map[string]string{
 	"carillon_connections":        "connections",
 	"carillon_room":               "1 or 0",
 	"carillon_database_up":        "1 or 0",
+	"carillon_nats_connected":     "1 or 0",
 	"carillon_calls":              "calls",
 	"carillon_call_mos":           "rating from 1 to 4.4",
 	"carillon_apns_connections":   "connections",

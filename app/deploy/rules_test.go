@@ -38,6 +38,8 @@ var firings = []firing{
 		"A change has waited 3s for the database of a"},
 	{"CarillonShedsLoad", series{`carillon_room{instance="a"}`: "0x120"}, onA,
 		"a refuses new work to stay alive"},
+	{"CarillonNATSDown", series{`carillon_nats_connected{instance="a"}`: "0x120"}, onA, "a does not reach NATS"},
+	{"CarillonNATSDown", series{`carillon_nats_connected{instance="a"}`: "1x120"}, nil, ""},
 	{"CarillonDiskFull", series{`carillon_disk_free_bytes{instance="a"}`: "536870912x120"}, onA,
 		"The disk of a has 512MiB left, or will be full within a day"},
 	{"CarillonDiskFull", series{`carillon_disk_free_bytes{instance="a"}`: "10737418240-10000000x120"},

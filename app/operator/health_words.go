@@ -26,6 +26,12 @@ func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 	if s.Draining {
 		all = append(all, views.Callout{Tone: views.ToneWarn, Title: "This node is stopping. It takes no new rings."})
 	}
+	if !s.NATSAway.IsZero() {
+		all = append(all, views.Callout{Tone: views.ToneBad, Title: "NATS has been away for " + spanShown(now.Sub(s.NATSAway)) + ".",
+			Cause: "Rings go out and calls go on. Pages learn from the database what other nodes do, up to 2 seconds late. A phone whose " +
+				"request reaches another node than its call is asked to try again.",
+			Cure: "Start NATS again, or look at the network between it and this node. The connection comes back by itself."})
+	}
 	if late(q.Rings, now) {
 		all = append(all, views.Callout{Tone: views.ToneBad, Title: "Rings are not ended in time.",
 			Cause: "The sweep of unanswered rings is behind.", Cure: "Look at the load of the database and at the log."})

@@ -55,7 +55,8 @@ type Server struct {
 	Version     string // empty = not known
 	Started     time.Time
 	Draining    bool
-	NoRoom      string // what is missing: descriptors, disk or memory; empty = nothing
+	NATSAway    time.Time // since when NATS does not answer; zero = it does, or there is none
+	NoRoom      string    // what is missing: descriptors, disk or memory; empty = nothing
 	Connections int
 	Calls       int
 	Push        push.Stats

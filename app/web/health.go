@@ -21,8 +21,9 @@ func isHealth(path string) bool { return path == pathAlive || path == pathReady 
 
 // Health mounts GET /healthz, which answers while the process runs, and GET /readyz, which is 503
 // while ready returns an error: with its text if it is a tenants.Error that passes, and without it
-// otherwise; the log has it.
-func Health(app *App, ready func(context.Context) error) {
+// otherwise; the log has it. weak says what does not work on a server that is ready all the same;
+// empty = nothing.
+func Health(app *App, ready func(context.Context) error, weak func() string) {
 	app.Get(pathAlive, func(c *fiber.Ctx) error { return c.SendString("alive\n") })
 	app.Get(pathReady, func(c *fiber.Ctx) error {
 		ctx, cancel := Deadline(c)
@@ -33,6 +34,9 @@ func Health(app *App, ready func(context.Context) error) {
 				return err
 			}
 			return &tenants.Error{Kind: tenants.Unavailable, Code: "not_ready", Msg: "The server is not ready.", Err: err}
+		}
+		if s := weak(); s != "" {
+			return c.SendString("ready, but " + s + "\n")
 		}
 		return c.SendString("ready\n")
 	})

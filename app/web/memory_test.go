@@ -22,7 +22,8 @@ func TestLittleMemoryShedsLoad(t *testing.T) {
 	app := New(Config{Now: func() time.Time { return now }, Counts: &counts, MemoryTight: func() bool { looks++; return tight },
 		ErrorPage: func(c *fiber.Ctx, status int, _, _, _ string) error { return c.Status(status).SendString("a page") }})
 	served := 0
-	Health(app, func(context.Context) error { return &tenants.Error{Kind: tenants.Unavailable, Msg: "Memory runs out."} })
+	Health(app, func(context.Context) error { return &tenants.Error{Kind: tenants.Unavailable, Msg: "Memory runs out."} },
+		func() string { return "" })
 	app.Post("/v1/rings", func(c *fiber.Ctx) error { served++; return c.SendStatus(http.StatusCreated) })
 	ask := func(method, path string, want int) *http.Response {
 		t.Helper()

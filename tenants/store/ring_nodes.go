@@ -83,8 +83,8 @@ func (s Jobs) held(ctx context.Context, where string, args ...any) ([]Held, erro
 // ForgetHolders removes the holders of rings that have ended.
 func (s Jobs) ForgetHolders(ctx context.Context) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
-		_, err := t.exec("DELETE FROM ring_nodes WHERE NOT " + Nodes(s).after("since", holdersKept) + " AND NOT EXISTS (SELECT 1 FROM rings r " +
-			"WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.ended_at = 0)")
+		_, err := t.exec("DELETE FROM ring_nodes WHERE NOT " + Nodes(s).after("since", holdersKept) + " AND NOT EXISTS (SELECT 1 FROM " +
+			"rings r WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.ended_at = 0)")
 		return err
 	})
 }
@@ -100,8 +100,8 @@ type Follower struct {
 // Follow returns a Follower.
 func (s *Store) Follow() *Follower { return &Follower{s: &s.core} }
 
-// Next returns the rings with facts since the last call, some more than once; more says that there may be
-// others. It reads up to limit facts.
+// Next returns the rings with facts since the last call, some more than once; more says that there
+// may be others. It reads up to limit facts.
 func (f *Follower) Next(ctx context.Context, limit int) (rings []Held, more bool, err error) {
 	if !f.begun {
 		at, err := f.newest(ctx)

@@ -153,8 +153,8 @@ func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 // Close writes what is queued, refuses what comes after and closes the database.
 func (s *Store) Close() error { return errors.Join(s.w.close(), s.db.close()) }
 
-// ForgetCached drops what is remembered of keys, devices and credentials: another node has said that
-// somebody may no longer act.
+// ForgetCached drops what is remembered of keys, devices and credentials: another node has said
+// that somebody may no longer act.
 func (s *Store) ForgetCached() { s.seen.forget() }
 
 // fullFor is how long Ready remembers that there was no room to write.
