@@ -119,6 +119,8 @@ type IndustryPageText struct {
 	Asked       string      `json:"asked"`     // the caller in the request
 	App         string      `json:"app"`       // name of the app on the lock screen
 	Reference   string      `json:"reference"` // in the request
+	Person      string      `json:"person"`    // in the request: whom it rings
+	TTL         int         `json:"ttl_s"`     // in the request: seconds that the phone rings
 	Asks        []NamedText `json:"asks"`      // questions of customers
 }
 

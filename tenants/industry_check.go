@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ParseIndustry reads one file. It returns every fault, each with its path in the file.
@@ -158,6 +159,7 @@ func (c *industryCheck) page() {
 	for name, value := range map[string]string{"caller": p.Caller, "asked": p.Asked, "app": p.App, "reference": p.Reference} {
 		c.text("page."+name, value, 1, maxCaller)
 	}
+	c.bad(p.TTL != 0 && (p.TTL < int(MinTTL/time.Second) || p.TTL > int(MaxTTL/time.Second)), "page.ttl_s", "5 to 60 seconds")
 	c.bad(len(p.Steps) != 3, "page.steps", "give three")
 	c.bad(len(p.Asks) < 1 || len(p.Asks) > 8, "page.asks", "1 to 8")
 	for name, list := range map[string][]NamedText{"steps": p.Steps, "asks": p.Asks} {

@@ -41,6 +41,9 @@ func (s PhoneStatus) OK() bool { return s.State == PhoneReady || s.State == Phon
 // Failing reports whether the phone shows no calls although it is registered: what an alert is for.
 func (s PhoneStatus) Failing() bool { return s.State == PhoneBlocked || s.State == PhoneUnshown }
 
+// rungLately is how far back the history of a phone reaches.
+const rungLately = 7 * 24 * time.Hour
+
 // StatusOfPhone is the one verdict about a phone: pages, files, the choice of a phone for a test
 // ring and alerts all read it, so that they cannot contradict each other. h is the phone's history
 // (WakeHistories); the zero history is one that was not rung lately.
@@ -66,6 +69,8 @@ func StatusOfPhone(d Device, h WakeHistory, now time.Time) PhoneStatus {
 	case now.Sub(d.SeenAt) >= PhoneSilentAfter:
 		return PhoneStatus{PhoneNotSeen, "Not seen for " + strconv.Itoa(days) + " days", "The app was not opened, and no ring reached it.",
 			"Open the app on the phone once. If it was replaced, remove it here."}
+	case verdict != Fine && h.LastAt.IsZero() && now.Sub(d.CreatedAt) < rungLately:
+		return PhoneStatus{PhoneUntested, "Ready, not rung yet", "No ring to this phone has finished yet.", ""}
 	case verdict != Fine:
 		return PhoneStatus{PhoneUntested, "Ready, not rung lately", "No ring to this phone has finished in the last seven days.", ""}
 	}

@@ -12,6 +12,8 @@ func TestStatusOfPhone(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	active := tenants.Device{State: tenants.DeviceActive, SeenAt: now.Add(-time.Hour)}
+	paired := active
+	paired.CreatedAt = active.SeenAt
 	gone := tenants.Device{State: tenants.DeviceDisabled, SeenAt: now}
 	unseen := tenants.Device{State: tenants.DeviceActive, SeenAt: now.Add(-7 * 24 * time.Hour)}
 	for name, c := range map[string]struct {
@@ -20,6 +22,7 @@ func TestStatusOfPhone(t *testing.T) {
 		want    tenants.PhoneState
 	}{
 		"never rung":                        {active, "", tenants.PhoneUntested},
+		"paired an hour ago":                {paired, "", tenants.PhoneUntested},
 		"shown":                             {active, "rss", tenants.PhoneReady},
 		"one silent":                        {active, "sr", tenants.PhoneNoReply},
 		"two silent":                        {active, "ssr", tenants.PhoneNoReply},

@@ -33,7 +33,7 @@ var reasons = map[EndReason]struct{ sentence, cure string }{
 	ReasonDeclined:  {"The person declined the call.", ""},
 	ReasonCancelled: {"The ring was cancelled before anyone answered.", ""},
 	ReasonBusy:      {"The phone was in another call.", "Ring again later."},
-	ReasonSilenced: {"The phone did not respond: a Focus such as Do Not Disturb is on, or the caller is blocked.",
+	ReasonSilenced: {"The phone kept the call quiet: a Focus such as Do Not Disturb is on, or the caller is blocked.",
 		"Ask the person to allow calls from your app in the phone's Focus settings."},
 	ReasonNoAnswer: {"The phone rang and nobody answered in time.", "Ring again later, or give the ring more time."},
 	ReasonNeverShown: {"The app woke, but the phone did not show the call before the ring expired.",

@@ -53,6 +53,8 @@ type Pick struct {
 	Error   string
 	Choices []Choice
 	Prefix  string
+
+	Required bool // the browser asks for a choice that is not empty
 }
 
 func (p Pick) field() Field {

@@ -49,6 +49,10 @@ var frontNav = []Link{
 	{Text: "Docs", Href: PathDocs},
 }
 
+// agentsLine says who can speak on a call.
+const agentsLine = "The built-in agent plays bells and repeats what it hears. Connect your own agent over WebSocket or WebRTC, " +
+	"or use a model of OpenAI or a bot of pipecat."
+
 // footColumn is a column at the foot of each public page.
 type footColumn struct {
 	title string
@@ -56,14 +60,14 @@ type footColumn struct {
 }
 
 func (f Front) foot() []footColumn {
-	return []footColumn{frontFoot[0], {"For", f.Industries}, frontFoot[1], frontFoot[2]}
+	return []footColumn{frontFoot[0], {"Industries", f.Industries}, frontFoot[1], frontFoot[2]}
 }
 
 // frontFoot are the columns that are the same on every server.
 var frontFoot = []footColumn{
 	{"Product", []Link{{Text: "Hear it", Href: PathDemo}, {Text: "Pricing", Href: PathPricing}, {Text: "Start a trial", Href: PathTrial},
 		{Text: "Partners", Href: PathAffiliate}, {Text: "Sign in", Href: PathSignIn}}},
-	{"Build", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
+	{"Developers", []Link{{Text: "Docs", Href: PathDocs}, {Text: "OpenAPI file", Href: PathOpenAPI}, {Text: "Status", Href: PathStatus}}},
 	{"Trust", []Link{{Text: "Security", Href: PathSecurity}, {Text: "Privacy", Href: PathPrivacy}, {Text: "Terms", Href: PathTerms}}},
 }
 

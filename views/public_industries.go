@@ -12,7 +12,9 @@ type IndustryText struct {
 	Asked      string // caller in the request; with opaque ids it never leaves this server
 	App        string
 	Reference  string
-	Asks       []Row // questions of customers in this industry
+	Person     string // whom the request rings
+	TTL        int    // seconds that the request lets the phone ring
+	Asks       []Row  // questions of customers in this industry
 }
 
 const (
@@ -45,7 +47,7 @@ func (i IndustryText) push() string {
   "v": 1,
   "call_id": "019ab2f4-6c1e-7d3a-9f24-1b7f0c9de210",
   "iat": 1795510200,
-  "exp": 1795510230`
+  "exp": ` + Plain(1795510200+i.TTL)
 	if !i.Opaque {
 		body += `,
   "from": "` + i.Caller + `"`
@@ -57,9 +59,9 @@ func (i IndustryText) push() string {
 func (i IndustryText) request() string {
 	return `POST /v1/rings
 {
-  "to": {"person": "on-duty"},
+  "to": {"person": "` + i.Person + `"},
   "caller": "` + i.Asked + `",
   "reference": "` + i.Reference + `",
-  "ttl_s": 30
+  "ttl_s": ` + Plain(i.TTL) + `
 }`
 }

@@ -106,7 +106,7 @@ func industryList(industries []IndustryText) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = Sign(IconMail).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Sign(IconDevice).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

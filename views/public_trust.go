@@ -16,8 +16,10 @@ var claims = []struct {
 			"fingerprint. A customer who enters another customer’s IDs cannot use that customer’s connection."},
 	}},
 	{"In the push", []Row{
-		{Name: "Five fields at most", Text: "The version, the ring’s ID, two times and, if the industry allows it, a caller label. A " +
-			"push never contains anything else."},
+		{Name: "Only IDs, times and a label", Text: "The version (v), the ring’s ID (call_id), two times (iat, exp) and, if the " +
+			"industry allows it, a caller label (from). If your app uses React Native or Flutter, the push repeats the ID and the label " +
+			"as uuid, handle and callerName, or as id, nameCaller and handle with isVideo, because the library reads these names. " +
+			"A push never contains anything else."},
 		{Name: "IDs only for three industries", Text: "In healthcare, behavioral health and legal, a push never contains the caller " +
 			"label. The app reads it after it wakes, with its own credential."},
 	}},
@@ -58,7 +60,8 @@ var claims = []struct {
 // gaps are what the program does not do.
 var gaps = []Row{
 	{Name: "No certificates", Text: "Carillon has no SOC 2, ISO 27001 or HITRUST certificate, and no external audit."},
-	{Name: "No second factor yet", Text: "People sign in with a password only."},
+	{Name: "The second step is optional", Text: "People can add an authenticator app or a passkey to their password. An organisation " +
+		"can require it. At the start it is not required."},
 	{Name: "One layer of isolation on SQLite", Text: "Row-level security needs PostgreSQL. On SQLite only the program separates " +
 		"tenants. A superuser of the database can read everything."},
 	{Name: "Your proxy must provide TLS", Text: "Carillon itself speaks plain HTTP. Your proxy handles TLS. In production, the public " +

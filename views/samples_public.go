@@ -19,10 +19,11 @@ func sampleIndustries() []IndustryText {
 		{Slug: "salon", Name: "Salon", Short: "Fill a cancelled appointment from your waiting list.",
 			Title: "Fill a cancelled appointment.",
 			Lead:  "Your booking agent rings the people on the waiting list, one after the other.", Steps: steps, Asks: asks,
-			Caller: "Mirabelle: a slot today", Asked: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400"},
+			Caller: "Mirabelle: a slot today", Asked: "Mirabelle: a slot today", App: "Mirabelle", Reference: "slot-1400",
+			Person: "maya", TTL: 20},
 		{Slug: "legal", Name: "Legal", Opaque: true, Short: "Reach the lawyer on duty.", Title: "Client calls stay confidential.",
 			Lead: "A client’s name on a lock screen shows that there is a case.", Steps: steps, Asks: asks, Caller: "Your firm’s app",
-			Asked: "Night intake", App: "Hart & Okafor", Reference: "intake-3307"},
+			Asked: "Night intake", App: "Hart & Okafor", Reference: "intake-3307", Person: "on-duty", TTL: 30},
 	}
 }
 

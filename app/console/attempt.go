@@ -84,18 +84,41 @@ func hopsOf(a *tenants.Attempt, zone *time.Location) []views.Hop {
 		}
 	}
 	var hops []views.Hop
+	others := othersOf(a)
 	for _, step := range steps[:far] {
 		f, ok := by[step.fact]
 		switch {
 		case ok:
+			for len(others) > 0 && others[0].At.Before(f.At) {
+				hops, others = append(hops, w.other(others[0])), others[1:]
+			}
 			hops = append(hops, w.hop(f, step.done, views.HopDone))
 		case by[tenants.FactRefused].Kind != "" && step.fact == tenants.FactAccepted: // refused on one try, woke all the same
 		default:
 			hops = append(hops, views.Hop{Label: step.waiting, State: views.HopSkipped, Note: "Not reported yet."})
 		}
 	}
-	hops = append(hops, rest(a, by, far)...)
-	return append(hops, w.others(a, by)...)
+	return append(hops, w.after(a, by, others, rest(a, by, far))...)
+}
+
+// after are the hops after the last step that was reached: the others that remain, and the steps
+// that were not reached. A step that is awaited comes last; one that failed comes before the fact
+// that ended the attempt.
+func (w *clockwork) after(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact, others []tenants.Fact, rest []views.Hop) []views.Hop {
+	var hops []views.Hop
+	for _, f := range others {
+		if !wordsOfFact[f.Kind].within && a.State.Terminal() {
+			hops, rest = append(hops, rest...), nil
+		}
+		hops = append(hops, w.other(f))
+	}
+	hops = append(hops, rest...)
+	if _, refused := by[tenants.FactRefused]; refused && !a.Has(tenants.FactWoke) && a.State.Terminal() {
+		for _, k := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
+			hops = append(hops, views.Hop{Label: wordsOfFact[k].done, State: views.HopSkipped})
+		}
+	}
+	return hops
 }
 
 // rest are the steps that were not reached.
@@ -117,27 +140,23 @@ func rest(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact, far int) []v
 	return nil
 }
 
-// others are the facts that are no step of a ring that goes well, in the order of record, and after
-// a refusal the steps that could not follow.
-func (w *clockwork) others(a *tenants.Attempt, by map[tenants.FactKind]tenants.Fact) []views.Hop {
-	var hops []views.Hop
-	for _, f := range a.Facts {
-		words := wordsOfFact[f.Kind]
-		if words.waiting != "" {
-			continue
-		}
-		state := views.HopEnded
-		if words.bad {
-			state = views.HopFailed
-		}
-		hops = append(hops, w.hop(f, words.done, state))
+// othersOf are the facts that are no step of a ring that goes well, by time, and in the order of
+// record where the time is the same.
+func othersOf(a *tenants.Attempt) []tenants.Fact {
+	list := slices.DeleteFunc(slices.Clone(a.Facts), func(f tenants.Fact) bool { return wordsOfFact[f.Kind].waiting != "" })
+	slices.SortStableFunc(list, func(a, b tenants.Fact) int { return a.At.Compare(b.At) })
+	return list
+}
+
+func (w *clockwork) other(f tenants.Fact) views.Hop {
+	words, state := wordsOfFact[f.Kind], views.HopEnded
+	switch {
+	case words.bad:
+		state = views.HopFailed
+	case words.within:
+		state = views.HopDone
 	}
-	if _, refused := by[tenants.FactRefused]; refused && !a.Has(tenants.FactWoke) && a.State.Terminal() {
-		for _, k := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
-			hops = append(hops, views.Hop{Label: wordsOfFact[k].done, State: views.HopSkipped})
-		}
-	}
-	return hops
+	return w.hop(f, words.done, state)
 }
 
 // outcome is the state of an attempt, in a word or two. Of one that missed or failed it is the last

@@ -262,7 +262,7 @@ func TestDoPhonesWake(t *testing.T) {
 	h.Clock.Pass(time.Hour)
 	page := w.Get("/phone-health").Want(200)
 	page.Has("2 phones do not show calls", "Mostly wakes", "3 rings in a row without a response",
-		"3 rings in a row that woke the app but showed no call", "Probably blocked", "Shows no call", "Wakes")
+		"3 rings in a row that woke the app but showed no call", "Probably blocked", "Shows no call", "Ready")
 	w.Get("/phone-health?verdict=trouble").Has("2 phones")
 	w.Get("/phone-health?verdict=fine").Has("1 phone")
 	w.Get("/phone-health?q=beta+PHONE").Has("3 phones")
@@ -345,7 +345,8 @@ func TestAVersionInTroubleIsNamed(t *testing.T) {
 	if tone, word, _ := calm.whole(); tone != "info" || word != "1 phone did not respond to its last ring" {
 		t.Errorf("%s %q", tone, word)
 	}
-	if rows := calm.versionRows(); rows[0].Verdict != "Not enough data" || rows[1].Verdict != "Wakes" {
+	if rows := calm.versionRows(); rows[0].Verdict != "Not enough data" || rows[0].Silent != 1 ||
+		rows[1].Verdict != "Ready" || rows[1].Silent != 0 {
 		t.Errorf("versions: %+v", rows)
 	}
 	late := lateOf(store.Late{N: 6, Buckets: map[int]int64{tenants.Bucket(time.Second): 3, tenants.Bucket(6 * time.Second): 2,

@@ -14,6 +14,7 @@ type factWords struct {
 	done    string // once it happened
 	waiting string // a step of a ring that goes well: while it has not happened
 	bad     bool   // a failure, in red
+	within  bool   // something that happened in a call, and did not end it
 	note    string // what it means, where the label does not say it all
 
 	// An attempt that was missed or failed: what it came to.
@@ -47,13 +48,13 @@ var factTable = []factWords{
 		funnel: "Answered", means: "a person picked up", lost: "missed", wait: "On screen → picked up"},
 	{fact: tenants.FactConnected, done: "Both could hear each other", waiting: "Both can hear each other",
 		funnel: "Voice", means: "both could hear each other", lost: "failed", wait: "Picked up → first sound"},
-	{fact: tenants.FactAgentAttached, done: "The call was taken"},
-	{fact: tenants.FactAgentFailed, done: "The call could not be taken", bad: true},
-	{fact: tenants.FactTransferred, done: "The call was transferred"},
-	{fact: tenants.FactRecording, done: "It was decided whether to record"},
+	{fact: tenants.FactAgentAttached, done: "The agent joined", within: true},
+	{fact: tenants.FactAgentFailed, done: "The agent could not join", bad: true},
+	{fact: tenants.FactTransferred, done: "The call was transferred", within: true},
+	{fact: tenants.FactRecording, done: "It was decided whether to record", within: true},
 	{fact: tenants.FactAgentLost, done: "The connection was lost during the call", bad: true},
 	{fact: tenants.FactOneWay, done: "Only one side could be heard", bad: true},
-	{fact: tenants.FactMeasured, done: "The line was measured"},
+	{fact: tenants.FactMeasured, done: "The line was measured", within: true},
 	{fact: tenants.FactHungUp, done: "The call was over"},
 
 	{fact: tenants.FactDeclined, done: "The person declined"},

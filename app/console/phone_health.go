@@ -20,7 +20,7 @@ type phoneHealthPages struct{ *Console }
 
 // verdictLooks are the verdicts about a version of the app, in a word or two.
 var verdictLooks = map[tenants.Verdict]badge{
-	tenants.Fine: {views.ToneGood, "Wakes"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad,
+	tenants.Fine: {views.ToneGood, "Ready"}, tenants.Blocked: {views.ToneBad, "Probably blocked"}, tenants.Unshown: {views.ToneBad,
 		"Shows no call"},
 	tenants.Untested: {views.ToneNeutral, "No data yet"},
 }
@@ -115,7 +115,7 @@ func (k phoneHealthPages) phoneHealth(ctx context.Context, c *fiber.Ctx, v *page
 	}
 	q := page.QueryOf(c)
 	phones, table, err := k.list(v, q, w).Page(ctx, q, views.Filter{Name: "verdict", Label: "Status",
-		Choices: q.Chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Wakes"))})
+		Choices: q.Chosen("verdict", page.Choice("", "Any status"), page.Choice("trouble", "Problems"), page.Choice("fine", "Ready"))})
 	if err != nil {
 		return err
 	}

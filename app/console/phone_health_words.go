@@ -58,6 +58,8 @@ func (w judgedPhones) whole() (tone views.Tone, word, why string) {
 	case quiet > 0:
 		return views.ToneInfo, views.Plural(quiet, "phone did not respond to its last ring", "phones did not respond to their last ring"),
 			"This is normal when a phone is off. Several rings in a row without a response are a problem."
+	case len(w.devices) == 1:
+		return views.ToneGood, "The phone wakes", "The phone that was rung in " + healthSpan + " woke and reported its call."
 	case len(w.devices) > 0:
 		return views.ToneGood, "All phones wake",
 			"All " + views.Count(len(w.devices)) + " phones that were rung in " + healthSpan + " woke and reported their calls."
@@ -66,15 +68,23 @@ func (w judgedPhones) whole() (tone views.Tone, word, why string) {
 }
 
 func (w judgedPhones) versionRows() []views.HealthVersion {
-	shown := map[string]bool{} // by a phone's latest ring
+	shown, silent, unshown := map[string]bool{}, map[string]int{}, map[string]int{} // by a phone's latest ring
 	for _, s := range w.histories {
-		shown[s.AppVersion] = shown[s.AppVersion] || s.Verdict == tenants.Fine && s.Silent+s.Unshown == 0
+		switch {
+		case s.Verdict == tenants.Unshown, s.Unshown > 0 && s.Silent == 0:
+			unshown[s.AppVersion]++
+		case s.Silent > 0:
+			silent[s.AppVersion]++
+		case s.Verdict == tenants.Fine:
+			shown[s.AppVersion] = true
+		}
 	}
 	var out []views.HealthVersion
 	for _, a := range w.versions {
 		look := verdictLooks[a.Verdict]
 		row := views.HealthVersion{
-			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: a.Blocked, Unshown: a.Unshown,
+			Name: versionName(a.AppVersion), Registered: a.Registered, Rung: a.Devices, Silent: silent[a.AppVersion],
+			Unshown:  unshown[a.AppVersion],
 			Delegate: a.Delegate,
 			Tone:     look.tone, Verdict: look.text, Cause: a.Verdict.Cause(), Cure: a.Verdict.Cure(),
 		}

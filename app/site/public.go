@@ -1,8 +1,10 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -71,7 +73,8 @@ func industryText(f tenants.IndustryFile) views.IndustryText {
 	p := f.Page
 	return views.IndustryText{Slug: string(f.Slug), Name: f.Name, Opaque: f.Rules.Payload.Value == tenants.PayloadOpaque, Short: p.Short,
 		Title: p.Title, Lead: p.Lead, Steps: rows(p.Steps), Caller: p.Caller, Asked: p.Asked, App: p.App, Reference: p.Reference,
-		Asks: rows(p.Asks)}
+		Person: cmp.Or(p.Person, "on-duty"),
+		TTL:    cmp.Or(p.TTL, int(tenants.DefaultTTL/time.Second)), Asks: rows(p.Asks)}
 }
 
 func (s *Site) industry(ctx context.Context, c *fiber.Ctx) error {

@@ -9,14 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/html"
 
 	"carillon/app/page"
 	"carillon/app/page/pagetest"
+	"carillon/app/push"
 	"carillon/static"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -232,9 +235,51 @@ func TestThePrivacyPageNamesEveryCookie(t *testing.T) {
 
 func TestThePrivacyPageSaysHowLongRingsAreKept(t *testing.T) {
 	t.Parallel()
-	page := open(t).Browser().Get("/privacy").Want(200)
+	h := open(t)
+	page := h.Browser().Get("/privacy").Want(200)
 	for _, d := range []time.Duration{store.RingsKept, store.TalliesKept} {
-		page.Has(fmt.Sprintf("deleted after %d days", d/(24*time.Hour)))
+		page.Has(fmt.Sprintf(" %d days", d/(24*time.Hour)))
+	}
+	page.Has("The audit log is deleted after the period that the organisation chooses: six years at first, and never less than one year.")
+	for _, f := range h.Store.Industries().List() {
+		if kept := f.Rules.Retention[tenants.DataAudits]; kept.Days != 2192 || kept.Least < 365 {
+			t.Errorf("%s keeps the audit log for %d days, and at least %d: the privacy page says otherwise", f.Slug, kept.Days, kept.Least)
+		}
+	}
+}
+
+// TestTheSecurityPageNamesEveryFieldOfAPush, with each library's names: a buyer compares the two.
+func TestTheSecurityPageNamesEveryFieldOfAPush(t *testing.T) {
+	t.Parallel()
+	page := open(t).Browser().Get("/security").Want(200)
+	now := time.Unix(1795510200, 0)
+	for _, profile := range tenants.PayloadProfiles {
+		body, err := push.PayloadFor(profile, "019ab2f4-6c1e-7d3a-9f24-1b7f0c9de210", now, now.Add(time.Minute), "Mirabelle")
+		pagetest.Must(t, err)
+		var fields map[string]any
+		pagetest.Must(t, json.Unmarshal(body, &fields))
+		_, said, _ := strings.Cut(page.Body, "Only IDs, times and a label")
+		said, _, _ = strings.Cut(said, "</dd>")
+		words := strings.FieldsFunc(said, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) })
+		for name := range fields {
+			if !slices.Contains(words, name) {
+				t.Errorf("a push for %s has the field %s, and the page does not name it", profile, name)
+			}
+		}
+	}
+}
+
+// TestTheFrontPageNamesTheKindsOfAgents that work.
+func TestTheFrontPageNamesTheKindsOfAgents(t *testing.T) {
+	t.Parallel()
+	page := open(t).Browser().Get("/").Want(200)
+	said := map[tenants.AgentKind]string{tenants.Builtin: "built-in agent", tenants.Stream: "WebSocket", tenants.WebRTC: "WebRTC",
+		tenants.OpenAI: "OpenAI", tenants.Pipecat: "pipecat"}
+	for _, kind := range tenants.AgentKinds {
+		if said[kind] == "" {
+			t.Errorf("the front page does not name agents of the kind %s", kind)
+		}
+		page.Has(said[kind])
 	}
 }
 

@@ -56,7 +56,7 @@ func (a applicant) about() page.About {
 }
 
 func (s *trials) trialForm(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Trial(s.trialPage(ctx, c, applicant{zone: "UTC", industry: tenants.RealEstate, code: s.via(ctx, c)})),
+	return web.Page(c, views.Trial(s.trialPage(ctx, c, applicant{zone: "UTC", code: s.via(ctx, c)})),
 		fiber.StatusOK)
 }
 
@@ -88,6 +88,9 @@ func (s *trials) check(a applicant, p *views.TrialPage) (ok bool) {
 	t := s.Store.Industries().Of(tenants.Tenant{Slug: "xx", Name: "x", Industry: a.industry, TimeZone: a.zone, RingTTL: tenants.DefaultTTL})
 	if w, wrong := page.WrongOf(t.Check()); wrong {
 		p.Zone.Error, p.Industries.Error = w.Fields["time_zone"], w.Fields["industry"]
+	}
+	if a.industry == "" {
+		p.Industries.Error = noIndustry
 	}
 	for _, e := range []string{p.Company.Error, p.Name.Error, p.Email.Error, p.Password.Error, p.Zone.Error, p.Industries.Error} {
 		if e != "" {

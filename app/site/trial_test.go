@@ -31,7 +31,8 @@ func TestATrial(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	w := h.Browser()
-	w.Get("/trial").Want(200).Has("Work email", "Behavioral health", "Send me the link")
+	w.Get("/trial").Want(200).Has("Work email", "Behavioral health", "Send me the link", `<option value="" selected>Choose your industry`,
+		"The industry cannot be changed later")
 	w.Post("/trial", applying("Ana@Lindenhof.example")).Want(200).Has("Check your email", "ana@lindenhof.example",
 		"Dev mode sends no email")
 	path, _ := h.Link("ana@lindenhof.example")

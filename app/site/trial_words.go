@@ -9,6 +9,7 @@ import (
 const (
 	trialTaken = "Your company already has a trial, or this address already has an account. Sign in, or ask a colleague to invite you " +
 		"under People."
+	noIndustry         = "Choose the industry of your company: it decides what a notification may show."
 	wrongTrialPassword = "This is not the password you chose when you signed up. Try again."
 )
 
@@ -22,8 +23,10 @@ func (s *trials) fillTrialFields(p *views.TrialPage, a applicant) {
 		Help: "At least 12 characters. A short sentence is easy to remember and hard to guess."}
 	p.Zone = views.Field{Name: "time_zone", Label: "Time zone", Value: page.Shown(a.zone, 64), Max: 64, Help: "Example: Europe/Berlin."}
 	p.Code = codeField(a.code)
-	p.Industries = views.Pick{Name: "industry", Label: "Industry",
-		Help: "Sets what notifications may show, and what you start with. You can change the rules later."}
+	p.Industries = views.Pick{Name: "industry", Label: "Industry", Required: true,
+		Help: "Sets what notifications may show, and what you start with. The industry cannot be changed later; its rules can, " +
+			"where no law fixes them.",
+		Choices: []views.Choice{page.Choice("", "Choose your industry")}}
 	for _, i := range s.Store.Industries().List() {
 		p.Industries.Choices = append(p.Industries.Choices, page.Choice(string(i.Slug), i.Name))
 	}
