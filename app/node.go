@@ -185,11 +185,21 @@ func (n *node) openStore(ctx context.Context, c checked, x extras) (err error) {
 func (n *node) openPush(c checked) (err error) {
 	n.sends, err = push.New(push.Config{
 		ProductionURL: c.APNsProductionURL, SandboxURL: c.APNsSandboxURL, RootCAs: c.roots, Now: c.now, Log: n.log,
+		Agree: n.agreeToken(),
 	})
 	if err == nil {
 		n.close = append(n.close, n.sends.Close)
 	}
 	return err
+}
+
+// agreeToken has all nodes show the same provider token to Apple. One node alone makes the same one
+// by itself.
+func (n *node) agreeToken() push.Agree {
+	if !n.store.Shared() {
+		return nil
+	}
+	return n.store.AgreeToken
 }
 
 // openVoice opens the gateway, and finds who speaks.
@@ -321,7 +331,8 @@ func (n *node) mount(c checked, x extras) error {
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, PublicURL: c.PublicURL, TrustedProxies: prefixes(c.TrustedProxies),
+	edge := web.New(web.Config{Log: n.log, Now: c.now, Nodes: n.store.NodesNow,
+		PublicURL: c.PublicURL, TrustedProxies: prefixes(c.TrustedProxies),
 		Counts: &n.counts, Connections: n.room.http, MemoryTight: n.memoryTight,
 		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, api.PathAnnouncement, views.PathCredAdd,
 			views.PathDevicesImport, views.PathDevicesImportNow,

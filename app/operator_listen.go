@@ -52,7 +52,8 @@ func (n *node) openOperator(c checked, x extras) error {
 	if err != nil {
 		return err
 	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, PublicURL: base, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
+	edge := web.New(web.Config{Log: n.log, Now: c.now, Nodes: n.store.NodesNow,
+		PublicURL: base, TrustedProxies: prefixes(c.TrustedProxies), Counts: &n.counts,
 		Connections: operatorMost, MemoryTight: n.memoryTight, ErrorPage: console.ErrorPage, Loopback: x.local && !x.public,
 		HTTPS: strings.HasPrefix(base, "https://")})
 	console.Mount(edge)

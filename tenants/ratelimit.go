@@ -32,9 +32,22 @@ func PerSecond(of string, n float64) Rate {
 	return Rate{Of: of, Every: time.Duration(float64(time.Second) / n), Burst: max(1, int(2*n))}
 }
 
+// among is the part of a rate that one of n servers gives out, so that all together keep to it.
+// Each gives at least one at once.
+func (r Rate) among(n int) Rate {
+	if n > 1 {
+		r.Every, r.Burst = r.Every*time.Duration(n), max(1, r.Burst/n)
+	}
+	return r
+}
+
 // RateLimiter holds one token bucket for each rate and holder, in the memory of this process. The
 // zero value is ready to use, and it is safe for concurrent use.
 type RateLimiter struct {
+	// Nodes is how many servers share the limits, each of which gives out its part: all together
+	// let through what a rate says, and at least one at once each. Nil = one.
+	Nodes func() int
+
 	mu    sync.Mutex           // guards both
 	spent map[string]time.Time // until when the tokens of a bucket are spent, by the name of the rate
 	swept time.Time
@@ -52,7 +65,9 @@ func (l *RateLimiter) Admit(now time.Time, code string, rates ...Rate) error {
 	l.sweep(now)
 	var refuses Rate
 	var wait time.Duration
+	n := l.nodes()
 	for _, r := range rates {
+		r = r.among(n)
 		full := now.Add(r.Every * time.Duration(r.Burst))
 		if w := l.spentAfterOneMore(now, r).Sub(full); w > wait {
 			refuses, wait = r, w
@@ -61,7 +76,7 @@ func (l *RateLimiter) Admit(now time.Time, code string, rates ...Rate) error {
 	switch {
 	case wait == 0:
 		for _, r := range rates {
-			l.spent[r.name()] = l.spentAfterOneMore(now, r)
+			l.spent[r.name()] = l.spentAfterOneMore(now, r.among(n))
 		}
 		return nil
 	case refuses.Shared:
@@ -76,9 +91,16 @@ func (l *RateLimiter) GiveBack(rates ...Rate) {
 	defer l.mu.Unlock()
 	for _, r := range rates {
 		if t, ok := l.spent[r.name()]; ok {
-			l.spent[r.name()] = t.Add(-r.Every)
+			l.spent[r.name()] = t.Add(-r.among(l.nodes()).Every)
 		}
 	}
+}
+
+func (l *RateLimiter) nodes() int {
+	if l.Nodes == nil {
+		return 1
+	}
+	return l.Nodes()
 }
 
 // Len is the number of buckets held in memory.

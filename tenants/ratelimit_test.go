@@ -87,3 +87,34 @@ func TestRateLimiterForgetsOnceAMinute(t *testing.T) {
 	take(2*time.Minute+time.Second, "h", 1) // the clock is right again
 	take(2*time.Minute+3*time.Second, "i", 2)
 }
+
+// TestRatesOfSeveralServers: each of three gives out a third, at once and later, and at least one.
+func TestRatesOfSeveralServers(t *testing.T) {
+	t.Parallel()
+	nodes, now := 3, time.Now()
+	l := tenants.RateLimiter{Nodes: func() int { return nodes }}
+	admitted := func(r tenants.Rate, at time.Time) (n int) {
+		for l.Admit(at, "", r) == nil {
+			n++
+		}
+		return n
+	}
+	rate := tenants.Rate{Of: "thing", Every: time.Second, Burst: 12}.For("a")
+	if n := admitted(rate, now); n != 4 {
+		t.Errorf("%d of 12 at once by one of three servers", n)
+	}
+	if n := admitted(rate, now.Add(6*time.Second)); n != 2 {
+		t.Errorf("%d in six seconds, a third of one a second is two", n)
+	}
+	if n := admitted(tenants.Rate{Of: "rare", Every: time.Hour, Burst: 2}.For("a"), now); n != 1 {
+		t.Errorf("%d at once, each server gives at least one", n)
+	}
+	l.GiveBack(rate)
+	if n := admitted(rate, now.Add(6*time.Second)); n != 1 {
+		t.Errorf("%d after one was given back", n)
+	}
+	nodes = 1
+	if n := admitted(tenants.Rate{Of: "thing", Every: time.Second, Burst: 12}.For("b"), now); n != 12 {
+		t.Errorf("%d of 12 by one server alone", n)
+	}
+}

@@ -134,6 +134,7 @@ func New(c Config) (*API, error) {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
 	a := &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}
+	a.guesses.Nodes, a.forged.Nodes = c.Store.NodesNow, c.Store.NodesNow
 	var err error
 	a.mcp, err = newMCP(a)
 	return a, err

@@ -145,6 +145,7 @@ func New(c Config) (*Console, error) {
 	}
 	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}
+	k.mails.Nodes = c.Store.NodesNow
 	k.hours = &hoursKept{now: c.Now, kept: table[hoursKey, keptHours]{most: mostHoursKept}}
 	for _, r := range k.routes() {
 		if r.method == get {

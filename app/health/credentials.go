@@ -39,7 +39,9 @@ func NewCredentials(c CredentialsConfig) (*Credentials, error) {
 	if c.Store == nil || c.Now == nil {
 		return nil, errors.New("health: Credentials need Store and Now")
 	}
-	return &Credentials{CredentialsConfig: c, opening: newOpening()}, nil
+	s := &Credentials{CredentialsConfig: c, opening: newOpening()}
+	s.limits.Nodes = c.Store.NodesNow
+	return s, nil
 }
 
 // Upload is an APNs credential as a person or program hands it over.

@@ -78,7 +78,9 @@ func New(c Config) (*Console, error) {
 	if c.Common == nil || c.Common.Cookie == "" || c.Server == nil || c.Teams == nil {
 		return nil, errors.New("operator: Common with a cookie of its own, Server and Teams are required")
 	}
-	return &Console{Config: c}, nil
+	k := &Console{Config: c}
+	k.failures.Nodes = c.Store.NodesNow
+	return k, nil
 }
 
 // Mount adds every route to r, the root of an app made by web.New with Console.ErrorPage.

@@ -54,6 +54,7 @@ func NewCommon(c CommonConfig) (*Common, error) {
 		return nil, errors.New("page: PublicURL must start with http:// or https://")
 	}
 	m := &Common{CommonConfig: c, secure: u.Scheme == "https", exports: web.NewSlots(exportBounds())}
+	m.tries.limits.Nodes = c.Store.NodesNow
 	if m.guard, err = web.CrossSite(c.PublicURL); err != nil {
 		return nil, err
 	}

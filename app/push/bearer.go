@@ -1,11 +1,13 @@
 package push
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -41,11 +43,14 @@ func (b *bearer) accepted(now time.Time) bool {
 // token is issued at the start of a term and signed without randomness (RFC 6979), so every process
 // that has the key makes the same token: Apple sees one token from all nodes, restarts and both
 // environments. A process that starts late in a term would have to renew within Apple's 20 minutes.
-// It uses a token issued half a term later instead, as every other late process does.
+// It uses a token issued half a term later instead, as every other late process does. Processes
+// that share a database agree there on when the token was issued: then all use the same one at any
+// moment.
 type mint struct {
 	team, keyID string
 	private     *ecdsa.PrivateKey
 	now         func() time.Time
+	agree       func(proposed, refused, oldest time.Time) time.Time // nil = the proposed one
 
 	current atomic.Pointer[bearer]
 
@@ -101,7 +106,7 @@ func (m *mint) renewIfDue(now time.Time) (string, error) {
 	if usable && now.Before(b.renew) {
 		return b.header, nil
 	}
-	next, err := m.sign(issueTime(now))
+	next, err := m.sign(m.agreed(issueTime(now), time.Time{}, now))
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +142,11 @@ func (m *mint) replaceExpired(refused string) (header string, ok bool, err error
 	}
 	m.previous = b // in case Apple does not accept a new one yet
 	at := now.Add(-bearerMinUse).Truncate(time.Second)
-	next, err := m.sign(at)
+	var was time.Time
+	if b != nil && b.header == refused {
+		was = b.issued
+	}
+	next, err := m.sign(m.agreed(at, was, now))
 	if err == nil && next.header == refused { // the refused one was issued in that very second
 		next, err = m.sign(at.Add(-time.Second))
 	}
@@ -146,6 +155,36 @@ func (m *mint) replaceExpired(refused string) (header string, ok bool, err error
 	}
 	m.current.Store(next)
 	return next.header, next.header != refused, nil
+}
+
+// agreed is when the next token is issued: at the proposed time, or when other processes say that
+// the one was that they use.
+func (m *mint) agreed(proposed, refused, now time.Time) time.Time {
+	if m.agree == nil {
+		return proposed
+	}
+	return m.agree(proposed, refused, now.Add(-bearerTerm-bearerLag))
+}
+
+// agreeTime bounds how long a push waits for the others' token. It asks once in a term.
+const agreeTime = time.Second
+
+// agree is how the key's mint agrees with other processes. When they cannot be asked it proposes
+// the token of the term, which they would make too.
+func (id identity) agree(with Agree) func(proposed, refused, oldest time.Time) time.Time {
+	if with == nil {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(id.team + " " + id.keyID + " " + id.fingerprint))
+	key := hex.EncodeToString(sum[:])
+	return func(proposed, refused, oldest time.Time) time.Time {
+		ctx, cancel := context.WithTimeout(context.Background(), agreeTime)
+		defer cancel()
+		if issued, err := with(ctx, key, proposed, refused, oldest); err == nil {
+			return issued
+		}
+		return proposed
+	}
 }
 
 // fallBack returns the previous token after TooManyProviderTokenUpdates, and makes no new one until

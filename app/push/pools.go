@@ -113,7 +113,7 @@ func (s *Sender) newPool(k *Key, env Environment, l limits) *pool {
 		config.Certificates = []tls.Certificate{*k.cert}
 	} else {
 		p.mint = s.tokens.mintFor(poolName{k.id, env}, func() *mint {
-			return &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now}
+			return &mint{team: k.id.team, keyID: k.id.keyID, private: k.private, now: s.cfg.Now, agree: k.id.agree(s.cfg.Agree)}
 		})
 	}
 	p.client = newClient(p)

@@ -48,6 +48,8 @@ type Config struct {
 	Now           func() time.Time // required
 	Log           *slog.Logger     // required
 
+	Agree Agree // with other processes on provider tokens; nil = each makes the token of the term
+
 	MaxPools       int           // credentials per host that keep connections at the same time; 256
 	MaxConnections int           // of one credential to one host; 4
 	DialTimeout    time.Duration // TCP and TLS; 3 s
@@ -58,6 +60,11 @@ type Config struct {
 	KeepAlive      time.Duration // between PINGs on an idle connection; 30 s
 	IdleTimeout    time.Duration // without a push: close the credential's connections; 1 h
 }
+
+// Agree gives when the provider token of a key was issued that all processes use, which sign the
+// same token from that. It is the proposed moment if they have none, theirs is the refused one, or
+// was issued at oldest or before. It must give up with ctx.
+type Agree func(ctx context.Context, key string, proposed, refused, oldest time.Time) (issued time.Time, err error)
 
 // Sender sends pushes. It is safe for concurrent use. It owns connections and goroutines until
 // Close.

@@ -48,6 +48,7 @@ var (
 // demos are the calls of the demo that are up, and who may start one.
 type demos struct {
 	now    func() time.Time
+	nodes  func() int
 	limits tenants.RateLimiter
 
 	mu    sync.Mutex          // guards both
@@ -55,8 +56,9 @@ type demos struct {
 	seats map[string]int      // the calls of a network
 }
 
-func newDemos(now func() time.Time) *demos {
-	return &demos{now: now, up: map[string][]string{}, seats: map[string]int{}}
+// newDemos shares the seats and rates with the other nodes: each gives out its part, at least one.
+func newDemos(now func() time.Time, nodes func() int) *demos {
+	return &demos{now: now, nodes: nodes, limits: tenants.RateLimiter{Nodes: nodes}, up: map[string][]string{}, seats: map[string]int{}}
 }
 
 // take lets a call in, or says how long to wait.
@@ -73,8 +75,9 @@ func (d *demos) takeICE(ip string) error {
 func (d *demos) add(id, ip string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	networks, most := append(web.WiderNetworks(ip), web.Network(ip)), demosPerNetwork
-	if demosAtOnce-len(d.up) <= demosLast {
+	part := func(seats int) int { return max(1, seats/d.nodes()) }
+	networks, most := append(web.WiderNetworks(ip), web.Network(ip)), part(demosPerNetwork)
+	if part(demosAtOnce)-len(d.up) <= part(demosLast) {
 		most = 1
 	}
 	says := ""
@@ -83,7 +86,7 @@ func (d *demos) add(id, ip string) error {
 			says = demoNetworkFull
 		}
 	}
-	if len(d.up) >= demosAtOnce {
+	if len(d.up) >= part(demosAtOnce) {
 		says = demoFull
 	}
 	if says != "" {

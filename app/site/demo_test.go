@@ -161,7 +161,7 @@ func TestTheDemoRefuses(t *testing.T) {
 func TestDemoSeats(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	d := newDemos(func() time.Time { return now })
+	d := newDemos(func() time.Time { return now }, func() int { return 1 })
 	seated := 0
 	fill := func(from string) (n int) {
 		for i := range 2 * demosAtOnce {
@@ -200,7 +200,7 @@ func TestDemoSeats(t *testing.T) {
 func TestDemoRates(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	d := newDemos(func() time.Time { return now })
+	d := newDemos(func() time.Time { return now }, func() int { return 1 })
 	for _, row := range []struct {
 		from func(i int) string
 		want int

@@ -80,7 +80,9 @@ func New(c Config) (*Site, error) {
 	if c.DemoTime <= 0 {
 		c.DemoTime = DemoTime
 	}
-	return &Site{frame: &frame{Config: c}, demos: newDemos(c.Now)}, nil
+	s := &Site{frame: &frame{Config: c}, demos: newDemos(c.Now, c.Store.NodesNow)}
+	s.signups.Nodes, s.clicks.Nodes = c.Store.NodesNow, c.Store.NodesNow
+	return s, nil
 }
 
 const (

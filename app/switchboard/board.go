@@ -128,7 +128,7 @@ func New(c Config) (*Board, error) {
 	if b.sounds, err = agents.NewSounds(); err != nil {
 		return nil, err
 	}
-	b.pushing.shared = c.Store.Shared()
+	b.pushing.shared, b.limits.Nodes = c.Store.Shared(), c.Store.NodesNow
 	b.life, b.stop = context.WithCancel(context.Background())
 	b.open, b.shut = context.WithCancel(b.life)
 	return b, nil

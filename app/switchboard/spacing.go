@@ -18,7 +18,7 @@ const (
 
 // spacing keeps pushes to one device apart, in this process: two that arrive together make iOS show
 // one call and treat the app as one that does not report the other. It delays, and refuses nothing.
-// The zero value is ready.
+// Jobs.Pace does the same for several nodes. The zero value is ready.
 type spacing struct {
 	mu    sync.Mutex // guards both
 	of    map[tenants.DeviceID]*pace
@@ -31,8 +31,9 @@ type pace struct {
 	apart time.Duration // 0 = the usual
 }
 
-// turn reserves the device's next place and says how long to wait for it.
-func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) time.Duration {
+// turn reserves the device's next place, and says how long to wait for it and how far it is apart
+// from the one behind it.
+func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) (wait, until time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now)
@@ -45,8 +46,9 @@ func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) t
 	if p.free.After(now) {
 		at = p.free
 	}
-	p.free = at.Add(max(apart, p.apart))
-	return at.Sub(now)
+	apart = max(apart, p.apart)
+	p.free = at.Add(apart)
+	return at.Sub(now), apart
 }
 
 // answered spaces the device's pushes further apart after a 429, and as usual again after a 200.
@@ -104,8 +106,16 @@ func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (
 	if b.Spacing <= 0 {
 		return true, nil
 	}
-	wait := b.paced.turn(a.Device, b.Now(), b.Spacing)
-	if wait == 0 {
+	start := b.Now()
+	wait, apart := b.paced.turn(a.Device, start, b.Spacing)
+	if b.Store.NodesNow() > 1 { // the others push to the device too
+		at, err := b.Store.Jobs().Pace(ctx, a.Device, start.Add(wait), apart)
+		if err != nil {
+			return false, err
+		}
+		wait = at.Sub(start)
+	}
+	if wait <= 0 {
 		return true, nil
 	}
 	timer := time.NewTimer(wait)

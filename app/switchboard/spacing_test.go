@@ -16,7 +16,7 @@ func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
 	var s spacing
 	turn := func(want time.Duration) {
 		t.Helper()
-		if got := s.turn("d", now, usual); got != want {
+		if got, _ := s.turn("d", now, usual); got != want {
 			t.Errorf("waits %v, want %v", got, want)
 		}
 	}
@@ -47,7 +47,7 @@ func TestADeviceThatAppleFindsPushedToTooOftenIsLeftAlone(t *testing.T) {
 	now = now.Add(20 * time.Second)
 	turn(0)
 	turn(usual)
-	if other := s.turn("e", now, usual); other != 0 {
+	if other, _ := s.turn("e", now, usual); other != 0 {
 		t.Errorf("another device waits %v", other)
 	}
 	now = now.Add(3 * time.Minute)

@@ -40,6 +40,7 @@ type Config struct {
 	BodyLimit      int            // bytes; 0 = 64 KiB plus a multipart envelope
 	Connections    int            // at once; 0 = 16,384
 	MemoryTight    func() bool    // whether memory runs out; nil = MemoryTight
+	Nodes          func() int     // that share the limits of changes; nil = one
 	Uploads        []string       // patterns of POST routes whose handlers call ReadUpload or ReadDocument; other bodies are read first
 
 	Loopback bool // answer only under names of this machine: dev mode
@@ -72,7 +73,7 @@ type visitKey struct{}
 // a panic becomes a 500, every answer has a request id, and every error becomes a problem document
 // or the error page.
 func New(c Config) *fiber.App {
-	e := &edge{Config: c}
+	e := &edge{Config: c, writes: tenants.RateLimiter{Nodes: c.Nodes}}
 	e.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	if e.Log == nil {
 		e.Log = slog.New(slog.DiscardHandler)

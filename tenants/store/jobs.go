@@ -15,8 +15,9 @@ const claimed = 50
 
 // How long what was counted or done is remembered, so that it is not counted or done again.
 const (
-	meteredFor = 40 * 24 * time.Hour // Stripe takes no report of a ring after 35 days
-	eventsFor  = 90 * 24 * time.Hour // Stripe lists events for 30 days
+	meteredFor        = 40 * 24 * time.Hour // Stripe takes no report of a ring after 35 days
+	providerTokensFor = 24 * time.Hour      // Apple takes one for an hour
+	eventsFor         = 90 * 24 * time.Hour // Stripe lists events for 30 days
 )
 
 // Jobs is the work of the background loops. It looks across all tenants.
@@ -182,6 +183,8 @@ func (s Jobs) Forget(ctx context.Context, now time.Time) error {
 			{"DELETE FROM passkey_challenges WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM operator_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM operator_sign_ins WHERE expires_at <= ? OR idle_at <= ?", []any{at, at}},
+			{"DELETE FROM device_paces WHERE free_at <= ?", []any{micros(now.Add(-time.Hour))}},
+			{"DELETE FROM provider_tokens WHERE issued_at <= ?", []any{micros(now.Add(-providerTokensFor))}},
 			{"DELETE FROM digests WHERE sent_at <= ?", []any{micros(now.Add(-digestsFor))}},
 			{"DELETE FROM partner_links WHERE expires_at <= ?", []any{at}},
 			{"DELETE FROM partner_sign_ins WHERE expires_at <= ?", []any{at}},

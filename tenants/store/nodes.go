@@ -54,6 +54,7 @@ func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
 		clock := s.db.dialect.clock()
 		_, err = t.exec("INSERT INTO nodes (id, name, shared, started_at, seen_at) VALUES (?, ?, ?, "+clock+", "+clock+")",
 			uuid(n.ID), n.Name, n.Shared)
+		s.nodesNow.Store(int64(len(others) + 1))
 		return err
 	})
 	return beside, err
@@ -65,13 +66,25 @@ func (s Nodes) Beat(ctx context.Context, id tenants.NodeID) (lived bool, err err
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		clock := s.db.dialect.clock()
 		n, err := t.change("UPDATE nodes SET seen_at = "+clock+" WHERE id = ? AND "+s.living(), uuid(id))
-		if lived = n > 0; err != nil || lived {
+		if lived = n > 0; err == nil && !lived {
+			_, err = t.exec("UPDATE nodes SET seen_at = "+clock+" WHERE id = ?", uuid(id))
+		}
+		if err != nil {
 			return err
 		}
-		_, err = t.exec("UPDATE nodes SET seen_at = "+clock+" WHERE id = ?", uuid(id))
-		return err
+		return s.count(t)
 	})
 	return lived, err
+}
+
+// count keeps how many nodes live for NodesNow.
+func (s Nodes) count(t *tx) error {
+	var n int64
+	err := t.row("SELECT COUNT(*) FROM nodes WHERE "+s.living(), nil, &n)
+	if err == nil {
+		s.nodesNow.Store(n)
+	}
+	return err
 }
 
 // Stop says that the node has stopped: what it still holds can be taken over at once.

@@ -242,3 +242,67 @@ func oneClock(t *testing.T, address string) {
 		t.Errorf("it goes back without a reason: %v", err)
 	}
 }
+
+// agreeOn: two nodes use one provider token, keep their pushes to a device apart, and know of each
+// other.
+func agreeOn(t *testing.T, address string) {
+	one, two := storetest.OpenConfig(t, store.Config{URL: address}), storetest.OpenConfig(t, store.Config{URL: address})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now().Truncate(time.Second)
+	token := func(s *store.Store, proposed, refused, want time.Time) {
+		t.Helper()
+		got, err := s.AgreeToken(t.Context(), "key", proposed, refused, now.Add(-time.Hour))
+		must(err)
+		if !got.Equal(want) {
+			t.Errorf("issued %v from now, want %v", got.Sub(now), want.Sub(now))
+		}
+	}
+	first, second := now.Add(-30*time.Minute), now.Add(-10*time.Minute)
+	token(one, first, time.Time{}, first)
+	token(two, second, time.Time{}, first)
+	token(two, second, first, second) // refused
+	token(one, now.Add(-time.Minute), first, second)
+	token(one, now.Add(time.Hour), second, now.Add(time.Hour))
+	token(two, first, time.Time{}, first) // one of the future is used by nobody
+
+	device := tenants.NewID[tenants.DeviceID](now)
+	for i, s := range []*store.Store{one, two, two, one} {
+		at, err := s.Jobs().Pace(t.Context(), device, now, 500*time.Millisecond)
+		must(err)
+		if want := time.Duration(i) * 500 * time.Millisecond; at.Sub(now) != want {
+			t.Errorf("push %d goes after %v, want %v", i, at.Sub(now), want)
+		}
+	}
+	at, err := two.Jobs().Pace(t.Context(), device, now.Add(time.Minute), time.Second)
+	must(err)
+	if at.Sub(now) != time.Minute {
+		t.Errorf("a late push waits for %v", at.Sub(now))
+	}
+
+	if one.NodesNow() != 1 {
+		t.Errorf("%d nodes before any has started", one.NodesNow())
+	}
+	a := store.Node{ID: tenants.NewID[tenants.NodeID](now), Name: "a", Shared: true}
+	b := store.Node{ID: tenants.NewID[tenants.NodeID](now), Name: "b", Shared: true}
+	_, err = one.Nodes().Start(t.Context(), a)
+	must(err)
+	_, err = two.Nodes().Start(t.Context(), b)
+	must(err)
+	_, err = one.Nodes().Beat(t.Context(), a.ID)
+	must(err)
+	if one.NodesNow() != 2 || two.NodesNow() != 2 {
+		t.Errorf("two nodes count as %d and %d", one.NodesNow(), two.NodesNow())
+	}
+	must(two.Nodes().Stop(t.Context(), b.ID))
+	_, err = one.Nodes().Beat(t.Context(), a.ID)
+	must(err)
+	if one.NodesNow() != 1 {
+		t.Errorf("%d nodes after the other has stopped", one.NodesNow())
+	}
+	must(one.Jobs().Forget(t.Context(), now.Add(48*time.Hour)))
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"carillon/migrations"
@@ -66,6 +67,8 @@ type core struct {
 
 	clock *clock // nil = now is the server's own
 	self  uuid   // this server until it ends; see leases.go
+
+	nodesNow atomic.Int64 // see NodesNow
 }
 
 // Open opens a database that is there. It refuses one whose schema is not exactly the one this

@@ -82,6 +82,7 @@ var across = map[string]string{
 	"SELECT tenant_id, user_id, role, created_at FROM members WHERE user_id = ?": "Users.TakeReset, and when an address is proven: a " +
 		"person's own tenants",
 	"DELETE FROM idempotency WHERE created_at <= ?":                                 "Jobs.Forget: age, of every tenant",
+	"DELETE FROM device_paces WHERE free_at <= ?":                                   "Jobs.Forget: age, of every tenant",
 	"DELETE FROM digests WHERE sent_at <= ?":                                        "Jobs.Forget: age, of every tenant",
 	"SELECT tenant_id, user_id FROM digests WHERE token_hash = ?":                   "Tenants.OfDigest: the hash is what tells the tenant",
 	"DELETE FROM pairings WHERE expires_at <= ?":                                    "Jobs.Forget: age, of every tenant",

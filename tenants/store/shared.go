@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"carillon/tenants"
+)
+
+// NodesNow is how many nodes share the database, as this one saw at its last heartbeat: at least
+// one. Limits that each node counts by itself are divided by it.
+func (s *Store) NodesNow() int {
+	if s == nil {
+		return 1
+	}
+	return max(1, int(s.nodesNow.Load()))
+}
+
+// AgreeToken gives when the provider token that all nodes use with a key was issued. It is the one
+// that is written down, unless that was issued at or before oldest, later than now, or is the one
+// that Apple has just refused; then it is the proposed one from now on. Two nodes that ask at the
+// same moment get the same answer. On PostgreSQL only.
+func (s *Store) AgreeToken(ctx context.Context, key string, proposed, refused, oldest time.Time) (issued time.Time, err error) {
+	const agree = "INSERT INTO provider_tokens (key, issued_at) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET issued_at = CASE WHEN " +
+		"provider_tokens.issued_at <= ? OR provider_tokens.issued_at = ? OR provider_tokens.issued_at > ? THEN excluded.issued_at " +
+		"ELSE provider_tokens.issued_at END RETURNING issued_at"
+	var us int64
+	// Past the writer: a push waits for this, and gives up sooner than the writer can.
+	err = s.db.writes.QueryRowContext(noTenant.on(ctx), s.db.dialect.bind(agree), key, micros(proposed), micros(oldest), micros(refused),
+		micros(s.now())).Scan(&us)
+	return moment(us), translate(err)
+}
+
+// Pace reserves the next push to a device, from a moment on and apart from the one before by so
+// much, also from one of another node, and gives when it may go.
+func (s Jobs) Pace(ctx context.Context, d tenants.DeviceID, from time.Time, apart time.Duration) (at time.Time, err error) {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
+		rows, err := t.query(ctx, "INSERT INTO device_paces (device_id, free_at) VALUES (?, ?) ON CONFLICT (device_id) DO UPDATE SET "+
+			"free_at = ? + CASE WHEN device_paces.free_at > ? THEN device_paces.free_at ELSE ? END RETURNING free_at",
+			uuid(d), micros(from.Add(apart)), span(apart), micros(from), micros(from))
+		free, err := collect(rows, err, func(us *int64) []any { return []any{us} })
+		if err == nil {
+			at = moment(free[0]).Add(-apart)
+		}
+		return err
+	})
+	return at, err
+}
