@@ -147,6 +147,11 @@ var auditFields = map[string]string{
 	"plan": "plan", "interval": "month or year", "period": "period", "trial_end": "end of the trial", "trial_cut": "early end of the trial",
 	"cancel_at_end": "cancellation", "past_due_since": "failed payment", "overage": "overage", "customer": "customer at Stripe",
 	"stripe": "subscription at Stripe", "scopes": "permissions", "per_second": "rings a second", "expires": "expiry",
+	"period_start": "start of the period", "period_end": "end of the period", "quantity": "quantity", "tags": "tags",
+	"hedging": "sending again when Apple is silent", "payload_profile": "fields of a push", "recording": "recording of calls",
+	"look_until": "operators may look until", "earlier_device": "older entry", "events": "events", "url": "address", "headers": "headers",
+	"settings": "settings", "issuer": "sign-in provider", "client_id": "client ID", "domains": "mail domains",
+	"first_role": "role at the first sign-in", "only_way": "the only way to sign in",
 	"networks": "allowed addresses", "devices": "allowed devices", "reason": "reason",
 }
 

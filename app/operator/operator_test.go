@@ -239,6 +239,53 @@ func TestSuspendingIsInBothRecords(t *testing.T) {
 	b.Get("/audit.csv").Want(200).Has("tenant.suspend")
 }
 
+// recorded says which entry each address that changes something writes, and with which form.
+var recorded = map[string]struct {
+	action string
+	form   url.Values
+}{
+	"POST /tenants/:id/suspend": {"tenant.suspend", url.Values{"why": {"invoices are open"}}},
+	"POST /tenants/:id/resume":  {"tenant.resume", nil},
+	"POST /tenants/:id/plan":    {"subscription.set", url.Values{"plan": {"growth"}}},
+}
+
+// unrecorded are the other addresses of operators, and where their entries are tested.
+var unrecorded = map[string]string{
+	"POST /signout": "ends a sign-in", "POST /codes": "asks for a password; TestSigningIn", "POST /audit": "verifies; changes nothing",
+	"POST /tenants/:id/look": "needs the tenant's consent; TestLook of console", "POST /mails/:id/resend": "TestHealth",
+	"POST /partners/:id/paid": "TestPartners", "POST /events/:id/replay": "TestEvents",
+}
+
+// TestEveryChangeIsRecorded: what an operator does to a tenant is one entry in the record of
+// operators and one in the tenant's audit log, with the operator's name and what changed. A new
+// address that is in neither list fails.
+func TestEveryChangeIsRecorded(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	b := h.signedIn(o, false)
+	for _, r := range h.k.routes() {
+		address := r.method + " " + r.path
+		want, known := recorded[address]
+		if r.method == get || r.public != nil || unrecorded[address] != "" {
+			continue
+		}
+		if !known {
+			t.Errorf("%s is in neither recorded nor unrecorded: say which entry it writes", address)
+			continue
+		}
+		b.Post(h.address(r.path), want.form).Want(303)
+		ours, _, err := h.Store.Operators().Audits(t.Context(), "", store.Page{Limit: 1})
+		pagetest.Must(t, err)
+		theirs, _, err := h.Store.For(h.tenant.Id).Audits().List(t.Context(), store.AuditQuery{Action: want.action})
+		pagetest.Must(t, err)
+		if len(theirs) != 1 || theirs[0].Actor != o.Actor() || theirs[0].IP == "" || len(theirs[0].Changes) == 0 ||
+			ours[0].Action != want.action || ours[0].Actor != o.Actor() || len(ours[0].Changes) == 0 {
+			t.Errorf("%s: the operators' record has %+v, the tenant's %+v", address, ours, theirs)
+		}
+	}
+}
+
 // TestHealth: the page says what waits, what Apple answered, and which mails failed; a mail is sent
 // again once.
 func TestHealth(t *testing.T) {

@@ -588,6 +588,19 @@ func changedFields(all ...tenants.Change) []tenants.Change {
 	return slices.DeleteFunc(all, func(c tenants.Change) bool { return c.Before == c.After })
 }
 
+// auditSet is audit with a detail of its own and what changed.
+func (t *tx) auditSet(s *scope, action, target, detail string, changed ...tenants.Change) error {
+	return t.record(s, auditEntry{action: action, target: target, detail: detail, changes: changedFields(changed...)})
+}
+
+// onOff is a switch as the audit log shows it.
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
 // changes collects changed fields for an audit row.
 type changes []tenants.Change
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -218,7 +219,14 @@ func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 		fields := changes{}
 		fields.set("name", old.Name, c.Name)
 		fields.add("url", old.URL != c.URL)
-		fields.add("settings", old.Settings != set)
+		was, of := old.noun().Events, c
+		fields.set("events", joinedEvents(was), joinedEvents(c.Events))
+		of.Events = was
+		rest, err := settingsOfConnection(of, secrets.Token != "")
+		if err != nil {
+			return err
+		}
+		fields.add("settings", old.Settings != rest) // but for the events
 		fields.add("headers", !maps.Equal(had.Headers, secrets.Headers))
 		fields.add("token", had.Token != secrets.Token)
 		if len(fields) > 0 {
@@ -236,6 +244,18 @@ func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 		}
 		return s.setState(t, old, c.State)
 	})
+}
+
+// joinedEvents are the events of a connection in words; it takes all where it names none.
+func joinedEvents(all []tenants.EventKind) string {
+	if len(all) == 0 {
+		return "all"
+	}
+	words := make([]string, len(all))
+	for i, e := range all {
+		words[i] = string(e)
+	}
+	return strings.Join(words, ", ")
 }
 
 // setState makes a connection active or paused. Other states are Carillon's own to set.
@@ -257,7 +277,7 @@ func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionSta
 	if err := t.alerts().settle(s.scope, string(old.ID)); err != nil {
 		return err
 	}
-	return t.audit(s.scope, action, string(old.ID), "")
+	return t.auditSet(s.scope, action, string(old.ID), "", tenants.Change{Field: "state", Before: old.State, After: string(to)})
 }
 
 // held reads a connection that will be changed in the same transaction.

@@ -257,21 +257,23 @@ func (s *scope) twin(t *tx, row credentialRow, env tenants.Environment) (bool, e
 	return n > 0, err
 }
 
+// before is a credential as it is before a change, without its secret.
+func (s Credentials) before(t *tx, id tenants.CredentialID) (row credentialRow, err error) {
+	return row, missing(s.in(t.db(), "credentials").Select(credentialColumns).Where("id = ?", uuid(id)).Take(&row).Error, "credential")
+}
+
 // SetHedging says whether a push may be sent again because a connection to Apple is silent.
 func (s Credentials) SetHedging(ctx context.Context, id tenants.CredentialID, on bool) error {
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, uuid(s.id), uuid(id))
+		old, err := s.before(t, id)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return tenants.NoSuch("credential")
+		if _, err := t.exec("UPDATE credentials SET no_hedge = ? WHERE tenant_id = ? AND id = ?", !on, uuid(s.id), uuid(id)); err != nil {
+			return err
 		}
-		detail := "off"
-		if on {
-			detail = "on"
-		}
-		return t.audit(s.scope, "credential.hedging", string(id), detail)
+		return t.auditSet(s.scope, "credential.hedging", string(id), onOff(on),
+			tenants.Change{Field: "hedging", Before: onOff(!old.NoHedge), After: onOff(on)})
 	})
 	s.s.seen.forget()
 	return err
@@ -283,14 +285,15 @@ func (s Credentials) SetProfile(ctx context.Context, id tenants.CredentialID, p 
 		return err
 	}
 	err := s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE credentials SET profile = ? WHERE tenant_id = ? AND id = ?", string(p), uuid(s.id), uuid(id))
+		old, err := s.before(t, id)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return tenants.NoSuch("credential")
+		if _, err := t.exec("UPDATE credentials SET profile = ? WHERE tenant_id = ? AND id = ?", string(p), uuid(s.id), uuid(id)); err != nil {
+			return err
 		}
-		return t.audit(s.scope, "credential.profile", string(id), string(p))
+		return t.auditSet(s.scope, "credential.profile", string(id), string(p),
+			tenants.Change{Field: "payload_profile", Before: old.Profile, After: string(p)})
 	})
 	s.s.seen.forget()
 	return err
@@ -485,7 +488,8 @@ func (s Credentials) Rollback(ctx context.Context, id tenants.CredentialID) (bac
 		}
 		chosen.State = string(tenants.CredentialActive)
 		back = chosen.noun()
-		return t.audit(s.scope, "credential.rollback", string(chosen.ID), chosen.Bundle)
+		return t.auditSet(s.scope, "credential.rollback", string(chosen.ID), chosen.Bundle,
+			tenants.Change{Field: "state", Before: string(tenants.CredentialPrevious), After: string(tenants.CredentialActive)})
 	})
 	s.s.seen.forget()
 	if err != nil {

@@ -27,10 +27,11 @@ const lookGone = "This link was used already, or it is older than a minute. Open
 // more. Those who look then are put out at once; EndLooks records that.
 func (s *Scope) SetLook(ctx context.Context, until time.Time) error {
 	return s.write(ctx, func(t *tx) error {
-		detail := ""
-		if !until.IsZero() {
-			detail = until.UTC().Format(time.RFC3339)
+		var was int64
+		if err := t.row("SELECT look_until FROM tenants WHERE id = ?", []any{uuid(s.id)}, &was); err != nil {
+			return missing(err, "tenant")
 		}
+		detail := lookedUntil(until)
 		n, err := t.change("UPDATE tenants SET look_until = ? WHERE id = ? AND look_until <> ?", micros(until), uuid(s.id), micros(until))
 		if err != nil || n == 0 {
 			return err
@@ -42,8 +43,16 @@ func (s *Scope) SetLook(ctx context.Context, until time.Time) error {
 				return err
 			}
 		}
-		return t.audit(&s.scope, "tenant.look_set", string(s.id), detail)
+		return t.auditSet(&s.scope, "tenant.look_set", string(s.id), detail,
+			tenants.Change{Field: "look_until", Before: lookedUntil(moment(was)), After: detail})
 	})
+}
+
+func lookedUntil(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 // NewLook makes a one-time code with which an operator opens the tenant's console. Without the

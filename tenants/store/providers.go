@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,10 +85,11 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 		return fmt.Errorf("store: provider of %s: %w", s.id, err)
 	}
 	return s.write(ctx, func(t *tx) error {
-		same, err := s.sameSource(t, p)
+		was, had, err := s.source(t)
 		if err != nil {
 			return err
 		}
+		same := was.Issuer == p.Issuer && was.ClientID == p.ClientID
 		_, err = t.exec("INSERT INTO oidc_providers (tenant_id, issuer, client_id, sealed, role, only_way, updated_at) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id) DO UPDATE SET "+
 			replaced("issuer, client_id, sealed, role, only_way, updated_at"),
@@ -114,7 +116,13 @@ func (s Providers) Set(ctx context.Context, p tenants.Provider) error {
 				return err
 			}
 		}
-		return t.audit(s.scope, "provider.set", p.Issuer, strings.Join(p.Domains, ", "))
+		c := changes{}
+		c.set("issuer", was.Issuer, p.Issuer)
+		c.set("client_id", was.ClientID, p.ClientID)
+		c.set("domains", strings.Join(had, ", "), strings.Join(slices.Sorted(slices.Values(p.Domains)), ", "))
+		c.set("first_role", string(was.Role), string(p.Role))
+		c.set("only_way", onOff(was.OnlyWay), onOff(p.OnlyWay))
+		return t.auditSet(s.scope, "provider.set", p.Issuer, strings.Join(p.Domains, ", "), c...)
 	})
 }
 
@@ -128,11 +136,18 @@ func (s Providers) proved(t *tx) error {
 	return err
 }
 
-// sameSource reports whether the stored provider has the issuer and the client of p.
-func (s Providers) sameSource(t *tx, p tenants.Provider) (bool, error) {
-	n, err := t.tally("SELECT COUNT(*) FROM oidc_providers WHERE tenant_id = ? AND issuer = ? AND client_id = ?", uuid(s.id), p.Issuer,
-		p.ClientID)
-	return n > 0, err
+// source is the stored provider without its secret, and its domains.
+func (s Providers) source(t *tx) (was tenants.Provider, domains []string, err error) {
+	err = t.row("SELECT issuer, client_id, role, only_way FROM oidc_providers WHERE tenant_id = ?", []any{uuid(s.id)}, &was.Issuer,
+		&was.ClientID, (*string)(&was.Role), &was.OnlyWay)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return was, nil, err
+	}
+	claims, err := s.claims(t.query(context.Background(), claimsOf, uuid(s.id)))
+	for _, d := range claims {
+		domains = append(domains, d.Domain)
+	}
+	return was, domains, err
 }
 
 // setDomains keeps the claims of domains that stay, with their proof. It reports whether any came

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -57,7 +58,12 @@ func (s Recordings) Rule(ctx context.Context) (tenants.RecordingRule, error) {
 // SetRule sets whether calls are recorded. The audit row has the policy and the reason.
 func (s Recordings) SetRule(ctx context.Context, r tenants.RecordingRule) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO recording_rules (tenant_id, policy, reason, ogg, pcmu, set_by, set_at) VALUES (?, ?, ?, ?, ?, ?, ?) "+
+		was := string(tenants.RecordOff)
+		err := t.row("SELECT policy FROM recording_rules WHERE tenant_id = ?", []any{uuid(s.id)}, &was)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		_, err = t.exec("INSERT INTO recording_rules (tenant_id, policy, reason, ogg, pcmu, set_by, set_at) VALUES (?, ?, ?, ?, ?, ?, ?) "+
 			"ON CONFLICT (tenant_id) DO UPDATE SET "+replaced("policy, reason, ogg, pcmu, set_by, set_at"),
 			uuid(s.id), string(r.Policy), r.Reason, append([]byte{}, r.Ogg...), append([]byte{}, r.PCMU...), s.who.Name, micros(s.s.now()))
 		if err != nil {
@@ -67,7 +73,8 @@ func (s Recordings) SetRule(ctx context.Context, r tenants.RecordingRule) error 
 		if r.Reason != "" {
 			detail += ": " + r.Reason
 		}
-		return t.audit(s.scope, "recording.policy", string(s.id), detail)
+		return t.auditSet(s.scope, "recording.policy", string(s.id), detail,
+			tenants.Change{Field: "recording", Before: was, After: string(r.Policy)})
 	})
 }
 

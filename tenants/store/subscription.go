@@ -119,7 +119,7 @@ func (s *scope) changeSubscription(ctx context.Context, add bool, change func(*t
 		if len(what) == 0 {
 			return nil
 		}
-		return t.audit(s, "subscription.set", n.Plan, what.String())
+		return t.auditSet(s, "subscription.set", n.Plan, what.String(), what...)
 	})
 	s.s.seen.forget()
 	return err
@@ -139,21 +139,28 @@ func (t tenantsTx) cut(s *scope, was bool, n tenants.Subscription) (err error) {
 	return err
 }
 
-// subscriptionChanges names what changed, but for when Stripe was last asked.
+// subscriptionChanges is what changed, before and after, but for when Stripe was last asked.
 func subscriptionChanges(old, n tenants.Subscription) changes {
 	c := changes{}
-	c.add("plan", old.Plan != n.Plan)
-	c.add("state", old.State != n.State)
-	c.add("interval", old.Interval != n.Interval)
-	c.add("period", !old.PeriodStart.Equal(n.PeriodStart) || !old.PeriodEnd.Equal(n.PeriodEnd))
-	c.add("trial_end", !old.TrialEnd.Equal(n.TrialEnd))
-	c.add("trial_cut", !old.TrialCut.Equal(n.TrialCut))
-	c.add("cancel_at_end", old.CancelAtEnd != n.CancelAtEnd)
-	c.add("past_due_since", !old.PastDueSince.Equal(n.PastDueSince))
-	c.add("overage", old.Overage != n.Overage)
-	c.add("customer", old.Customer != n.Customer)
-	c.add("stripe", old.Stripe != n.Stripe)
-	c.add("quantity", old.Quantity != n.Quantity)
+	day := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return at.UTC().Format(time.RFC3339)
+	}
+	c.set("plan", old.Plan, n.Plan)
+	c.set("state", string(old.State), string(n.State))
+	c.set("interval", string(old.Interval), string(n.Interval))
+	c.set("period_start", day(old.PeriodStart), day(n.PeriodStart))
+	c.set("period_end", day(old.PeriodEnd), day(n.PeriodEnd))
+	c.set("trial_end", day(old.TrialEnd), day(n.TrialEnd))
+	c.set("trial_cut", day(old.TrialCut), day(n.TrialCut))
+	c.set("cancel_at_end", onOff(old.CancelAtEnd), onOff(n.CancelAtEnd))
+	c.set("past_due_since", day(old.PastDueSince), day(n.PastDueSince))
+	c.set("overage", onOff(old.Overage), onOff(n.Overage))
+	c.set("customer", old.Customer, n.Customer)
+	c.set("stripe", old.Stripe, n.Stripe)
+	c.set("quantity", tenants.FormatCount(old.Quantity), tenants.FormatCount(n.Quantity))
 	return c
 }
 

@@ -86,9 +86,9 @@ func (b *bench) named() {
 	b.must(s.Subscription().Set(ctx, tenants.Subscription{Plan: "starter", State: tenants.SubActive, Interval: tenants.Monthly}))
 	at := b.clock.add(time.Hour).Add(7 * time.Nanosecond) // the database keeps microseconds
 	for want, change := range map[string]func(*tenants.Subscription){
-		"plan":     func(x *tenants.Subscription) { x.Plan = "growth" },
-		"interval": func(x *tenants.Subscription) { x.Interval = tenants.Yearly },
-		"period":   func(x *tenants.Subscription) { x.PeriodStart = at }, "trial_end": func(x *tenants.Subscription) { x.TrialEnd = at },
+		"plan":         func(x *tenants.Subscription) { x.Plan = "growth" },
+		"interval":     func(x *tenants.Subscription) { x.Interval = tenants.Yearly },
+		"period_start": func(x *tenants.Subscription) { x.PeriodStart = at }, "trial_end": func(x *tenants.Subscription) { x.TrialEnd = at },
 		"trial_cut":      func(x *tenants.Subscription) { x.TrialCut = at },
 		"cancel_at_end":  func(x *tenants.Subscription) { x.CancelAtEnd = true },
 		"past_due_since": func(x *tenants.Subscription) { x.PastDueSince = at },
@@ -104,6 +104,9 @@ func (b *bench) named() {
 		audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "subscription."})
 		b.must(err)
 		equal(b, audits[0].Detail, want, "what changed")
+		if len(audits[0].Changes) != 1 || audits[0].Changes[0].Before == audits[0].Changes[0].After {
+			b.Errorf("the change of %s is recorded as %q", want, audits[0].Changes)
+		}
 		equal(b, audits[0].Times, 1, "how often "+want+" changed")
 	}
 	b.must(s.Subscription().Set(ctx, tenants.Subscription{Plan: "scale", State: tenants.SubActive, CreatedAt: at}))
