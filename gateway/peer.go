@@ -389,6 +389,9 @@ func (w *peerClock) check(s legState, started bool, now time.Time) (v peerVerdic
 // Connected is closed when encryption is established for the first time.
 func (p *Peer) Connected() <-chan struct{} { return p.connected }
 
+// Away reports whether the connection is lost at present. It may come back.
+func (p *Peer) Away() bool { return p.leg.state() == legLost }
+
 // Ended is closed when the peer has ended: then Err says why.
 func (p *Peer) Ended() <-chan struct{} { return p.ending }
 

@@ -96,6 +96,48 @@ func TestPeerTalksWithThePhone(t *testing.T) {
 	}
 }
 
+// TestBothSidesOfABridgeComeBack: an ICE restart of either side, and another connection of the phone,
+// leave the call and the sound both ways.
+func TestBothSidesOfABridgeComeBack(t *testing.T) {
+	t.Parallel()
+	g, e := openGateway(t, nil), newEventLog()
+	far := phonetest.Config{Codecs: []string{"opus", "PCMU"}}
+	p, agent := answerPeer(t, g, far, gateway.Opus)
+	connect(t, p)
+	talk := func(what string, c *phonetest.Call) {
+		t.Helper()
+		for _, side := range []*phonetest.Call{c, agent} {
+			before := side.Stats().Sounding
+			until(t, side, func(s phonetest.Stats) bool { return s.Sounding >= before+25 })
+		}
+		if calls := g.Calls(); len(calls) != 1 || p.Err() != nil {
+			t.Fatalf("%s: %d calls, %v", what, len(calls), p.Err())
+		}
+	}
+	first := call(t, phone(t, far), answerer(g, "ring", bridged{p}, e))
+	talk("at first", first)
+	restart := func(c *phonetest.Call, ask func(context.Context, gateway.Fragment) (gateway.Trickled, error)) {
+		t.Helper()
+		err := c.Restart(t.Context(), func(ctx context.Context, fragment string) (string, error) {
+			got, err := ask(ctx, gateway.Fragment{Call: "ring", Leg: "phone", IfMatch: "*", SDP: fragment})
+			return got.Fragment, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart(first, g.Trickle)
+	talk("after a restart of the phone", first)
+	restart(agent, p.Trickle)
+	talk("after a restart of the agent", first)
+	second := call(t, phone(t, far), answerer(g, "ring", bridged{p}, e))
+	wait(t, first.Closed(), "the first connection to be closed")
+	talk("after another connection of the phone", second)
+	if q := g.Calls()[0].Quality; q.Legs != 2 {
+		t.Errorf("%+v", q)
+	}
+}
+
 // TestPeerThatOffers: the far end answers, and sends back what the phone says.
 func TestPeerThatOffers(t *testing.T) {
 	t.Parallel()

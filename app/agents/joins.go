@@ -29,6 +29,8 @@ const (
 	parkFor = time.Minute
 	// lookEvery is how often Waiting names one ring.
 	lookEvery = 2 * time.Second
+	// replaceEvery is how often we look whether a lost agent has connected again.
+	replaceEvery = 500 * time.Millisecond
 	// forgetAfter is how long a token is known after it has expired, so that its use can be told
 	// from that of a wrong one.
 	forgetAfter = time.Minute
@@ -519,6 +521,33 @@ func (j *Joins) takePeer(ctx context.Context, ring tenants.RingID) (p *gateway.P
 		return p != nil
 	})
 	return p, err
+}
+
+// takeInstead waits until the agent of a running call is lost and another connection of the ring is
+// there, and takes that. It returns nil when ctx is done.
+func (j *Joins) takeInstead(ctx context.Context, ring tenants.RingID, lost func() bool) *gateway.Peer {
+	look := time.NewTicker(replaceEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if !lost() {
+			continue
+		}
+		j.mu.Lock()
+		var p *gateway.Peer
+		if m := j.rings[ring]; m != nil && m.peer != nil && !isOver(m.peer) {
+			p, m.peer = m.peer, nil
+			j.tidy(ring, m)
+		}
+		j.mu.Unlock()
+		if p != nil {
+			return p
+		}
+	}
 }
 
 func (j *Joins) takeConn(ctx context.Context, ring tenants.RingID) (c *socket, err error) {

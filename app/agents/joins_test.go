@@ -370,7 +370,7 @@ func TestAConnectionOfAnotherCodecIsReplaced(t *testing.T) {
 			j, _ := openJoins(t)
 			v := &callingVoice{Voice: j.voice}
 			j.voice = v
-			a := &webrtcAgent{joins: j, ring: joinRing}
+			a := &webrtcAgent{joins: j, ring: joinRing, away: (*gateway.Peer).Away}
 			t.Cleanup(a.Close)
 			attach := func() chan error {
 				done := make(chan error, 1)
@@ -430,6 +430,54 @@ func TestAConnectionOfAnotherCodecIsReplaced(t *testing.T) {
 				t.Errorf("nobody came again: %s", cause)
 			}
 		})
+	}
+}
+
+// TestALostAgentConnectsAgain: the new connection takes the place of the lost one in the same call,
+// and one that comes while nothing is lost waits.
+func TestALostAgentConnectsAgain(t *testing.T) {
+	t.Parallel()
+	j, _ := openJoins(t)
+	lost := make(chan struct{})
+	a := &webrtcAgent{joins: j, ring: joinRing, away: func(p *gateway.Peer) bool {
+		select {
+		case <-lost:
+			return true
+		default:
+			return false
+		}
+	}}
+	t.Cleanup(a.Close)
+	var tokens [2]tenants.Secret
+	for i := range tokens {
+		tokens[i] = j.mustIssue(t)
+		if err := j.offerAs(t, tokens[i], joinRing, "PCMU"); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if err := a.Attach(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	first, _ := j.peer(tokens[0], joinRing)
+	second, _ := j.peer(tokens[1], joinRing)
+	ctx, cancel := context.WithCancel(t.Context())
+	talked := make(chan error, 1)
+	go func() { talked <- a.Converse(ctx, newDeskLine()) }()
+	if isOver(first) || a.present() != first {
+		t.Fatal("a connection that was not lost was replaced")
+	}
+	close(lost)
+	<-first.Ended()
+	eventually(t, "the second connection does not talk", func() bool { return a.present() == second })
+	cancel()
+	if err := <-talked; !errors.Is(err, context.Canceled) {
+		t.Errorf("the conversation ended with %v", err)
+	}
+	<-second.Ended()
+	if n := len(j.rings); n != 0 {
+		t.Errorf("%d meetings are left", n)
 	}
 }
 

@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"carillon/gateway"
 	"carillon/tenants"
 )
 
+// replaceWithin is how long a connection that takes the place of a lost one may take to come about.
+const replaceWithin = 10 * time.Second
+
 // webrtcAgent is an agent that connects to us with WebRTC, in one call.
 type webrtcAgent struct {
 	joins *Joins
 	ring  tenants.RingID
+	away  func(*gateway.Peer) bool // whether a connection is lost at present
 
 	mu       sync.Mutex // guards the rest
 	peer     *gateway.Peer
@@ -28,7 +33,7 @@ func (j *Joins) open(c Call) (Agent, error) {
 	if c.Ring == "" {
 		return nil, errNoRing
 	}
-	return &webrtcAgent{joins: j, ring: c.Ring}, nil
+	return &webrtcAgent{joins: j, ring: c.Ring, away: (*gateway.Peer).Away}, nil
 }
 
 // Codecs returns those of the connection, if the agent is there already. When the line has another
@@ -120,13 +125,59 @@ func (a *webrtcAgent) present() *gateway.Peer {
 	return a.peer
 }
 
-// Converse carries sound until one side hangs up.
+// Converse carries sound until one side hangs up. An agent whose connection is lost may connect
+// again, with another join token, before the connection is given up.
 func (a *webrtcAgent) Converse(ctx context.Context, l gateway.Line) error {
 	p := a.present()
 	if p == nil {
 		return errNotAttached
 	}
-	return PeerFailure(p.Converse(ctx, l))
+	for {
+		next, err := a.talk(ctx, p, l)
+		if next == nil {
+			return PeerFailure(err)
+		}
+		p = next
+	}
+}
+
+// talk carries sound over p until it ends. next is the connection that took its place; nil = none.
+func (a *webrtcAgent) talk(ctx context.Context, p *gateway.Peer, l gateway.Line) (next *gateway.Peer, err error) {
+	own, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if next = a.replacement(own, p); next != nil {
+			p.Close()
+		}
+	})
+	err = p.Converse(ctx, l)
+	stop()
+	watching.Wait()
+	return next, err
+}
+
+// replacement waits for a connection that comes while p is lost, and until it is connected. It
+// returns nil when ctx is done.
+func (a *webrtcAgent) replacement(ctx context.Context, p *gateway.Peer) *gateway.Peer {
+	for {
+		q := a.joins.takeInstead(ctx, a.ring, func() bool { return a.away(p) })
+		if q == nil {
+			return nil
+		}
+		soon, cancel := context.WithTimeout(ctx, replaceWithin)
+		err := q.Wait(soon)
+		cancel()
+		a.mu.Lock()
+		fits := err == nil && a.fits(q)
+		if fits {
+			a.peer = q
+		}
+		a.mu.Unlock()
+		if fits {
+			return q
+		}
+		q.Close()
+	}
 }
 
 // Measure measures the connection.
