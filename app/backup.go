@@ -50,9 +50,9 @@ type backupCmd struct {
 
 // Help says what is in a backup.
 func (b *backupCmd) Help() string {
-	return `It writes a consistent copy of the SQLite database, with recordings and notes, while the server serves, checks the copy, and packs it
-with a manifest. While it runs, the folder of FILE needs room for the database and the packed copy. The master key is not in it: keep that in
-another place. Exports are not in it: they can be asked for again.
+	return `It writes a consistent copy of the SQLite database, with recordings and notes, while the server serves, checks the copy, and
+packs it with a manifest. While it runs, the folder of FILE needs room for the database and the packed copy. The master key is
+not in it: keep that in another place. Exports are not in it: they can be asked for again.
 
 On PostgreSQL it says what to do instead.`
 }
@@ -237,8 +237,8 @@ type restoreCmd struct {
 
 // Help says what it refuses.
 func (r *restoreCmd) Help() string {
-	return `It restores a backup into an empty folder, after it has checked the whole of it against its manifest. It refuses a folder with anything
-in it, and a backup of a newer program. Then run carillon migrate up, and start the server with the key file of that time.`
+	return `It restores a backup into an empty folder, after it has checked the whole of it against its manifest. It refuses a folder
+with anything in it, and a backup of a newer program. Then run carillon migrate up, and start the server with the key file of that time.`
 }
 
 // Run restores a backup.

@@ -13,8 +13,8 @@ import (
 	"carillon/tenants/store"
 )
 
-// doctorCmd checks what a server needs: configuration, database, stored credentials, Apple, voice,
-// Stripe and this machine. It changes nothing.
+// doctorCmd checks what a server needs: configuration, database, nodes, stored credentials, Apple,
+// NATS, voice, Stripe, backups and this machine. It changes nothing.
 type doctorCmd struct {
 	TimeServer string `help:"NTP server to compare the clock with; empty = none." default:"time.apple.com:123"`
 	Config
@@ -59,7 +59,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []bi
 	if err != nil {
 		return []billing.Finding{{Text: "the database: " + err.Error()}}
 	}
-	out := []billing.Finding{{OK: true, Text: "the database answers and its schema is current"}}
+	out := append([]billing.Finding{serverOf(ctx, s)}, nodesOf(ctx, s)...)
 	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
 	}
@@ -87,6 +87,7 @@ func openCredentials(ctx context.Context, s *store.Store, now func() time.Time) 
 	if err != nil {
 		return []billing.Finding{{Text: "credentials: " + err.Error()}}
 	}
+	out = certificates(all, now())
 	newest := map[tenants.CredentialKind]tenants.Credential{}
 	for _, c := range all {
 		newest[c.Kind] = c
@@ -150,6 +151,9 @@ func (c checked) ask(ctx context.Context, timeServer string) []billing.Finding {
 		for _, url := range s.URLs {
 			questions = append(questions, func(ctx context.Context) billing.Finding { return askICEServer(ctx, url, s) })
 		}
+	}
+	for _, address := range c.NATSURL {
+		questions = append(questions, func(ctx context.Context) billing.Finding { return askNATS(ctx, address) })
 	}
 	if timeServer != "" {
 		questions = append(questions, func(ctx context.Context) billing.Finding { return askClock(ctx, timeServer, c.now) })

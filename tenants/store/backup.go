@@ -23,8 +23,8 @@ type Copied struct {
 }
 
 // CopyFile writes a consistent copy of an SQLite database to a new file, while a server uses it,
-// and checks the copy. It holds nobody up: readers and the writer go on, and SQLite's log grows until
-// it is done. The file is synced.
+// and checks the copy. It holds nobody up: readers and the writer continue, and SQLite's log grows
+// until it is done. The file is synced.
 func CopyFile(ctx context.Context, dir, to string) (c Copied, err error) {
 	if err := copyFile(ctx, dir, to); err != nil {
 		return c, err

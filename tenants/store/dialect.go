@@ -98,6 +98,15 @@ func (d dialect) waits(number string) string {
 	return ""
 }
 
+// version asks for the database's name and version, and for its clock in microseconds; 0 where the
+// clock is ours.
+func (d dialect) version() string {
+	if d == pg {
+		return "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1), " + d.clock()
+	}
+	return "SELECT 'SQLite ' || sqlite_version(), 0"
+}
+
 // holdFree is hold without the rows that another node holds.
 func (d dialect) holdFree() string {
 	if d == pg {

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+)
+
+// TestDoctorFindings: each thing that doctor looks at says the cause and the cure.
+func TestDoctorFindings(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	ends := func(in time.Duration) []tenants.Credential {
+		return []tenants.Credential{{Kind: tenants.P12, Bundle: "com.example.elm", State: tenants.CredentialActive, NotAfter: now.Add(in)}}
+	}
+	day := 24 * time.Hour
+	for in, want := range map[time.Duration]string{40 * day: "no certificate", 20 * day: "ends on 2026-06-21; make a new one",
+		-day: "ended on 2026-05-31, so Apple takes no push"} {
+		got := certificates(ends(in), now)
+		if len(got) != 1 || !strings.Contains(got[0].Text, want) || got[0].OK != (in > 30*day) {
+			t.Errorf("a certificate that ends in %v: %+v", in, got)
+		}
+	}
+	many := []tenants.Credential{}
+	for range 20 {
+		many = append(many, ends(day)...)
+	}
+	if got := certificates(many, now); len(got) != certificatesMost+1 {
+		t.Errorf("%d findings about many certificates", len(got))
+	}
+	dir := t.TempDir()
+	for text, want := range map[string]string{"": "no backup of this folder",
+		`{"made_at":"2026-05-31T12:00:00Z","file":"a"}`: "24h0m0s old (a)",
+		`{"made_at":"2026-05-01T12:00:00Z"}`:            "31 days old", "x": "cannot be read"} {
+		if text != "" {
+			if err := os.WriteFile(filepath.Join(dir, lastBackup), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.RemoveAll(filepath.Join(dir, lastBackup)); err != nil {
+			t.Fatal(err)
+		}
+		if got := backupAge(dir, now); !strings.Contains(got.Text, want) {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}
+
+// TestDoctorAsksNATS: a server that speaks NATS is named with its version, and another one is not
+// taken for it.
+func TestDoctorAsksNATS(t *testing.T) {
+	t.Parallel()
+	for says, want := range map[string]string{"INFO {\"version\":\"2.10.1\"}\r\n": "answers (version 2.10.1)",
+		"SSH-2.0-x\r\n": "does not speak the protocol of NATS"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			if conn, err := l.Accept(); err == nil {
+				_, _ = conn.Write([]byte(says))
+				_ = conn.Close()
+			}
+		}()
+		got := askNATS(t.Context(), "nats://user:canary@"+l.Addr().String())
+		if !strings.Contains(got.Text, want) || strings.Contains(got.Text, "canary") {
+			t.Errorf("%q: %+v", says, got)
+		}
+		<-served
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := askNATS(t.Context(), "nats://"+freeAddr(t)); got.OK || !strings.Contains(got.Text, "start it, or correct CARILLON_NATS_URL") {
+		t.Errorf("nobody listens: %+v", got)
+	}
+}
