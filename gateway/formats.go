@@ -71,8 +71,27 @@ func (o *offer) choose(wanted []Codec, who string) error {
 			o.events = f.payloadType
 		}
 	}
+	if !codec.isG711() { // else its loudness is in the samples
+		o.level = levelIn(m)
+	}
 	o.keepAudioOnly()
 	return nil
+}
+
+// levelIn returns the id under which m offers to say how loud each packet is (RFC 6464); 0 = it
+// does not. Ids above 14 need the long headers of RFC 8285 4.3, which are not read.
+func levelIn(m *sdp.MediaDescription) uint8 {
+	for _, a := range m.Attributes {
+		words := strings.Fields(a.Value)
+		if a.Key != "extmap" || len(words) < 2 || words[1] != sdp.AudioLevelURI {
+			continue
+		}
+		id, direction, _ := strings.Cut(words[0], "/")
+		if n, err := strconv.ParseUint(id, 10, 8); err == nil && n >= 1 && n <= 14 && direction != "recvonly" && direction != "inactive" {
+			return uint8(n)
+		}
+	}
+	return 0
 }
 
 // whyNoCodec says why none of the wanted codecs was found in m.

@@ -81,6 +81,13 @@ func (l *leg) newBuffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWrit
 	return b
 }
 
+// inFormat is how the packets of a leg are told apart.
+type inFormat struct {
+	sound  uint8 // payload type of the codec
+	events uint8 // payload type of key presses; 0 = none
+	level  uint8 // id of the header extension with the loudness; 0 = none
+}
+
 // takeOver passes the packets of a source that Pion reports to the line, without Pion's queue.
 func (l *leg) takeOver(t *webrtc.TrackRemote) {
 	ssrc := uint32(t.SSRC())
@@ -91,14 +98,14 @@ func (l *leg) takeOver(t *webrtc.TrackRemote) {
 	if b == nil {
 		return // one of too many
 	}
-	sound, events := l.track.format, l.track.events // not the track's type, which follows the packets
+	format := l.track.inFormat() // not the track's type, which follows the packets
 	buf := make([]byte, maxPacket)
 	if n, _, _ := t.Read(buf); n > 0 { // Pion keeps the packet that it has looked at
-		l.receive(buf[:n], sound, events)
+		l.receive(buf[:n], format)
 	}
 	b.setTake(func(packet []byte) {
 		defer l.recoverReader()
-		l.receive(packet, sound, events)
+		l.receive(packet, format)
 	})
 }
 
@@ -113,13 +120,13 @@ func (l *leg) recoverReader() {
 
 // receive passes a packet to the line if it is sound or a key press. Comfort noise, padding and
 // payload types that were not negotiated are dropped.
-func (l *leg) receive(packet []byte, sound, events uint8) {
+func (l *leg) receive(packet []byte, f inFormat) {
 	p, pt, ok := readRTP(packet)
-	isEvent := pt == events && events != 0
-	if !ok || pt != sound && !isEvent || len(p.Payload) == 0 {
+	isEvent := pt == f.events && f.events != 0
+	if !ok || pt != f.sound && !isEvent || len(p.Payload) == 0 {
 		return
 	}
-	p.At = l.g.cfg.Now()
+	p.At, p.Level = l.g.cfg.Now(), levelOf(packet, f.level)
 	if isEvent {
 		l.line.receiveEvent(p)
 	} else {

@@ -93,7 +93,7 @@ func (g *Gateway) newLeg(api *factory, l *leg) (*leg, error) {
 func (g *Gateway) answerLeg(ctx context.Context, id string, to *line, wake func(), o *offer) (*leg, string, error) {
 	l, err := g.newLeg(g.apis[to.codec], &leg{
 		id: id, line: to, wake: wake, offer: o, remoteUfrag: o.ufrag,
-		track: &outTrack{codec: to.codec, format: o.format, events: o.events},
+		track: &outTrack{codec: to.codec, format: o.format, events: o.events, level: o.level},
 	})
 	if err != nil {
 		return nil, "", err

@@ -19,6 +19,7 @@ type Packet struct {
 	Sequence  uint16    // counts packets of one source
 	Timestamp uint32    // in ticks of the codec's ClockRate, of one source
 	Payload   []byte    // in the line's codec; from Hear it is valid until the next Hear
+	Level     int8      // loudness in dBov as the far end says it, -1 to -127 (RFC 6464); 0 = it does not
 	Digit     byte      // a key that the person pressed, 0-9 * # A-D; then there is no Payload. 0 = sound
 	At        time.Time // when it was received; Say ignores it
 }
@@ -156,9 +157,9 @@ func (l *line) receive(p Packet) {
 	l.mu.Lock()
 	l.meter.addPacket(p)
 	l.mu.Unlock()
-	if l.codec.isG711() {
+	if l.codec.isG711() || p.Level != 0 {
 		l.bargeMu.Lock()
-		l.barge.heard(p.At, loud(l.codec, p.Payload))
+		l.barge.heard(p.At, loud(l.codec, p))
 		l.bargeMu.Unlock()
 	}
 	l.deliver(p)
@@ -293,11 +294,9 @@ func (l *line) send(p Packet) {
 	if l.sent.agent.IsZero() && p.Source < ServerSources {
 		l.sent.agent = now
 	}
-	if l.codec.isG711() {
-		l.bargeMu.Lock()
-		l.barge.said(now, loud(l.codec, p.Payload))
-		l.bargeMu.Unlock()
-	}
+	l.bargeMu.Lock()
+	l.barge.said(now, talks(l.codec, p))
+	l.bargeMu.Unlock()
 	l.sent.last = now
 	l.sent.packets++
 	l.sent.bytes += uint64(len(p.Payload))
@@ -335,7 +334,7 @@ func (l *line) takeBargeIns(now time.Time) []time.Duration {
 // soundTimes are when the last packet of each direction passed; zero if there was none.
 type soundTimes struct {
 	heard time.Time // from the phone
-	spoke time.Time // from the phone, and loud; as heard where nobody decodes the sound
+	spoke time.Time // from the phone, and loud; as heard where nobody says how loud it is
 	said  time.Time // to the phone
 }
 
@@ -344,11 +343,11 @@ func (l *line) lastSound() (t soundTimes) {
 	t.heard = l.meter.last
 	l.mu.Unlock()
 	t.spoke = t.heard
-	if l.codec.isG711() {
-		l.bargeMu.Lock()
+	l.bargeMu.Lock()
+	if l.barge.told {
 		t.spoke = l.barge.loudAt
-		l.bargeMu.Unlock()
 	}
+	l.bargeMu.Unlock()
 	l.sayMu.Lock()
 	defer l.sayMu.Unlock()
 	t.said = l.sent.last

@@ -140,6 +140,30 @@ func ntp(t time.Time) uint64 {
 // ntpMiddle returns the middle 32 bits of t as an NTP timestamp (RFC 3550 4).
 func ntpMiddle(t time.Time) uint32 { return uint32(ntp(t) >> 16) }
 
+// levelOf returns the loudness that the RTP packet b says in the header extension id, as
+// Packet.Level is; 0 = it says none (RFC 6464 3, with the short headers of RFC 8285 4.2).
+func levelOf(b []byte, id uint8) int8 {
+	if id == 0 || len(b) < 16 || b[0]&0x10 == 0 {
+		return 0
+	}
+	at := 12 + 4*int(b[0]&0x0f)
+	if len(b) < at+4 || b[at] != 0xbe || b[at+1] != 0xde {
+		return 0
+	}
+	end := at + 4 + 4*int(binary.BigEndian.Uint16(b[at+2:]))
+	for at += 4; at+1 < min(end, len(b)); {
+		if b[at] == 0 { // padding
+			at++
+			continue
+		}
+		if b[at]>>4 == id {
+			return -max(1, int8(b[at+1]&0x7f))
+		}
+		at += 2 + int(b[at]&0x0f)
+	}
+	return 0
+}
+
 // readRTP reads the RTP header (RFC 3550 5.1) of b. It allocates nothing: the payload
 // is a part of b, without padding.
 func readRTP(b []byte) (p Packet, payloadType uint8, ok bool) {

@@ -27,6 +27,7 @@ type offer struct {
 	codec      Codec       // of the answer; choose sets the three
 	format     uint8       // payload type of the codec
 	events     uint8       // payload type of key presses at the clock of the codec; 0 = none
+	level      uint8       // id of the header extension with the loudness of each packet; 0 = none
 	ufrag      string      // of the phone's ICE session
 	candidates []candidate // those we may send to
 }
@@ -213,6 +214,9 @@ func (o *offer) answer(text string) (string, error) {
 	desc.MediaDescriptions = make([]*sdp.MediaDescription, len(o.sections))
 	for i, m := range o.sections {
 		desc.MediaDescriptions[i] = rejectedSection(m)
+	}
+	if o.level != 0 { // Pion need not know: it only reads the header extension that we take
+		sound.Attributes = append(sound.Attributes, sdp.NewAttribute("extmap", fmt.Sprintf("%d %s", o.level, sdp.AudioLevelURI)))
 	}
 	sound.MediaName.Protos = o.sections[o.audio].MediaName.Protos // RFC 8829 5.1.2: as offered
 	desc.MediaDescriptions[o.audio] = sound

@@ -96,8 +96,8 @@ func TestPeerTalksWithThePhone(t *testing.T) {
 	}
 }
 
-// TestBothSidesOfABridgeComeBack: an ICE restart of either side, and another connection of the phone,
-// leave the call and the sound both ways.
+// TestBothSidesOfABridgeComeBack: an ICE restart of either side, and another connection of the
+// phone, leave the call and the sound both ways.
 func TestBothSidesOfABridgeComeBack(t *testing.T) {
 	t.Parallel()
 	g, e := openGateway(t, nil), newEventLog()

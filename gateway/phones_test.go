@@ -91,9 +91,19 @@ func checkAnswer(t *testing.T, offer, answer string, rtpmaps []string) {
 			t.Errorf("the answer lacks %q:\n%s", has, answer)
 		}
 	}
-	for _, no := range []string{"red/", "CN/", "a=extmap"} {
+	for _, no := range []string{"red/", "CN/"} {
 		if strings.Contains(answer, no) {
 			t.Errorf("the answer has %q:\n%s", no, answer)
 		}
+	}
+	want := ""
+	for _, a := range from.MediaDescriptions[0].Attributes {
+		decoded := strings.Contains(answer, " opus/") || strings.Contains(answer, " G722/") // to know how loud it is
+		if a.Key == "extmap" && strings.HasSuffix(a.Value, ":ssrc-audio-level") && decoded {
+			want = a.Value
+		}
+	}
+	if got, _ := m.Attribute("extmap"); got != want || strings.Count(answer, "a=extmap:") > 1 {
+		t.Errorf("the answer has a=extmap:%s, want %q:\n%s", got, want, answer)
 	}
 }

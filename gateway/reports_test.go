@@ -39,7 +39,7 @@ func TestReports(t *testing.T) {
 		t.Errorf("a leg without sound reports %v", p)
 	}
 	for _, n := range []uint16{65533, 65534, 65535, 2} { // 0 and 1 are lost
-		l.receive(soundPacket(t, n, 0), 0, 0)
+		l.receive(soundPacket(t, n, 0), inFormat{})
 	}
 	r, ok := l.report(now).(*rtcp.ReceiverReport)
 	if !ok || r.SSRC != 7 || len(r.Reports) != 1 {
@@ -69,7 +69,7 @@ func TestReports(t *testing.T) {
 	l.track.sent = sentRTP{packets: 5, octets: 800, timestamp: 1000}
 	l.line.sent.last = now
 	now = now.Add(500 * time.Millisecond)
-	l.receive(soundPacket(t, 3, 0), 0, 0)
+	l.receive(soundPacket(t, 3, 0), inFormat{})
 	s, ok := l.report(now).(*rtcp.SenderReport)
 	if !ok || s.SSRC != 7 || s.PacketCount != 5 || s.OctetCount != 800 || s.RTPTime != 1000+4000 || s.NTPTime != ntp(now) {
 		t.Fatalf("a leg that has sent reports %+v", s)
@@ -116,7 +116,7 @@ func TestReaderThatPanics(t *testing.T) {
 	l.line = nil // the fault
 	b.setTake(func(p []byte) {
 		defer l.recoverReader()
-		l.receive(p, 0, 0)
+		l.receive(p, inFormat{})
 	})
 	if _, err := b.Write(soundPacket(t, 1, 0)); err != nil || l.state() != legLost {
 		t.Errorf("%v, state %v", err, l.state())
@@ -138,7 +138,7 @@ func TestReceiveAllocatesNothing(t *testing.T) {
 	b := newInbound()
 	b.setTake(func(p []byte) {
 		defer l.recoverReader()
-		l.receive(p, 0, 0)
+		l.receive(p, inFormat{})
 	})
 	packet := soundPacket(t, 1, 0)
 	if n := testing.AllocsPerRun(1000, func() { _, _ = b.Write(packet) }); n != 0 {

@@ -20,7 +20,8 @@ type Sample struct {
 	// after that sound has it.
 	FirstAudio time.Duration
 	// BargeIns are the times from the person's first word over the agent's speech to the end of
-	// that speech. They are measured on G.711 calls only: on others nobody decodes the sound.
+	// that speech. They are measured where the phone's sound is G.711, or the phone says with each
+	// packet how loud it is (RFC 6464): other sound would have to be decoded.
 	BargeIns []time.Duration
 }
 
@@ -85,12 +86,14 @@ type bargeIns struct {
 	loud    int       // loud packets of the word
 	onset   time.Time // when the person began to speak over the agent; zero = nothing is measured
 	over    bool      // the agent talked when the word began
+	told    bool      // it is known how loud the person is
 	found   []time.Duration
 }
 
 // heard counts a packet of the person.
 func (b *bargeIns) heard(now time.Time, loud bool) {
 	b.settle(now)
+	b.told = true
 	if !loud {
 		return
 	}
@@ -139,13 +142,25 @@ func (b *bargeIns) take(now time.Time) []time.Duration {
 // full scale. Talk is above it, the noise of a room below.
 const loudCode = 0x30
 
-// loud reports whether a tenth of the samples of a G.711 packet are loud, by every fourth one. It
-// is false for the other codecs, which would have to be decoded.
-func loud(c Codec, payload []byte) bool {
-	mask := byte(0xff) // PCMU inverts every bit
+// loudLevel is the same in dBov for a whole packet: talk has pauses and soft parts.
+const loudLevel = -40
+
+// talks reports whether an agent talks in the packet. Agents speak without a room around them:
+// where nobody says how loud an Opus packet is, all that is not silence is talk.
+func talks(c Codec, p Packet) bool {
+	if c == Opus && p.Level == 0 {
+		return !c.quiet(p.Payload)
+	}
+	return loud(c, p)
+}
+
+// loud reports whether a tenth of the samples of a G.711 packet are loud, by every fourth one. For
+// the other codecs, which would have to be decoded, it goes by what the far end says.
+func loud(c Codec, p Packet) bool {
+	payload, mask := p.Payload, byte(0xff) // PCMU inverts every bit
 	switch {
 	case !c.isG711():
-		return false
+		return p.Level != 0 && p.Level >= loudLevel
 	case c == PCMA:
 		mask = 0x55 // every other bit
 	}

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"testing"
 	"time"
+
+	"github.com/pion/rtp"
 )
 
 // TestMOS: G.107 gives 4.41 for a line without faults; the others are the formula by hand.
@@ -91,8 +94,83 @@ func TestLoud(t *testing.T) {
 		{"nothing", PCMU, nil, false},
 		{"Opus is not decoded", Opus, speech(6000, EncodePCMU), false},
 	} {
-		if got := loud(row.codec, row.payload); got != row.want {
+		if got := loud(row.codec, Packet{Payload: row.payload}); got != row.want {
 			t.Errorf("%s: %v", row.name, got)
+		}
+	}
+}
+
+// TestLevelOfAPacket reads the header extension of RFC 6464 as Pion writes it, and none where there
+// is none.
+func TestLevelOfAPacket(t *testing.T) {
+	t.Parallel()
+	wire := func(edit func(*rtp.Header)) []byte {
+		p := rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{1, 2, 3, 4}}
+		edit(&p.Header)
+		b, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	with := func(id uint8, level ...byte) func(*rtp.Header) {
+		return func(h *rtp.Header) {
+			if err := errors.Join(h.SetExtension(4, []byte("0")), h.SetExtension(id, level)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	long := wire(with(3, 30))
+	for _, row := range []struct {
+		name   string
+		packet []byte
+		id     uint8
+		want   int8
+	}{
+		{"talk", wire(with(3, 0x80|30)), 3, -30},
+		{"silence", wire(with(3, 127)), 3, -127},
+		{"as loud as can be", wire(with(3, 0x80)), 3, -1},
+		{"another id", wire(with(3, 30)), 5, 0},
+		{"not negotiated", wire(with(3, 30)), 0, 0},
+		{"no extension", wire(func(*rtp.Header) {}), 3, 0},
+		{"cut off", long[:len(long)-9], 3, 0},
+	} {
+		if got := levelOf(row.packet, row.id); got != row.want {
+			t.Errorf("%s: %d, want %d", row.name, got, row.want)
+		}
+	}
+}
+
+// TestBargeInOnOpus: the phone says how loud it is, and the agent's silence is short packets.
+func TestBargeInOnOpus(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{true, false} {
+		now := time.Unix(1_700_000_000, 0)
+		l := newLine(Opus, func() time.Time { return now })
+		l.setOutput(discardWriter{})
+		for i := range 100 {
+			p, word := Packet{Sequence: uint16(i), Payload: make([]byte, 80), At: now, Level: -90}, make([]byte, 60)
+			if i >= 20 && i < 50 {
+				p.Level = -25
+			}
+			if i >= 30 { // 200 ms after the person's first word
+				word = []byte{0xf8, 0xff, 0xfe}
+			}
+			if !told {
+				p.Level = 0
+			}
+			l.receive(p)
+			if err := l.Say(Packet{Sequence: uint16(i), Payload: word}); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(Frame)
+		}
+		got := l.takeBargeIns(now)
+		if told && (len(got) != 1 || (got[0]-200*time.Millisecond).Abs() > Frame) || !told && len(got) > 0 {
+			t.Errorf("told %v: %v", told, got)
+		}
+		if spoke := l.lastSound().spoke; told != spoke.Before(now.Add(-time.Second/2)) {
+			t.Errorf("told %v: spoke %v before the end", told, now.Sub(spoke))
 		}
 	}
 }

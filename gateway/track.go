@@ -14,6 +14,7 @@ type outTrack struct {
 	codec   Codec       // it and the payload types are set before the first packet
 	format  uint8       // payload type of the codec
 	events  uint8       // payload type of key presses; 0 = the other side takes none
+	level   uint8       // id of the header extension in which the other side says how loud it is; 0 = none
 	enabled atomic.Bool // sound may be sent
 
 	mu   sync.Mutex // guards the rest
@@ -44,8 +45,11 @@ func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, 
 func (m *outTrack) negotiated(o *offer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.codec, m.format, m.events = o.codec, o.format, o.events
+	m.codec, m.format, m.events, m.level = o.codec, o.format, o.events, o.level
 }
+
+// inFormat is how the other side's packets are told apart: both sides have the same numbers.
+func (m *outTrack) inFormat() inFormat { return inFormat{m.format, m.events, m.level} }
 
 func (m *outTrack) Unbind(webrtc.TrackLocalContext) error {
 	m.mu.Lock()

@@ -1298,7 +1298,7 @@ type CallKit_Devices struct {
 
 // CallQuality How the call sounded. Only in the answer of GET /v1/rings/{id}, and only once something was measured: up to 30 s after the call began.
 type CallQuality struct {
-	// BargeInMs How long the agent talked on each time the person spoke over it. Measured if the phone speaks G.711, as it does with an agent of kind stream.
+	// BargeInMs How long the agent talked on each time the person spoke over it. Measured if the phone speaks G.711, as it does with an agent of kind stream, or says how loud its packets are (RFC 6464), as browsers and iPhones do.
 	BargeInMs []float64 `json:"barge_in_ms"`
 
 	// FirstAudioMs From the answer to the first sound of the agent.

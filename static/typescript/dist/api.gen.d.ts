@@ -1730,7 +1730,7 @@ export interface components {
         CallQuality: {
             /** @description From the answer to the first sound of the agent. */
             first_audio_ms: number | null;
-            /** @description How long the agent talked on each time the person spoke over it. Measured if the phone speaks G.711, as it does with an agent of kind stream. */
+            /** @description How long the agent talked on each time the person spoke over it. Measured if the phone speaks G.711, as it does with an agent of kind stream, or says how loud its packets are (RFC 6464), as browsers and iPhones do. */
             barge_in_ms: number[];
             /** @description The average rating of the phone's leg. */
             mos: number | null;
