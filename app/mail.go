@@ -77,7 +77,7 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.AlertRulePath(a.Target)
 			case tenants.AlertTargetFails:
 				return publicURL + views.AlertTargetPath(a.Target)
-			case tenants.AlertTrial:
+			case tenants.AlertTrial, tenants.AlertUsage:
 				return publicURL + views.PathBilling
 			}
 			return publicURL + views.CredentialPath(a.Target)

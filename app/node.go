@@ -472,6 +472,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.every(loops, &wg, 5*time.Second, "store how calls sounded", n.board.SaveQuality)
 	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
 	n.every(loops, &wg, 10*time.Minute, "review keys", n.health.ReviewKeys)
+	n.every(loops, &wg, 10*time.Minute, "review usage", n.health.ReviewUsage)
 	n.every(loops, &wg, time.Minute, "review duty", n.health.ReviewDuty)
 	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
 	n.every(loops, &wg, 10*time.Second, "review alert rules", n.health.ReviewRules)

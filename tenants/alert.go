@@ -26,12 +26,14 @@ const (
 	AlertKeyExpiry     AlertKind = "key_expiry"          // key: it expires soon
 	AlertOfRule        AlertKind = "rule"                // alert rule: its figure passed the threshold
 	AlertTargetFails   AlertKind = "target_failing"      // alert target: no alert reaches it
+	AlertUsage         AlertKind = "plan_usage"          // "rings_80", "devices_100" …: so much of the plan is used
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
-	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertOfRule, AlertTargetFails, AlertTrial}
+	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertOfRule, AlertTargetFails, AlertTrial,
+	AlertUsage}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -49,6 +51,7 @@ var alertTitles = map[AlertKind]string{
 	AlertKeyExpiry:     "An API key is about to expire",
 	AlertOfRule:        "A figure passed its threshold",
 	AlertTargetFails:   "Alerts do not reach a target",
+	AlertUsage:         "The plan is nearly used up",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

@@ -49,6 +49,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Look at its rings for the cause. The alert closes when the figure is back by a tenth."},
 	tenants.AlertTargetFails: {views.ToneWarn, "Alerts are listed here, and do not arrive there.",
 		"Open the target, correct what its latest answer names, and choose “Send test”."},
+	tenants.AlertUsage: {views.ToneWarn, "Where all of a plan is used, nothing more of it can be added, and phones may not ring.",
+		"Choose a larger plan under Billing, allow overage, or remove what is not needed. The alert closes by itself."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -73,7 +75,7 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 			link.Href += "?q=" + url.QueryEscape(a.Target)
 		}
 		return link
-	case tenants.AlertTrial:
+	case tenants.AlertTrial, tenants.AlertUsage:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
 	case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar:
 		if !known {
