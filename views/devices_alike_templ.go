@@ -59,7 +59,7 @@ func AlikeDevices(p AlikePage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section class=\"card\" aria-labelledby=\"alike-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"alike-title\">These look like one phone</h2></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<section class=\"card\" aria-labelledby=\"alike-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"alike-title\">Entries that look like one phone</h2></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

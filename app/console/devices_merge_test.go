@@ -23,7 +23,7 @@ func TestMergeDevices(t *testing.T) {
 	old, err := b.Scope().Devices().Get(t.Context(), b.device)
 	pagetest.Must(t, err)
 	merge := views.DeviceMergePath(string(old.ID), string(fresh))
-	w.Get("/devices/alike").Want(200).Has("These look like one phone", `href="`+merge+`"`)
+	w.Get("/devices/alike").Want(200).Has("Entries that look like one phone", `href="`+merge+`"`)
 	w.Get(merge).Want(200).Has("Merge the older entry into", "Its rings stay", string(fresh), "cannot be separated again")
 	w.Post(merge, url.Values{}).Want(303)
 	if at := w.Get("/devices/" + string(old.ID)).Want(303).Header.Get("Location"); at != "/devices/"+string(fresh) {

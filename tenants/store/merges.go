@@ -117,7 +117,7 @@ func (s Devices) Merge(ctx context.Context, old, into tenants.DeviceID) error {
 			return err
 		}
 		if from.ID == to.ID || from.Bundle != to.Bundle {
-			return tenants.Refuse(tenants.Unprocessable, "not_alike", "Only two devices with the same app can be one phone.")
+			return tenants.Refuse(tenants.Unprocessable, "invalid", "Only two devices with the same app can be one phone.")
 		}
 		_, err = t.devices().merge(s.scope, from, to)
 		return err
