@@ -117,7 +117,7 @@ func (b *Board) record(ctx context.Context, scope *store.Scope, r *tenants.Ring,
 
 // foldAnswer folds Apple's answer into the ring.
 func (b *Board) foldAnswer(r *tenants.Ring, a tenants.AttemptID, answer push.Answer, now time.Time) []tenants.Fact {
-	var facts []tenants.Fact
+	facts := make([]tenants.Fact, 0, 2)
 	if !answer.SentAt.IsZero() {
 		facts = append(facts, r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactSent, At: answer.SentAt, Received: now})...)
 	}

@@ -177,7 +177,7 @@ func (t tallyTx) countDays(cells map[cell]int64) error {
 		b.add(d.tenant, d.day, d.fact, d.bucket, n)
 	}
 	t.wrote = true
-	return b.flush(func(text string, args []any, _ int) error {
+	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, day, fact, bucket) DO UPDATE SET n = tally_days.n + excluded.n", args)
 		return err
 	})
@@ -251,7 +251,7 @@ func (t tallyTx) countOutcomes(facts []newFact) error {
 		b.add(c.tenant, c.hour, c.fact, c.detail, c.app, c.bucket, n)
 	}
 	t.wrote = true
-	return b.flush(func(text string, args []any, _ int) error {
+	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, detail, app_version, bucket) DO UPDATE SET n = outcomes.n + "+
 			"excluded.n", args)
 		return err

@@ -113,7 +113,7 @@ func (b *Bare) answer(r *tenants.Ring) error {
 		f := &tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now}
 		b.tx.rings().addFact(b.scope.id, r.ID, f, &f.Seq, &f.Seq)
 	}
-	return b.tx.rings().setAttempt(b.scope.id, r, a)
+	return b.tx.rings().setAttempt(r, a, a)
 }
 
 func (b *Bare) ring() *tenants.Ring {

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"carillon/tenants"
@@ -9,10 +11,18 @@ import (
 // batch collects rows of one table and inserts them many at a time: binding a row costs a fifth of
 // a statement of its own on SQLite and next to nothing against a round trip to PostgreSQL.
 type batch struct {
-	head    string // INSERT INTO … VALUES
-	columns int
+	into    string // INSERT INTO …
+	columns []string
+	usual   []any // what a column nearly always holds; nil = not known. See short
 	args    []any
-	texts   map[int]string // by number of rows
+	texts   map[shape]string
+	brief   []any // arguments without the usual ones
+}
+
+// shape is what the text of a statement depends on.
+type shape struct {
+	rows  int
+	short bool
 }
 
 // sizes of the statements that a batch is cut into, so that few are ever prepared.
@@ -20,40 +30,91 @@ var sizes = []int{64, 16, 4, 1}
 
 func newBatch(table string, columns ...string) batch {
 	return batch{
-		head:    "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ",
-		columns: len(columns),
-		texts:   map[int]string{},
+		into:    "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ",
+		columns: columns,
+		usual:   make([]any, len(columns)),
+		texts:   map[shape]string{},
 	}
 }
 
+// with says what columns nearly always hold: texts, whole numbers, truth and empty bytes.
+func (b batch) with(usual map[string]any) batch {
+	for i, c := range b.columns {
+		b.usual[i] = usual[c]
+	}
+	return b
+}
+
+// add collects a row, or the next columns of one.
 func (b *batch) add(args ...any) { b.args = append(b.args, args...) }
 
-func (b *batch) text(rows int) string {
-	if s, ok := b.texts[rows]; ok {
-		return s
+func (b *batch) text(s shape) string {
+	if text, ok := b.texts[s]; ok {
+		return text
 	}
-	row := "(?" + strings.Repeat(", ?", b.columns-1) + ")"
-	s := b.head + row + strings.Repeat(", "+row, rows-1)
-	b.texts[rows] = s
-	return s
+	row := make([]string, len(b.columns))
+	for i := range row {
+		if row[i] = "?"; s.short && b.usual[i] != nil {
+			row[i] = literal(b.usual[i])
+		}
+	}
+	one := "(" + strings.Join(row, ", ") + ")"
+	text := b.into + one + strings.Repeat(", "+one, s.rows-1)
+	b.texts[s] = text
+	return text
 }
 
-// flush writes the rows in order. each, if set, is called for every statement with its arguments
-// and number of rows, and runs it.
-func (b *batch) flush(each func(text string, args []any, rows int) error) error {
-	for from := 0; from < len(b.args); {
-		rest := (len(b.args) - from) / b.columns
-		for _, n := range sizes {
-			if n > rest {
-				continue
-			}
-			to := from + n*b.columns
-			if err := each(b.text(n), b.args[from:to], n); err != nil {
-				return err
-			}
-			from = to
-			break
+// literal is a usual value in the text of a statement of SQLite.
+func literal(value any) string {
+	switch v := value.(type) {
+	case string:
+		return "'" + v + "'"
+	case bool:
+		return strings.ToUpper(strconv.FormatBool(v))
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	return "x''"
+}
+
+// short leaves the usual values out of the collected arguments, where every row holds them: a third
+// of what SQLite would bind for a ring. ok is false where one row does not.
+func (b *batch) short() (args []any, ok bool) {
+	args = b.brief[:0]
+	for i, a := range b.args {
+		usual := b.usual[i%len(b.columns)]
+		if usual == nil {
+			args = append(args, a)
+			continue
 		}
+		if bytes, is := a.([]byte); is {
+			_, ok = usual.([]byte)
+			ok = ok && len(bytes) == 0
+		} else {
+			ok = a == usual
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	b.brief = args
+	return args, len(args) < len(b.args)
+}
+
+// flush writes the rows in order. each is called for every statement with its arguments and number
+// of rows, and runs it.
+func (b *batch) flush(d dialect, each func(text string, args []any, rows int) error) error {
+	args, rows, short := b.args, len(b.args)/len(b.columns), false
+	if brief, ok := b.short(); ok && d.prepares() {
+		args, short = brief, true
+	}
+	for rows > 0 {
+		width := len(args) / rows
+		n := sizes[slices.IndexFunc(sizes, func(size int) bool { return size <= rows })]
+		if err := each(b.text(shape{n, short}), args[:n*width], n); err != nil {
+			return err
+		}
+		args, rows = args[n*width:], rows-n
 	}
 	b.forget()
 	return nil
@@ -61,7 +122,8 @@ func (b *batch) flush(each func(text string, args []any, rows int) error) error 
 
 func (b *batch) forget() {
 	clear(b.args)
-	b.args = b.args[:0]
+	clear(b.brief)
+	b.args, b.brief = b.args[:0], b.brief[:0]
 }
 
 // batches are the tables of the hot path.
@@ -72,11 +134,16 @@ type batches struct {
 
 func newBatches() batches {
 	return batches{
-		rings:    newBatch("rings", names(ringColumns+", due_at")...),
-		attempts: newBatch("attempts", names("tenant_id, "+attemptColumns)...),
-		facts:    newBatch("facts", names("tenant_id, "+factColumns)...),
+		rings: newBatch("rings", names(ringColumns+", due_at")...).with(map[string]any{"version": int64(1), "state": "placed",
+			"test": false, "by_kind": "key", "ended_at": int64(0), "end_reason": "", "to_group": uuid(""), "to_name": ""}),
+		attempts: newBatch("attempts", names("tenant_id, "+attemptColumns)...).with(map[string]any{"step": int64(0), "state": "placed",
+			"tries": int64(0), "status": int64(0), "reason": "", "sent_at": int64(0), "answered_at": int64(0)}),
+		facts: newBatch("facts", names("tenant_id, "+factColumns)...).with(map[string]any{"raw_at": int64(0), "raw_sent_at": int64(0),
+			"detail": "", "nth": int64(0)}),
 		audits: newBatch("audits", "tenant_id", "seq", "at", "actor_kind", "actor_id", "actor_name", "action", "target", "detail",
-			"ip", "request_id", "target_name", "changes", "result", "times", "last_at", "salts", "erased", "hash"),
+			"ip", "request_id", "target_name", "changes", "result", "times", "last_at", "salts", "erased", "hash").with(map[string]any{
+			"actor_kind": "key", "action": "ring.place", "detail": "", "target_name": "", "changes": "", "result": "", "times": int64(1),
+			"last_at": int64(0), "erased": []byte{}}),
 	}
 }
 
@@ -103,10 +170,10 @@ func (t *tx) flush() error {
 	t.access = allTenants
 	defer func() { t.access = was }()
 	plain := func(text string, args []any, _ int) error { _, err := t.run(text, args); return err }
-	if err := t.rows.rings.flush(plain); err != nil {
+	if err := t.rows.rings.flush(t.d.dialect, plain); err != nil {
 		return err
 	}
-	if err := t.rows.attempts.flush(plain); err != nil {
+	if err := t.rows.attempts.flush(t.d.dialect, plain); err != nil {
 		return err
 	}
 	if err := t.flushFacts(); err != nil {
@@ -115,7 +182,7 @@ func (t *tx) flush() error {
 	if len(t.rows.audits.args) == 0 {
 		return nil
 	}
-	if err := t.rows.audits.flush(plain); err != nil {
+	if err := t.rows.audits.flush(t.d.dialect, plain); err != nil {
 		return err
 	}
 	if t.d.dialect.isFile() {
@@ -135,7 +202,7 @@ func (t *tx) flush() error {
 // tells the last.
 func (t *tx) flushFacts() error {
 	seqs := t.rows.seqs
-	err := t.rows.facts.flush(func(text string, args []any, rows int) error {
+	err := t.rows.facts.flush(t.d.dialect, func(text string, args []any, rows int) error {
 		mine := seqs[:2*rows]
 		seqs = seqs[2*rows:]
 		if !t.d.dialect.countsSeqs() {
@@ -180,5 +247,6 @@ func (t ringsTx) addFact(tenant tenants.TenantID, ring tenants.RingID, f *tenant
 	t.wrote = true
 	t.rows.seqs = append(t.rows.seqs, seq, also)
 	row := rowOfFact(ring, f)
-	t.rows.facts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
+	t.rows.facts.add(uuid(tenant))
+	t.rows.facts.add(values(row.fields())...)
 }

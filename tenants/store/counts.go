@@ -188,7 +188,7 @@ func (t tallyTx) countRings(n newCounts) error {
 		grow += c + " = ring_counts." + c + " + excluded." + c
 	}
 	t.wrote = true
-	err := b.flush(func(text string, args []any, _ int) error {
+	err := b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, span, split, value, at) DO UPDATE SET "+grow, args)
 		return err
 	})
@@ -199,7 +199,7 @@ func (t tallyTx) countRings(n newCounts) error {
 	for k, c := range n.timeRows() {
 		b.add(k.tenant, k.span, k.split, k.value, k.fact, k.at, k.bucket, c)
 	}
-	return b.flush(func(text string, args []any, _ int) error {
+	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, span, split, value, fact, at, bucket) DO UPDATE SET n = step_times.n + "+
 			"excluded.n", args)
 		return err

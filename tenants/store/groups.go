@@ -120,7 +120,7 @@ func (s Groups) setMembers(t *tx, g tenants.Group, turns map[string]int64) error
 	for i, m := range g.Members {
 		rows.add(uuid(s.id), uuid(g.ID), m.Person, int64(i), uuid(m.Schedule), turns[m.Person])
 	}
-	return rows.flush(func(text string, args []any, _ int) error { _, err := t.exec(text, args...); return err })
+	return rows.flush(t.d.dialect, func(text string, args []any, _ int) error { _, err := t.exec(text, args...); return err })
 }
 
 // fits refuses what a group names and the tenant does not have.

@@ -122,10 +122,10 @@ func (t devicesTx) addAll(ctx context.Context, s Devices, part []tenants.FileDev
 		_, err := t.exec(text, args...)
 		return taken(err, "A device of this file was added a moment ago. Check the file again.")
 	}
-	if err := devices.flush(add); err != nil {
+	if err := devices.flush(t.d.dialect, add); err != nil {
 		return 0, err
 	}
-	if err := tags.flush(add); err != nil {
+	if err := tags.flush(t.d.dialect, add); err != nil {
 		return 0, err
 	}
 	if err := t.tell(s.scope, tenants.EventDeviceRegistered, "", told...); err != nil {

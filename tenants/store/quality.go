@@ -119,7 +119,7 @@ func (t ringsTx) countFigures(tenant tenants.TenantID, now time.Time, q *tenants
 	for m, n := range cells {
 		b.add(uuid(tenant), floor(micros(now), hour), string(m.Figure), m.Bucket, n)
 	}
-	return b.flush(func(text string, args []any, _ int) error {
+	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, figure, bucket) DO UPDATE SET n = call_figures.n + excluded.n", args)
 		return err
 	})

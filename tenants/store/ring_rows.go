@@ -71,18 +71,23 @@ type attemptRow struct {
 	Step                                 int
 }
 
-// An attempt's columns: those that stay as they were placed, and those that its push changes.
+// An attempt's columns: those that stay as they were placed, where its push goes, which seldom
+// changes, and what its push changes.
 const (
-	attemptColumns = "ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, " + pushColumns
-	pushColumns    = "state, topic, token, environment, tries, status, reason, sent_at, answered_at"
+	attemptColumns = "ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, " + aimColumns + ", " + pushColumns
+	aimColumns     = "topic, token, environment"
+	pushColumns    = "state, tries, status, reason, sent_at, answered_at"
 )
 
 func (r *attemptRow) fields() []any {
-	return append([]any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.AppVersion, &r.OSVersion, &r.APNsID, &r.Step}, r.push()...)
+	return []any{&r.Ring, &r.ID, &r.Device, &r.Credential, &r.AppVersion, &r.OSVersion, &r.APNsID, &r.Step, &r.Topic, &r.Token,
+		&r.Environment, &r.State, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
 }
 
+func (r *attemptRow) aim() []any { return []any{&r.Topic, &r.Token, &r.Environment} }
+
 func (r *attemptRow) push() []any {
-	return []any{&r.State, &r.Topic, &r.Token, &r.Environment, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
+	return []any{&r.State, &r.Tries, &r.Status, &r.Reason, &r.SentAt, &r.AnsweredAt}
 }
 
 func rowOfAttempt(ring tenants.RingID, a *tenants.Attempt) attemptRow {

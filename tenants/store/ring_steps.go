@@ -40,7 +40,7 @@ func (t ringsTx) addSteps(tenant tenants.TenantID, r *tenants.Ring) error {
 		row := rowOfStep(r.ID, &r.Steps[i])
 		rows.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
 	}
-	return rows.flush(func(text string, args []any, _ int) error { _, err := t.exec(text, args...); return err })
+	return rows.flush(t.d.dialect, func(text string, args []any, _ int) error { _, err := t.exec(text, args...); return err })
 }
 
 // setSteps writes what became of steps since before.

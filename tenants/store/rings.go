@@ -155,7 +155,8 @@ func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time
 		dueAt = micros(due)
 	}
 	row := rowOfRing(tenant, r)
-	t.rows.rings.add(append(values(row.fields()), dueAt)...)
+	t.rows.rings.add(values(row.fields())...)
+	t.rows.rings.add(dueAt)
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		t.addAttempt(tenant, r, a)
@@ -169,7 +170,8 @@ func (t ringsTx) addRing(tenant tenants.TenantID, r *tenants.Ring, due time.Time
 
 func (t ringsTx) addAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) {
 	row := rowOfAttempt(r.ID, a)
-	t.rows.attempts.add(append([]any{uuid(tenant)}, values(row.fields())...)...)
+	t.rows.attempts.add(uuid(tenant))
+	t.rows.attempts.add(values(row.fields())...)
 }
 
 // Change changes a ring by what change makes of it, in one grouped write. It starts from hint while
@@ -246,7 +248,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 			t.addAttempt(s.id, r, &r.Attempts[i])
 			continue
 		}
-		if err := t.setAttempt(s.id, r, &r.Attempts[i]); err != nil {
+		if err := t.setAttempt(r, &start.Attempts[i], &r.Attempts[i]); err != nil {
 			return nil, nil, false, err
 		}
 	}
@@ -337,16 +339,25 @@ func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time) (boo
 	return n > 0, err
 }
 
-// updateAttempt and upsertCall are the statements of setAttempt and setCall.
+// updateAttempt, aimAttempt and upsertCall are the statements of setAttempt and setCall.
 var (
-	updateAttempt = "UPDATE attempts SET " + settings(pushColumns) + " WHERE tenant_id = ? AND ring_id = ? AND id = ?"
+	updateAttempt = "UPDATE attempts SET " + settings(pushColumns) + ofAttempt
+	aimAttempt    = "UPDATE attempts SET " + settings(aimColumns) + ofAttempt
 	upsertCall    = "INSERT INTO calls (tenant_id, " + callColumns + ") VALUES (?, " + places(callColumns) + ") " +
 		"ON CONFLICT (tenant_id, ring_id) DO UPDATE SET " + replaced(callColumns)
 )
 
-func (t ringsTx) setAttempt(tenant tenants.TenantID, r *tenants.Ring, a *tenants.Attempt) error {
+const ofAttempt = " WHERE tenant_id = ? AND ring_id = ? AND id = ?"
+
+// setAttempt writes an attempt of the ring; before is as it is recorded.
+func (t ringsTx) setAttempt(r *tenants.Ring, before, a *tenants.Attempt) error {
 	row := rowOfAttempt(r.ID, a)
-	_, err := t.run(updateAttempt, append(values(row.push()), uuid(tenant), row.Ring, row.ID))
+	_, err := t.run(updateAttempt, append(values(row.push()), uuid(r.Tenant), row.Ring, row.ID))
+	p, q := before.Push, a.Push
+	if err != nil || p.Topic == q.Topic && p.Token == q.Token && p.Environment == q.Environment {
+		return err
+	}
+	_, err = t.run(aimAttempt, append(values(row.aim()), uuid(r.Tenant), row.Ring, row.ID))
 	return err
 }
 

@@ -357,7 +357,7 @@ func (t tallyTx) count(cells map[cell]int64) error {
 		b.add(c.tenant, c.hour, c.fact, c.environment, c.app, c.os, c.agent, c.bucket, n)
 	}
 	t.wrote = true
-	return b.flush(func(text string, args []any, _ int) error {
+	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {
 		_, err := t.run(text+" ON CONFLICT (tenant_id, hour, fact, environment, app_version, os_version, agent_id, bucket) "+
 			"DO UPDATE SET n = tallies.n + excluded.n", args)
 		return err
