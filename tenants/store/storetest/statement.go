@@ -119,7 +119,7 @@ var acrossBy = map[string]string{
 	"UPDATE attempts SET state = ? WHERE (tenant_id":                "Jobs.Expire, of named attempts of several tenants",
 	ringsOf + "due_at IS NOT NULL":                                  "Jobs.Expire: the sweep is for every tenant",
 	ringsOf + "(tenant_id":                                          "Jobs.Again, of named rings of several tenants",
-	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, state, topic, token, environment, " +
+	"SELECT ring_id, id, device_id, credential_id, app_version, os_version, apns_id, step, topic, token, environment, state, " +
 		"tries, status, reason, sent_at, answered_at FROM attempts WHERE (tenant_id": "the sweep, of named rings of several tenants",
 	"SELECT seq, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, nth FROM facts WHERE " +
 		"(tenant_id": "the sweep, of named rings of several tenants",
