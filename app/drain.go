@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"time"
+
+	"carillon/app/switchboard"
 )
 
 // drainMost is the longest time to wait for calls: the gateway ends every call after an hour.
@@ -21,6 +23,9 @@ const (
 func (n *node) drain(ctx context.Context) {
 	n.draining.Store(true)
 	n.board.Drain()
+	if err := switchboard.NewHeld(n.board).ReleaseIdle(ctx); err != nil {
+		n.log.Warn("stopping: agents that wait for calls here keep other nodes from answering", "err", err)
+	}
 	calls := len(n.voice.Calls())
 	if calls > 0 {
 		n.log.Info("stopping: waiting for calls to end", "calls", calls, "at_most", n.drainFor.String())

@@ -285,6 +285,9 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		Media: n.voice, Agents: n.agents.Open, Joins: n.joins,
 		Trace: n.trace, RingsPerSecond: c.RingsPerSecond.is, Spacing: c.DeviceSpacing.is, Now: c.now, Log: n.log,
 	}
+	if n.others != nil {
+		board.Peers = n.others
+	}
 	if x.heard != nil {
 		board.Audiences = append(board.Audiences, x.heard)
 	}
@@ -306,6 +309,9 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 		return err
 	}
 	n.close = append(n.close, n.endPushes)
+	if n.others != nil {
+		n.others.Serve(switchboard.NewHeld(n.board).Asked)
+	}
 	if c.MetricsAddr != "" {
 		return n.metrics(c)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"carillon/app/bus"
+	"carillon/app/switchboard"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -156,6 +157,8 @@ func (n *node) clusterLoops(ctx context.Context, wg *sync.WaitGroup) {
 	}
 	follow := n.store.Follow()
 	n.every(ctx, wg, followEvery, "follow the other nodes", func(ctx context.Context) error { return n.follow(ctx, follow) })
+	n.every(ctx, wg, 2*time.Second, "keep calls", switchboard.NewHeld(n.board).Keep)
+	n.every(ctx, wg, 500*time.Millisecond, "end calls of nodes that are gone", switchboard.NewHeld(n.board).EndLost)
 	n.every(ctx, wg, time.Minute, "forget holders", n.store.Jobs().ForgetHolders)
 }
 
@@ -178,6 +181,9 @@ func (n *node) follow(ctx context.Context, f *store.Follower) error {
 		}
 		for _, r := range rings {
 			n.others.Hear(r.Tenant, r.Ring)
+			if err := switchboard.NewHeld(n.board).Followed(ctx, r.Tenant, r.Ring); err != nil {
+				return err
+			}
 		}
 		more = again
 	}
@@ -230,6 +236,9 @@ func (n *node) leave() error {
 func (n *node) beat(ctx context.Context) error {
 	lived, err := n.store.Nodes().Beat(ctx, n.self.ID)
 	if err == nil && !lived {
+		if n.others != nil {
+			err = switchboard.NewHeld(n.board).Keep(ctx)
+		}
 		n.log.Warn("this node did not reach the database for a while, and counted as gone", "node", n.self.Name)
 	}
 	return err

@@ -25,9 +25,9 @@ type Joining interface {
 	Join(ctx context.Context, c switchboard.Caller, ring tenants.RingID) (switchboard.Joined, error)
 	Offer(ctx context.Context, token tenants.Secret, ring tenants.RingID, sdp string) (gateway.Answer, error)
 	Trickle(ctx context.Context, token tenants.Secret, ring tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error)
-	Leave(token tenants.Secret, ring tenants.RingID) error
+	Leave(ctx context.Context, token tenants.Secret, ring tenants.RingID) error
 	Stream(ctx context.Context, ring tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error)
-	HangUp(t tenants.TenantID, ring tenants.RingID, password string) (was bool, err error)
+	HangUp(ctx context.Context, t tenants.TenantID, ring tenants.RingID, password string) (was bool, err error)
 }
 
 // joinHandlers serve agents that connect to us.
@@ -149,12 +149,12 @@ func (a joinHandlers) trickleAgent(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // hangUpAgent: DELETE /v1/rings/{id}/agent.
-func (a joinHandlers) hangUpAgent(_ context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) hangUpAgent(ctx context.Context, c *fiber.Ctx) error {
 	id, token, err := joining(c)
 	if err != nil {
 		return err
 	}
-	if err := a.Joining.Leave(token, id); err != nil {
+	if err := a.Joining.Leave(ctx, token, id); err != nil {
 		return err
 	}
 	c.Status(fiber.StatusOK)
@@ -210,7 +210,7 @@ type twilioCall struct {
 
 // completeCall: POST /2010-04-01/Accounts/{account}/Calls/{call}.json, the part of Twilio's REST
 // interface with which bots end calls. The password is that of the one call.
-func (a joinHandlers) completeCall(_ context.Context, c *fiber.Ctx) error {
+func (a joinHandlers) completeCall(ctx context.Context, c *fiber.Ctx) error {
 	account, call := web.Param(c, "account"), strings.TrimSuffix(web.Param(c, "call"), ".json")
 	t, okT := twilioID[tenants.TenantID](account, "AC")
 	ring, okR := twilioID[tenants.RingID](call, "CA")
@@ -222,7 +222,7 @@ func (a joinHandlers) completeCall(_ context.Context, c *fiber.Ctx) error {
 	if status := string(c.Request().PostArgs().Peek("Status")); status != "completed" {
 		return replyTwilio(c, fiber.StatusBadRequest, 20001, `Only Status=completed is understood here: it ends the call.`)
 	}
-	was, err := a.Joining.HangUp(t, ring, password)
+	was, err := a.Joining.HangUp(ctx, t, ring, password)
 	switch {
 	case tenants.KindOf(err) == tenants.Unauthorized:
 		c.Response().Header.Set(fiber.HeaderWWWAuthenticate, `Basic realm="Carillon"`)

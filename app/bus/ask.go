@@ -94,7 +94,7 @@ func (b *Shared) ask(m *nats.Msg) {
 	select {
 	case b.asked <- struct{}{}:
 	default:
-		respond(m, nil, &tenants.Error{Kind: tenants.Unavailable, Code: "busy", RetryAfter: time.Second,
+		respond(m, nil, &tenants.Error{Kind: tenants.Unavailable, Code: "node_unreachable", RetryAfter: time.Second,
 			Msg: "The server that holds this call is busy. Try again in a moment."})
 		return
 	}
@@ -121,7 +121,7 @@ func (b *Shared) answerTo(data []byte) (body []byte, err error) {
 	}
 	a := b.answer.Load()
 	if a == nil {
-		return nil, tenants.Refuse(tenants.Unavailable, "starting", "The server is starting. Try again in a moment.")
+		return nil, tenants.Refuse(tenants.Unavailable, "node_unreachable", "The server is starting. Try again in a moment.")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askFor)
 	defer cancel()

@@ -146,6 +146,8 @@ func endedBy(reason string) string {
 		return "Cancelled by the sender."
 	case "server_restarted":
 		return "The server restarted during the call."
+	case "node_lost":
+		return "The server that carried the call stopped working."
 	case "sdp":
 		return "The phone sent a call offer that the server could not use."
 	}

@@ -30,7 +30,7 @@ const (
 
 // CallEndings returns everything that Call.EndedBy can say, in no order.
 func CallEndings() []string {
-	all := []string{offerUnusable, serverRestarted}
+	all := []string{offerUnusable, serverRestarted, nodeLost}
 	for _, r := range gateway.EndReasons() {
 		all = append(all, string(r))
 	}
@@ -52,6 +52,13 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if err := b.admitMedia(answers, d, id); err != nil {
 		return gateway.Answer{}, err
 	}
+	return Held{b}.answer(ctx, d, id, sdp, false)
+}
+
+// answer is Answer on the node that the phone's request reached, or the one that it was passed on
+// to.
+func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, sdp string, passed bool) (gateway.Answer, error) {
+	b := h.Board
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it
 	// offers.
 	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
@@ -62,7 +69,19 @@ func (b *Board) Answer(ctx context.Context, d tenants.Device, id tenants.RingID,
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	if a.State != tenants.Answered {
+	to, err := Held{b}.elsewhere(ctx, d.Tenant, id, true)
+	switch {
+	case err != nil:
+		return gateway.Answer{}, err
+	case to != "" && passed:
+		return gateway.Answer{}, errMoved()
+	case to != "":
+		answer, here, err := Held{b}.passAnswer(ctx, to, r, d.ID, sdp)
+		if !here {
+			return answer, err
+		}
+	}
+	if a.State != tenants.Answered || b.Peers != nil && !b.calls.has(id, d.Tenant) {
 		leave, err := b.draining.enter()
 		if err != nil {
 			return gateway.Answer{}, err
@@ -182,6 +201,11 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			b.Meter.Sampled(e.Sample)
 		}
 	case gateway.Ended:
+		if lost := (Held{b}).lost(context.WithoutCancel(b.life), id); lost { // the call goes on
+			b.forget(id)
+			return
+		}
+		defer Held{b}.release(t, id)
 		b.calls.drop(id)
 		b.sounded.end(id)
 		if b.life.Err() != nil { // Close has stored the others already
@@ -260,6 +284,21 @@ func (b *Board) Trickle(ctx context.Context, d tenants.Device, id tenants.RingID
 	if b.Media == nil {
 		return gateway.Trickled{}, tenants.NoSuch("call")
 	}
+	to, err := Held{b}.elsewhere(ctx, d.Tenant, id, false)
+	if err != nil {
+		return gateway.Trickled{}, err
+	}
+	if to != "" {
+		var t gateway.Trickled
+		q := request{Tenant: d.Tenant, Ring: id, Device: d.ID, IfMatch: ifMatch, SDP: fragment}
+		err := (Held{b}).ask(ctx, to, askTrickle, q, &t)
+		return t, err
+	}
+	return Held{b}.trickle(ctx, d, id, ifMatch, fragment)
+}
+
+// trickle is Trickle for a call of this process.
+func (b Held) trickle(ctx context.Context, d tenants.Device, id tenants.RingID, ifMatch, fragment string) (gateway.Trickled, error) {
 	t, err := b.Media.Trickle(ctx, gateway.Fragment{
 		Call: string(id), Leg: string(d.ID), IfMatch: ifMatch, SDP: fragment,
 		Restart: func() error { return b.admitMedia(iceRestarts, d, id) },
@@ -284,6 +323,18 @@ func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID)
 		b.Media.HangUp(string(id), gateway.PhoneHungUp)
 		return nil
 	}
+	to, err := Held{b}.elsewhere(ctx, d.Tenant, id, false)
+	if err == nil && to != "" {
+		var none any
+		err = Held{b}.ask(ctx, to, askHangUp, request{Tenant: d.Tenant, Ring: id, Device: d.ID}, &none)
+		if err == nil {
+			return nil
+		}
+	}
+	if err != nil && tenants.KindOf(err) != tenants.Unavailable {
+		return err
+	}
+	// The node of the call ends it once it finds the end in the database.
 	b.end(d.Tenant, id, a.ID, tenants.FactHungUp, string(gateway.PhoneHungUp))
 	return nil
 }
@@ -306,9 +357,21 @@ func (b *Board) sweepCall(r *tenants.Ring) {
 	if b.calls.has(r.ID, r.Tenant) || b.late.has(r.ID) {
 		return
 	}
+	if b.Peers != nil {
+		ctx, cancel := context.WithTimeout(b.life, 5*time.Second)
+		defer cancel()
+		if to, err := (Held{b}).living(ctx, r.ID); err != nil || to != "" {
+			return // its node lives and is late, or nobody knows
+		}
+	}
+	Held{b}.endAnswered(r, serverRestarted)
+}
+
+// endAnswered ends a call whose gateway is gone.
+func (b Held) endAnswered(r *tenants.Ring, why string) {
 	for i := range r.Attempts {
 		if r.Attempts[i].State == tenants.Answered {
-			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, serverRestarted, b.Now().Add(-callLease))
+			b.endHeard(r.Tenant, r.ID, r.Attempts[i].ID, tenants.FactBroken, why, b.Now().Add(-callLease))
 		}
 	}
 }

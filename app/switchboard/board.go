@@ -57,6 +57,7 @@ type Config struct {
 	Agents OpenAgent
 	Joins  *agents.Joins // where agents that connect to us meet their calls; nil = they cannot
 
+	Peers  Peers  // the other nodes; nil = this is the only one
 	Lookup Lookup // asked before rings; nil = nobody is
 
 	Audiences []Audience    // get committed facts, in this order

@@ -39,7 +39,7 @@ func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenan
 	}
 	b.tell(changed, facts)
 	if called {
-		b.hangUpCall(id)
+		b.hangUpCall(ctx, c.Tenant.ID, id)
 	}
 	return changed, nil
 }
@@ -82,9 +82,13 @@ func (b *Board) hangUpCallOf(t tenants.TenantID, id tenants.RingID) bool {
 }
 
 // hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds
-// the note and hangs up itself.
-func (b *Board) hangUpCall(id tenants.RingID) {
+// the note and hangs up itself. Another node that holds the call gets word of it; if that is lost, it
+// finds the end in the database.
+func (b *Board) hangUpCall(ctx context.Context, t tenants.TenantID, id tenants.RingID) {
 	b.hungUp.note(id, b.Now())
+	if to, err := (Held{b}).elsewhere(ctx, t, id, false); err == nil && to != "" {
+		Held{b}.post(to, askEnd, request{Tenant: t, Ring: id})
+	}
 	if b.Media != nil {
 		b.Media.HangUp(string(id), gateway.Cancelled)
 	}
@@ -143,7 +147,7 @@ func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID
 	}
 	b.tell(changed, facts)
 	if called {
-		b.hangUpCall(id)
+		b.hangUpCall(ctx, changed.Tenant, id)
 	}
 	return changed, nil
 }

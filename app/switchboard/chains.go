@@ -195,6 +195,12 @@ func (b *Board) attachEarly(r *tenants.Ring) {
 		if err != nil || a.Attach != tenants.AttachShown {
 			return
 		}
+		if to, err := (Held{b}).elsewhere(ctx, r.Tenant, r.ID, true); err != nil || to != "" {
+			if err == nil {
+				Held{b}.post(to, askAttach, request{Tenant: r.Tenant, Ring: r.ID})
+			}
+			return
+		}
 		chain, err := agentLinks{b}.chain(ctx, r)
 		if err == nil && b.chains.keepEarly(r, chain) {
 			chain.Begin()

@@ -1,6 +1,7 @@
 package switchboard
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"time"
@@ -63,11 +64,46 @@ func (j Joining) Join(ctx context.Context, c Caller, id tenants.RingID) (Joined,
 	if err := j.joinable(ctx, r); err != nil {
 		return Joined{}, err
 	}
-	token, expires, err := j.b.Joins.Issue(c.Tenant.ID, id)
+	to, err := Held{j.b}.elsewhere(ctx, c.Tenant.ID, id, true)
 	if err != nil {
 		return Joined{}, err
 	}
-	return Joined{token, expires, j.b.Joins.Password(c.Tenant.ID, id)}, nil
+	if to != "" {
+		var t joined
+		if err := (Held{j.b}).ask(ctx, to, askJoin, request{Tenant: c.Tenant.ID, Ring: id}, &t); err != nil {
+			return Joined{}, err
+		}
+		return Joined{tenants.Secret(t.Token), t.Expires, t.Password}, nil
+	}
+	t, err := j.issue(c.Tenant.ID, id)
+	return Joined{tenants.Secret(t.Token), t.Expires, t.Password}, err
+}
+
+// joined is Joined as it travels between nodes.
+type joined struct {
+	Token    string    `json:"token"`
+	Expires  time.Time `json:"expires"`
+	Password string    `json:"password"`
+}
+
+// issue makes a token on this node.
+func (j Joining) issue(t tenants.TenantID, id tenants.RingID) (joined, error) {
+	token, expires, err := j.b.Joins.Issue(t, id)
+	if err != nil {
+		return joined{}, err
+	}
+	return joined{string(token), expires, j.b.Joins.Password(t, id)}, nil
+}
+
+// holder is the other node that issued a token which this one does not know; empty = none.
+func (j Joining) holder(ctx context.Context, token tenants.Secret, id tenants.RingID) (tenants.NodeID, error) {
+	if j.b.Peers == nil || j.b.Joins == nil {
+		return "", nil
+	}
+	if _, err := j.b.Joins.TenantOf(token, id); tenants.KindOf(err) != tenants.Unauthorized {
+		return "", nil
+	}
+	return Held{j.b}.living(ctx, id)
 }
 
 // joinable refuses a ring whose agents all need no token: one that joins would wait in vain.
@@ -101,6 +137,12 @@ func (j Joining) joins(ctx context.Context, t tenants.TenantID, first tenants.Ag
 		}
 	}
 	return false, err
+}
+
+// errOtherNode is the refusal of a WebSocket: its bytes cannot be passed on between nodes.
+func errOtherNode() error {
+	return tenants.Refuse(tenants.Conflict, "other_node", "Another server holds this ring, and a WebSocket cannot be passed on to it. "+
+		"Connect again: a balancer that sends one ring's requests to one server avoids this.")
 }
 
 var (
@@ -143,6 +185,20 @@ func (j Joining) joining(ctx context.Context, token tenants.Secret, id tenants.R
 // Offer answers the WebRTC offer of an agent that joins the ring. It may come before the phone
 // answers.
 func (j Joining) Offer(ctx context.Context, token tenants.Secret, id tenants.RingID, sdp string) (gateway.Answer, error) {
+	to, err := j.holder(ctx, token, id)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	if to != "" {
+		var a gateway.Answer
+		err := (Held{j.b}).ask(ctx, to, askJoinOffer, request{Ring: id, Token: string(token), SDP: sdp}, &a)
+		return a, err
+	}
+	return j.offer(ctx, token, id, sdp)
+}
+
+// offer is Offer for a token of this node.
+func (j Joining) offer(ctx context.Context, token tenants.Secret, id tenants.RingID, sdp string) (gateway.Answer, error) {
 	r, err := j.joining(ctx, token, id)
 	if err != nil {
 		return gateway.Answer{}, err
@@ -162,6 +218,23 @@ func (j Joining) Trickle(
 	if j.b.Joins == nil {
 		return gateway.Trickled{}, errNoVoice
 	}
+	to, err := j.holder(ctx, token, id)
+	if err != nil {
+		return gateway.Trickled{}, err
+	}
+	if to != "" {
+		var t gateway.Trickled
+		q := request{Ring: id, Token: string(token), IfMatch: ifMatch, SDP: fragment}
+		err := (Held{j.b}).ask(ctx, to, askJoinTrickle, q, &t)
+		return t, err
+	}
+	return j.trickle(ctx, token, id, ifMatch, fragment)
+}
+
+// trickle is Trickle for a token of this node.
+func (j Joining) trickle(
+	ctx context.Context, token tenants.Secret, id tenants.RingID, ifMatch, fragment string,
+) (gateway.Trickled, error) {
 	t, err := j.b.Joins.TenantOf(token, id)
 	if err != nil {
 		return gateway.Trickled{}, err
@@ -176,9 +249,17 @@ func (j Joining) Trickle(
 }
 
 // Leave closes an agent's WebRTC connection: the agent hangs up.
-func (j Joining) Leave(token tenants.Secret, id tenants.RingID) error {
+func (j Joining) Leave(ctx context.Context, token tenants.Secret, id tenants.RingID) error {
 	if j.b.Joins == nil {
 		return errNoVoice
+	}
+	to, err := j.holder(ctx, token, id)
+	if err != nil {
+		return err
+	}
+	if to != "" {
+		var none any
+		return Held{j.b}.ask(ctx, to, askLeave, request{Ring: id, Token: string(token)}, &none)
 	}
 	return j.b.Joins.Leave(token, id)
 }
@@ -187,6 +268,9 @@ func (j Joining) Leave(token tenants.Secret, id tenants.RingID) error {
 // connection.
 func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error) {
 	token := tenants.Secret(u.Token())
+	if to, err := j.holder(ctx, token, id); err != nil || to != "" {
+		return nil, cmp.Or(err, errOtherNode())
+	}
 	if _, err := j.joining(ctx, token, id); err != nil {
 		return nil, err
 	}
@@ -195,7 +279,20 @@ func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade
 
 // HangUp ends the ring's call for a program that has the call's password. It returns false if
 // there is no such call any more. A wrong password is Unauthorized.
-func (j Joining) HangUp(t tenants.TenantID, id tenants.RingID, password string) (was bool, err error) {
+func (j Joining) HangUp(ctx context.Context, t tenants.TenantID, id tenants.RingID, password string) (was bool, err error) {
+	to, err := Held{j.b}.elsewhere(ctx, t, id, false)
+	if err != nil {
+		return false, err
+	}
+	if to != "" {
+		err := (Held{j.b}).ask(ctx, to, askComplete, request{Tenant: t, Ring: id, Password: password}, &was)
+		return was, err
+	}
+	return j.complete(t, id, password)
+}
+
+// complete is HangUp for a call of this node.
+func (j Joining) complete(t tenants.TenantID, id tenants.RingID, password string) (was bool, err error) {
 	if j.b.Joins == nil || !j.b.Joins.IsPassword(t, id, password) {
 		return false, tenants.Refuse(tenants.Unauthorized, "unauthorized", "The password is not that of this call.")
 	}

@@ -27,6 +27,11 @@ func (b *Board) Transfer(ctx context.Context, c Caller, id tenants.RingID, to Tr
 	if err != nil {
 		return nil, err
 	}
+	if r.State == tenants.Answered {
+		if node, err := (Held{b}).elsewhere(ctx, r.Tenant, id, false); err != nil || node != "" {
+			return transfers{b}.pass(ctx, c, r, to, node, err)
+		}
+	}
 	chain := b.chains.find(id)
 	if r.State != tenants.Answered || r.Call == nil || chain == nil || !b.calls.has(id, r.Tenant) {
 		return nil, tenants.Refuse(tenants.Conflict, "not_in_call", "This ring is not in a call that can be transferred.")
@@ -56,6 +61,21 @@ func errBusyLine() error {
 
 // transfers are the steps of Transfer.
 type transfers struct{ *Board }
+
+// pass passes the transfer on to the node that holds the call, unless that is not known.
+func (b transfers) pass(
+	ctx context.Context, c Caller, r *tenants.Ring, to Transfer, node tenants.NodeID, unknown error,
+) (*tenants.Ring, error) {
+	if unknown != nil {
+		return nil, unknown
+	}
+	var none any
+	err := Held(b).ask(ctx, node, askTransfer, request{Tenant: r.Tenant, Ring: r.ID, Caller: &c, Transfer: &to}, &none)
+	if err != nil {
+		return nil, err
+	}
+	return b.scope(c).Rings().Get(ctx, r.ID)
+}
 
 // toPeople rings a person or a group in a ring of its own, whose answer joins the call.
 func (b transfers) toPeople(ctx context.Context, c Caller, r *tenants.Ring, chain *agents.Chain, to tenants.To) (*tenants.Ring, error) {
@@ -121,6 +141,10 @@ func (b transfers) placeJoining(
 		Lost:  tenants.LostHangUp, Sounds: b.sounds, Log: b.Log.With("ring", second.ID), Note: agentLinks(b).noteOf(second),
 	}))
 	b.chains.join(second.ID)
+	if _, err := Held(b).elsewhere(ctx, second.Tenant, second.ID, true); err != nil { // before a phone can answer on another node
+		b.dropChain(second.ID)
+		return nil, err
+	}
 	placed, _, err := b.launch(ctx, c, second, store.Idempotency{})
 	if err != nil {
 		b.dropChain(second.ID)

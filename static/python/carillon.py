@@ -403,7 +403,7 @@ class Call(TypedDict):
     device: UUID
     duration_s: Optional[float]
     ended_at: OptMoment
-    ended_by: Optional[Literal["phone_hung_up", "agent_hung_up", "agent_failed", "cancelled", "connect_timeout", "no_media", "silence", "max_duration", "media_failed", "draining", "shut_down", "sdp", "server_restarted"]]
+    ended_by: Optional[Literal["phone_hung_up", "agent_hung_up", "agent_failed", "cancelled", "connect_timeout", "no_media", "silence", "max_duration", "media_failed", "draining", "shut_down", "sdp", "server_restarted", "node_lost"]]
     jitter_ms: float
     loss: float
     quality: NotRequired[CallQuality]

@@ -48,7 +48,7 @@ func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
 		for _, o := range others {
 			if !n.Shared || !o.Shared {
 				beside = o
-				return tenants.Refuse(tenants.Conflict, "another_node", "Another server, %s, runs on this database.", o.Name)
+				return tenants.Refuse(tenants.Conflict, "conflict", "Another server, %s, runs on this database.", o.Name)
 			}
 		}
 		clock := s.db.dialect.clock()

@@ -39,6 +39,19 @@ func (s Rings) Hold(ctx context.Context, id tenants.RingID, node tenants.NodeID)
 	return holder, err
 }
 
+// TakeOver makes a node the holder of a ring's sound in place of another one that has not been seen
+// for a while; false = that one was seen, or is not the holder.
+func (s Rings) TakeOver(ctx context.Context, id tenants.RingID, from, to tenants.NodeID, silent time.Duration) (took bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		n, err := t.change("UPDATE ring_nodes SET node = ?, since = "+s.s.db.dialect.clock()+" WHERE tenant_id = ? AND ring_id = ? AND "+
+			"node = ? AND node NOT IN (SELECT id FROM nodes WHERE "+Nodes{s.s}.after("seen_at", silent)+")", uuid(to), uuid(s.id), uuid(id),
+			uuid(from))
+		took = n > 0
+		return err
+	})
+	return took, err
+}
+
 // Release gives the sound of a ring back if the node holds it.
 func (s Rings) Release(ctx context.Context, id tenants.RingID, node tenants.NodeID) error {
 	return s.write(ctx, func(t *tx) error {

@@ -132,6 +132,7 @@ const (
 	CallEndedByMaxDuration     CallEndedBy = "max_duration"
 	CallEndedByMediaFailed     CallEndedBy = "media_failed"
 	CallEndedByNoMedia         CallEndedBy = "no_media"
+	CallEndedByNodeLost        CallEndedBy = "node_lost"
 	CallEndedByPhoneHungUp     CallEndedBy = "phone_hung_up"
 	CallEndedBySdp             CallEndedBy = "sdp"
 	CallEndedByServerRestarted CallEndedBy = "server_restarted"
@@ -159,6 +160,8 @@ func (e CallEndedBy) Valid() bool {
 	case CallEndedByMediaFailed:
 		return true
 	case CallEndedByNoMedia:
+		return true
+	case CallEndedByNodeLost:
 		return true
 	case CallEndedByPhoneHungUp:
 		return true

@@ -1718,7 +1718,7 @@ export interface components {
              * @description Who or what ended the call.
              * @enum {string|null}
              */
-            ended_by: "phone_hung_up" | "agent_hung_up" | "agent_failed" | "cancelled" | "connect_timeout" | "no_media" | "silence" | "max_duration" | "media_failed" | "draining" | "shut_down" | "sdp" | "server_restarted" | null;
+            ended_by: "phone_hung_up" | "agent_hung_up" | "agent_failed" | "cancelled" | "connect_timeout" | "no_media" | "silence" | "max_duration" | "media_failed" | "draining" | "shut_down" | "sdp" | "server_restarted" | "node_lost" | null;
             /** @description From the first sound of the phone to its last. */
             duration_s: number | null;
             jitter_ms: number;

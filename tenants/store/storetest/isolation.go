@@ -368,7 +368,7 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Suspend": "the scope itself", "SetLook": "the scope itself",
 	"Resume": "the scope itself", "SetRules": "the scope itself", "RequireTwoSteps": "the scope itself",
-	"Rings.Hold": "testHolders", "Rings.Release": "testHolders",
+	"Rings.Hold": "testHolders", "Rings.TakeOver": "testHolders", "Rings.Release": "testHolders",
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
 	"Lists.AddView": "adds", "Lists.SetColumns": "adds",

@@ -100,7 +100,20 @@ func testHolders(b *bench) {
 			b.Errorf("held by nodes that are gone: %v %v", held, err)
 		}
 	}
+	take := func(silent time.Duration, want bool) {
+		b.Helper()
+		if took, err := s.Rings().TakeOver(ctx, r.ID, nodes[0].ID, nodes[1].ID, silent); err != nil || took != want {
+			b.Errorf("taken over: %v %v", took, err)
+		}
+	}
+	if took, err := stranger.TakeOver(ctx, r.ID, nodes[0].ID, nodes[1].ID, 0); err != nil || took {
+		b.Errorf("taken over by a stranger: %v %v", took, err)
+	}
+	take(time.Minute, false)
 	gone(0)
+	take(-time.Minute, true) // as if it had not been seen
+	b.must(s.Rings().Release(ctx, r.ID, nodes[1].ID))
+	hold(nodes[0], nodes[0])
 	b.must(b.s.Nodes().Stop(ctx, nodes[0].ID))
 	gone(1)
 	hold(nodes[1], nodes[1])
