@@ -82,8 +82,8 @@ func (b *Board) hangUpCallOf(t tenants.TenantID, id tenants.RingID) bool {
 }
 
 // hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds
-// the note and hangs up itself. Another node that holds the call gets word of it; if that is lost, it
-// finds the end in the database.
+// the note and hangs up itself. Another node that holds the call gets word of it; if that is lost,
+// it finds the end in the database.
 func (b *Board) hangUpCall(ctx context.Context, t tenants.TenantID, id tenants.RingID) {
 	b.hungUp.note(id, b.Now())
 	if to, err := (Held{b}).elsewhere(ctx, t, id, false); err == nil && to != "" {
