@@ -24,8 +24,8 @@ const (
 	partialAfter = 40 * time.Millisecond
 	// ahead is how long before its deadline a frame is played if it arrives on an empty queue: an
 	// agent that speaks at the pace of speech then needs no timer and no switch of goroutines, and
-	// is heard sooner. The deadlines stay, so it does not add up, and the phone's jitter buffer holds
-	// more than that.
+	// is heard sooner. The deadlines stay, so it does not add up, and the phone's jitter buffer
+	// holds more than that.
 	ahead = gateway.Frame
 	// catchUp is how late the pacer may be and still play every frame. After a longer stall of the
 	// machine the phone's player has given up on them, and playing on at the usual pace is better.

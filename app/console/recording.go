@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -18,7 +19,8 @@ import (
 	"carillon/views"
 )
 
-// recording sends the sound of a call: both tracks, or one of them for the player.
+// recording sends the sound of a call: both tracks, or one of them for the player, which asks for a
+// part of it when the person moves to another moment.
 func (k ringPages) recording(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	id, err := web.ID[tenants.RingID](c, "ring")
 	if err != nil {
@@ -56,14 +58,16 @@ func (k ringPages) recording(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		leave()
 		return err
 	}
-	web.Download(c, func(_ context.Context, w io.Writer) error { return record.Write(w, info, chunks) }, func(err error) {
+	return web.SendFile(c, web.File{
+		ETag:  fmt.Sprintf(`"%s-%s-%d-%d"`, id, strings.ReplaceAll(detail, " ", "-"), rec.Length, rec.Bytes),
+		Write: func(w io.Writer) error { return record.Write(w, info, chunks) },
+	}, func(err error) {
 		leave()
 		if err != nil {
 			k.Log.LogAttrs(context.Background(), slog.LevelWarn, "recording cut off", slog.String("ring", string(id)),
 				slog.String("err", err.Error()))
 		}
 	})
-	return nil
 }
 
 // The longest upload of an announcement: the file, and the form around it.
