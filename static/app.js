@@ -29,6 +29,9 @@
     for (const button of $$("[data-theme-form] button")) button.setAttribute("aria-pressed", String(button.value === theme));
   });
 
+  // The entry of this page is in sight, also in a low window.
+  $(".side-body [aria-current]")?.scrollIntoView({ block: "nearest" });
+
   // Copy buttons.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

@@ -123,7 +123,7 @@ var Grants = []Grant{
 	{BillingWrite, "Change the plan and the payment", false, []Role{Admin, Billing}},
 	{SettingsRead, "Read the settings", false, []Role{Admin, Developer, Viewer}},
 	{SettingsWrite, "Change the settings", false, []Role{Admin}},
-	{LookWrite, "Let operators of the server look", false, nil},
+	{LookWrite, "Give the operator access for support", false, nil},
 	{RecordingWrite, "Decide whether calls are recorded", false, nil},
 	{ProviderWrite, "Set up signing in through a provider", false, []Role{Admin}},
 	{DataWrite, "Export or delete everything", false, nil},

@@ -82,8 +82,17 @@ type Confirm struct {
 	TypeName    string   // the name to type first; empty for small things
 	Action      string   // where the form is posted; the typed name arrives as "confirm"
 	Button      string   // "Remove device"
-	Back        string   // where "Keep it" leads
+	Back        string   // where the way back leads
+	Keep        string   // words of the way back; empty = "Cancel"
 	Error       string   // the typed name did not match
+}
+
+// keep is the words of the way back.
+func (c Confirm) keep() string {
+	if c.Keep == "" {
+		return "Cancel"
+	}
+	return c.Keep
 }
 
 // SameName tells whether a typed name is the one asked for. Spaces around it and the shape of

@@ -27,7 +27,7 @@ var navGroups = []navGroup{
 		{NavAnalytics, "Analytics", PathAnalytics, IconChart, "y"},
 		{NavAlerts, "Alerts", PathAlerts, IconBell, "n"},
 	}},
-	{"Reach", []navEntry{
+	{"Phones and agents", []navEntry{
 		{NavDevices, "Devices", PathDevices, IconDevice, "d"},
 		{NavHealth, "Phone health", PathPhoneHealth, IconActivity, "w"},
 		{NavAgents, "Agents", PathAgents, IconAgent, "a"},

@@ -173,7 +173,7 @@ func TestAgents(t *testing.T) {
 	w := b.Quick(b.Owner)
 	w.Post("/agents/add", url.Values{"name": {""}, "kind": {"parrot"}}).Want(400).Has("1 to 80 characters", "kind: One of builtin, stream")
 	w.Post("/agents/add", url.Values{"name": {"Reception"}, "kind": {"builtin"}, "caller": {"Beta"}, "default": {"1"}}).Leads("/agents")
-	w.Get("/agents").Want(200).Has("Reception", "default", "shown to people as Beta")
+	w.Get("/agents").Want(200).Has("Reception", "Default", "shown to people as Beta")
 	tn, err := b.Scope().Tenant(t.Context())
 	pagetest.Must(t, err)
 	at := "/agents/" + string(tn.DefaultAgent)

@@ -125,14 +125,17 @@ func (a *analytics) figures() []views.Compared {
 	now, then := total(a.hours), total(a.hoursThen)
 	all, ends := numbers(now, a.span.from, a.span.to, a.cut)
 	answered := views.Compared{Label: "Answered", Value: views.Count(ends[0].N), Href: ends[0].Href}
-	if now.Over() > 0 {
-		answered.Value += " · " + views.Percent(int(now.Answered), int(now.Over()))
-	}
 	answered.Change, answered.Tone = rateChanged(now, then, a.span.before)
+	if now.Over() > 0 {
+		answered.Value = views.Percent(int(now.Answered), int(now.Over()))
+		answered.Change = views.Count(ends[0].N) + " of " + views.Count(int(now.Over())) + "; " + answered.Change
+	}
 	return []views.Compared{
 		{Label: "Rings", Value: views.Count(all.N), Change: changed(now.Rings, then.Rings, a.span.before), Href: all.Href},
 		answered,
 		{Label: "Missed", Value: views.Count(ends[1].N), Change: changed(now.Missed, then.Missed, a.span.before), Href: ends[1].Href},
+		{Label: "Declined or cancelled", Value: views.Count(ends[2].N + ends[3].N),
+			Change: changed(now.Declined+now.Cancelled, then.Declined+then.Cancelled, a.span.before)},
 		{Label: "Failed", Value: views.Count(ends[4].N), Change: changed(now.Failed, then.Failed, a.span.before), Href: ends[4].Href},
 	}
 }

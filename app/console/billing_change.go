@@ -119,7 +119,7 @@ func (k billingPages) cancellation(ctx context.Context, _ *fiber.Ctx, v *page.Vi
 	sub, err := v.Scope.Subscription().Get(ctx)
 	return confirmation{
 		title: "Cancel subscription", nav: views.NavBilling, up: up("Billing", views.PathBilling),
-		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel subscription?", Action: views.PathBillingCancel, Button: "Cancel subscription",
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Keep: "Keep subscription", Action: views.PathBillingCancel, Button: "Cancel subscription",
 			Back: views.PathBilling,
 			Consequence: []string{"Everything works until " + v.At(sub.PeriodEnd).Text + ".",
 				afterCancel}},

@@ -88,3 +88,11 @@ const (
 func bothWork(until string) string { return "Both keys work until " + until + "." }
 
 func usedLast(at string) string { return "The old key was last used on " + at + "." }
+
+// shareOfScopes is how many of all permissions a key has.
+func shareOfScopes(n, all int) string {
+	if n == all {
+		return "All " + views.Plural(all, "permission", "permissions")
+	}
+	return views.Count(n) + " of " + views.Plural(all, "permission", "permissions")
+}

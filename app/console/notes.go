@@ -113,7 +113,7 @@ func (k ringPages) erasure(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 	}
 	return confirmation{
 		ask: views.NotesErase(views.Notes{Ring: string(id), Person: person}), title: "Erase notes", nav: views.NavRings,
-		up: up("Rings", views.PathRings),
+		up: up("Ring", views.RingPath(string(id))),
 		do: func(ctx context.Context) error {
 			_, err := v.Scope.Notes().Erase(ctx, id)
 			return err

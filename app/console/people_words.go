@@ -30,7 +30,7 @@ func mayRank(v *page.Visitor, r tenants.Role) error {
 var roleFor = map[tenants.Role]string{
 	tenants.Owner: "Full access, manages owners", tenants.Admin: "Full access except owners",
 	tenants.Developer: "Calls, devices, agents, connections and keys",
-	tenants.Analyst:   "Reads calls, figures and the audit log",
+	tenants.Analyst:   "Reads rings, figures and the audit log; sets alert rules",
 	tenants.Billing:   "Plan, usage and invoices only", tenants.Viewer: "Read only",
 }
 
