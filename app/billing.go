@@ -1,11 +1,8 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"carillon/app/billing"
 	"carillon/tenants"
@@ -88,13 +85,4 @@ func (s Stripe) open(c terminal, rows *store.Store, publicURL string) (*billing.
 	b := s.config(publicURL)
 	b.Store, b.Now, b.Log = rows, c.now, quiet(c)
 	return billing.New(b)
-}
-
-// billingLoops runs billing's background loops.
-func (n *node) billingLoops(ctx context.Context, wg *sync.WaitGroup) {
-	if n.billing == nil {
-		return
-	}
-	n.every(ctx, wg, 20*time.Second, "report rings to Stripe", n.billing.Report)
-	n.every(ctx, wg, 30*time.Minute, "reconcile with Stripe", n.billing.Reconcile)
 }

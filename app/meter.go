@@ -35,6 +35,7 @@ type meter struct {
 	limited prometheus.Counter
 	loops   *prometheus.HistogramVec // loop
 	failed  *prometheus.CounterVec   // loop
+	behind  *prometheus.GaugeVec     // loop
 	mos     *prometheus.HistogramVec // leg
 	loss    *prometheus.HistogramVec // leg
 	jitter  *prometheus.HistogramVec // leg
@@ -97,6 +98,8 @@ func newMeter(t *trace.Tracer) *meter {
 		limited: count("carillon_rings_limited_total", "Rings refused because their tenant or key rings too fast."),
 		loops:   times("carillon_loop_seconds", "Turns of the background loops.", "loop"),
 		failed:  counts("carillon_loop_errors_total", "Turns of the background loops that failed.", "loop"),
+		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_loop_lag_seconds",
+			Help: "How late the last turn of a background loop began."}, []string{"loop"}),
 		reasons: map[string]bool{}, byFact: map[tenants.FactKind]prometheus.Counter{}, byHop: map[tenants.FactKind]prometheus.Observer{},
 	}
 	legs := func(name, help string, buckets []float64) *prometheus.HistogramVec {
@@ -127,7 +130,8 @@ func newMeter(t *trace.Tracer) *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended, m.limited, m.loops,
+	return []prometheus.Collector{m.pushes, m.tries, m.answers, m.facts, m.hops, m.late, m.overdue, m.placed, m.ended,
+		m.limited, m.loops, m.behind,
 		m.failed, m.mos, m.loss, m.jitter, m.trips, m.first, m.barges,
 		m.delivered, m.deliveries, m.waiting}
 }
@@ -249,11 +253,12 @@ func (m *meter) leg(name string, l gateway.LegSample) {
 func (m *meter) Limited() { m.limited.Inc() }
 
 // loop counts one run of a background loop. m may be nil: a node without metrics has no meter.
-func (m *meter) loop(name string, took time.Duration, err error) {
+func (m *meter) loop(name string, took, late time.Duration, err error) {
 	if m == nil {
 		return
 	}
 	m.loops.WithLabelValues(name).Observe(took.Seconds())
+	m.behind.WithLabelValues(name).Set(late.Seconds())
 	if err != nil {
 		m.failed.WithLabelValues(name).Inc()
 	}

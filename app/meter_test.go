@@ -67,9 +67,9 @@ func TestMeter(t *testing.T) {
 		BargeIns: []time.Duration{time.Second, time.Second}})
 	m.Sampled(gateway.Sample{Phone: gateway.LegSample{MOS: 4.2}, Agent: gateway.LegSample{MOS: 4}})
 	m.Sampled(gateway.Sample{})
-	m.loop("sweep", time.Second, errors.New("away"))
+	m.loop("sweep", time.Second, 0, errors.New("away"))
 	m.Delivered(tenants.RoleWebhook, "refused", time.Second)
-	(*meter)(nil).loop("sweep", time.Second, nil)
+	(*meter)(nil).loop("sweep", time.Second, 0, nil)
 	for i := range 200 {
 		m.Pushed("a", push.Answer{Environment: "production", Status: 500, Reason: fmt.Sprint("strange ", i)})
 	}

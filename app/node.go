@@ -470,72 +470,15 @@ func (n *node) Run(ctx context.Context) error {
 		case <-serving.Done():
 		}
 	})
-	n.clusterLoops(loops, &wg)
-	n.every(loops, &wg, 250*time.Millisecond, "sweep", n.board.Sweep)
-	n.every(loops, &wg, time.Second, "roll the tally", n.roll)
-	n.every(loops, &wg, 5*time.Second, "checkpoint", n.store.Checkpoint)
-	n.every(loops, &wg, 10*time.Second, "renew calls", n.board.Renew)
-	n.every(loops, &wg, 5*time.Second, "store how calls sounded", n.board.SaveQuality)
-	n.every(loops, &wg, time.Hour, "review credentials", n.health.Review)
-	n.every(loops, &wg, 10*time.Minute, "review keys", n.health.ReviewKeys)
-	n.every(loops, &wg, 10*time.Minute, "review usage", n.health.ReviewUsage)
-	n.every(loops, &wg, time.Minute, "review duty", n.health.ReviewDuty)
-	n.every(loops, &wg, 10*time.Second, "mail about alerts", n.mailAlerts)
-	n.every(loops, &wg, 10*time.Second, "review alert rules", n.health.ReviewRules)
-	n.every(loops, &wg, 5*time.Second, "send alerts to targets", n.sendsNews.Send)
-	n.every(loops, &wg, 5*time.Minute, "send weekly mails", n.digest.Send)
-	n.every(loops, &wg, 2*time.Second, "store the requests of keys", n.v1.SaveRequests)
-	n.every(loops, &wg, time.Minute, "review connections", n.events.Review)
-	n.every(loops, &wg, time.Minute, "read calendars", n.calendars.Read)
-	n.every(loops, &wg, tenants.AuditEvery, "send audit entries", n.feedAudits)
-	n.every(loops, &wg, time.Minute, "close repeated audit entries", n.closeRepeats)
-	n.every(loops, &wg, time.Minute, "end looks of operators", n.endLooks)
-	n.every(loops, &wg, time.Second, "verify audit chains", n.console.VerifyAudits)
-	n.every(loops, &wg, 10*time.Minute, "sign audit chains", n.signAudits)
-	n.every(loops, &wg, time.Second, "write exports", n.console.RunExports)
-	n.every(loops, &wg, time.Minute, "remove exports", n.console.SweepExports)
-	n.every(loops, &wg, time.Second, "erase people", n.erase)
-	n.every(loops, &wg, time.Minute, "delete tenants", n.deleteTenants)
-	n.every(loops, &wg, 10*time.Second, "trim deliveries", n.events.Trim)
-	n.every(loops, &wg, 10*time.Second, "measure deliveries", n.measureDeliveries)
-	n.every(loops, &wg, time.Minute, "record failed sign-ins", n.common.RecordFailures)
-	if n.oldKeys {
-		n.every(loops, &wg, time.Hour, "count rows under old keys", n.sayOldKeys)
+	for _, l := range n.loops() {
+		n.every(loops, &wg, l)
 	}
-	n.every(loops, &wg, 10*time.Minute, "retire old rows", n.retire)
-	n.every(loops, &wg, 10*time.Minute, "forget", func(ctx context.Context) error { return n.store.Jobs().Forget(ctx, n.now()) })
-	n.billingLoops(loops, &wg)
 	err := n.serve(serving)
 	stop()
 	wg.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return errors.Join(err, n.v1.SaveRequests(last), n.common.RecordFailures(last))
-}
-
-// every runs do again and again, with a pause between, until ctx is done. An error is logged and
-// the next turn tries again.
-func (n *node) every(ctx context.Context, wg *sync.WaitGroup, pause time.Duration, name string, do func(context.Context) error) {
-	wg.Go(func() {
-		tick := time.NewTicker(pause)
-		defer tick.Stop()
-		var said string // and when: a loop that fails four times a second is logged twice a minute
-		var at time.Time
-		for {
-			start := time.Now()
-			err := do(ctx)
-			if err != nil && ctx.Err() == nil && (err.Error() != said || start.Sub(at) > 30*time.Second) {
-				said, at = err.Error(), start
-				n.log.Error(name, "err", err)
-			}
-			n.meter.loop(name, time.Since(start), err)
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	})
 }
 
 // rollMost bounds one turn of the roller, so that catching up after a pause holds no long lock.

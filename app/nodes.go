@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"carillon/app/bus"
@@ -143,23 +142,6 @@ func (n *node) weak() string {
 		return ""
 	}
 	return "NATS is away"
-}
-
-// clusterLoops are the loops of a node that others may run beside.
-func (n *node) clusterLoops(ctx context.Context, wg *sync.WaitGroup) {
-	if n.dataDir != "" {
-		return
-	}
-	n.every(ctx, wg, beatEvery, "heartbeat", n.beat)
-	n.every(ctx, wg, time.Hour, "forget nodes", n.store.Nodes().Forget)
-	if n.others == nil {
-		return
-	}
-	follow := n.store.Follow()
-	n.every(ctx, wg, followEvery, "follow the other nodes", func(ctx context.Context) error { return n.follow(ctx, follow) })
-	n.every(ctx, wg, 2*time.Second, "keep calls", switchboard.NewHeld(n.board).Keep)
-	n.every(ctx, wg, 500*time.Millisecond, "end calls of nodes that are gone", switchboard.NewHeld(n.board).EndLost)
-	n.every(ctx, wg, time.Minute, "forget holders", n.store.Jobs().ForgetHolders)
 }
 
 // followEvery is how long a hint that was lost may be missed; followMost bounds one read.

@@ -283,7 +283,8 @@ type AlertSend struct {
 	Tries  int
 }
 
-// ClaimSends takes what is due for targets, of every tenant. What is not settled within the lease
+// ClaimSends takes what is due for targets, of every tenant: the oldest of each, then the next of
+// each, so that one with much due keeps no other one waiting. What is not settled within the lease
 // is due again.
 func (s Jobs) ClaimSends(ctx context.Context, now time.Time, lease time.Duration, limit int) (sends []AlertSend, err error) {
 	due, err := one(s.db.through(allTenants).query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM alert_sends WHERE due_at <= ? LIMIT 1) due",
@@ -298,9 +299,12 @@ func (s Jobs) ClaimSends(ctx context.Context, now time.Time, lease time.Duration
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		sends = nil // the writer may run this again
-		rows, err := t.query(ctx, "WITH due (tenant, send) AS (SELECT tenant_id, id FROM alert_sends WHERE due_at <= ? ORDER BY due_at "+
-			"LIMIT ?"+s.db.dialect.holdFree()+") UPDATE alert_sends SET due_at = ?, tries = tries + 1 FROM due WHERE tenant_id = tenant "+
-			"AND id = send RETURNING tenant_id, target_id, body, tries", micros(now), limit, micros(now.Add(lease)))
+		rows, err := t.query(ctx, "WITH due (tenant, send) AS (SELECT tenant_id, id FROM alert_sends WHERE due_at <= ? AND "+
+			"(tenant_id, id) IN (SELECT tenant_id, id FROM (SELECT tenant_id, id, due_at, ROW_NUMBER() OVER "+
+			"(PARTITION BY tenant_id ORDER BY due_at, id) AS nth FROM alert_sends WHERE due_at <= ?) AS ranked "+
+			"ORDER BY nth, due_at LIMIT ?)"+s.db.dialect.holdFree()+") UPDATE alert_sends SET due_at = ?, tries = tries + 1 FROM due "+
+			"WHERE tenant_id = tenant AND id = send RETURNING tenant_id, target_id, body, tries", micros(now), micros(now), limit,
+			micros(now.Add(lease)))
 		t.wrote = true
 		found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.target, &r.body, &r.tries} })
 		for _, r := range found {

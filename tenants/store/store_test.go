@@ -20,6 +20,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("calls of every node", func(t *testing.T) { talk(t, server.Migrated(t)) })
 	t.Run("one clock", func(t *testing.T) { oneClock(t, server.Migrated(t)) })
 	t.Run("agrees with other nodes", func(t *testing.T) { agreeOn(t, server.Migrated(t)) })
+	t.Run("loops of two nodes", func(t *testing.T) { loopsOfTwo(t, server.Migrated(t)) })
 	t.Run("the ledger only grows", func(t *testing.T) { grow(t, "pgx", server.Migrated(t)) })
 	t.Run("rolls in the order of commits", func(t *testing.T) { rollInOrder(t, server.Migrated(t)) })
 	t.Run("row-level security", func(t *testing.T) { guarded(t, server) })
