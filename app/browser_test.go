@@ -288,6 +288,8 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 		"story-alerts": "/storybook/alerts", "story-phone-health": "/storybook/phone-health",
 		"story-device": "/storybook/device", "story-probed": "/storybook/credential-probed",
 		"story-replace": "/storybook/credential-replace", "storybook": "/storybook",
+		"operator-tenant": "/storybook/operator-tenant", "operator-health": "/storybook/operator-health",
+		"operator-events": "/storybook/operator-events", "operator-partner": "/storybook/operator-partner",
 		"missing": "/rings/01900000-0000-7000-8000-000000000000", "phone": "/phone/harbor-pine",
 	}
 	for _, p := range console.Pages(map[string]string{"rings": id, "devices": first("devices"), "credentials": first("credentials"),

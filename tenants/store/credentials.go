@@ -289,7 +289,8 @@ func (s Credentials) SetProfile(ctx context.Context, id tenants.CredentialID, p 
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec("UPDATE credentials SET profile = ? WHERE tenant_id = ? AND id = ?", string(p), uuid(s.id), uuid(id)); err != nil {
+		if _, err := t.exec("UPDATE credentials SET profile = ? WHERE tenant_id = ? AND id = ?", string(p), uuid(s.id),
+			uuid(id)); err != nil {
 			return err
 		}
 		return t.auditSet(s.scope, "credential.profile", string(id), string(p),

@@ -11,7 +11,7 @@ import (
 type Kept struct {
 	Kind   tenants.DataKind
 	Total  Total
-	Oldest time.Time // zero = there is nothing, or it is not known
+	Oldest time.Time // zero = there is nothing
 }
 
 // Kept says how much of each kind of data is stored of the tenant, in the order of
@@ -39,7 +39,8 @@ func (s *Scope) Kept(ctx context.Context) ([]Kept, error) {
 		{"notes WHERE tenant_id = ?", "SELECT r.created_at FROM notes x JOIN rings r ON r.tenant_id = x.tenant_id AND r.id = x.ring_id " +
 			"WHERE x.tenant_id = ? ORDER BY x.ring_id LIMIT 1"},
 		{},
-		{"key_requests WHERE tenant_id = ?", ""},
+		{"key_requests WHERE tenant_id = ?", "SELECT COALESCE(MIN(first), 0) FROM (SELECT (SELECT MIN(r.at) FROM key_requests r WHERE " +
+			"r.tenant_id = k.tenant_id AND r.key_id = k.id) AS first FROM keys k WHERE k.tenant_id = ?) AS firsts"},
 	} {
 		if c.count == "" {
 			continue
@@ -49,9 +50,6 @@ func (s *Scope) Kept(ctx context.Context) ([]Kept, error) {
 			return nil, err
 		}
 		all[i].Total = Total{min(n, totalMost), n > totalMost}
-		if c.oldest == "" {
-			continue
-		}
 		at, err := one(db.query(ctx, c.oldest, uuid(s.id)))
 		if err != nil {
 			return nil, err

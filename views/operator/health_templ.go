@@ -176,7 +176,7 @@ func queues(rows []QueueRow) templ.Component {
 			templ_7745c5c3_Var3 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<section class=\"card list\" aria-labelledby=\"queues-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"queues-title\">What waits</h2></div><div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What waits\"><table class=\"table\"><thead><tr><th scope=\"col\">Queue</th><th scope=\"col\" class=\"num\">Waiting</th><th scope=\"col\" class=\"num\">Oldest</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<section class=\"card list\" aria-labelledby=\"queues-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"queues-title\">What waits</h2></div><div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"What waits\"><table class=\"table\"><thead><tr><th scope=\"col\">Queue</th><th scope=\"col\" class=\"num\">Waiting</th><th scope=\"col\" class=\"num\">Oldest</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -297,7 +297,7 @@ func teams(rows []TeamRow) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Apple’s answers by team\"><table class=\"table\"><thead><tr><th scope=\"col\">Team</th><th scope=\"col\" class=\"num\">Pushes, 1 h</th><th scope=\"col\" class=\"num\">Errors, 1 h</th><th scope=\"col\" class=\"num\">Pushes, 24 h</th><th scope=\"col\" class=\"num\">Errors, 24 h</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Apple’s answers by team\"><table class=\"table\"><thead><tr><th scope=\"col\">Team</th><th scope=\"col\" class=\"num\">Pushes, 1 h</th><th scope=\"col\" class=\"num\">Errors, 1 h</th><th scope=\"col\" class=\"num\">Pushes, 24 h</th><th scope=\"col\" class=\"num\">Errors, 24 h</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -479,7 +479,7 @@ func mails(p HealthPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Emails that failed\"><table class=\"table\"><thead><tr><th scope=\"col\">Email</th><th scope=\"col\">Why</th><th scope=\"col\" class=\"num\">When</th><th scope=\"col\"><span class=\"visually-hidden\">Action</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Emails that failed\"><table class=\"table\"><thead><tr><th scope=\"col\">Email</th><th scope=\"col\">Why</th><th scope=\"col\" class=\"num\">When</th><th scope=\"col\"><span class=\"visually-hidden\">Action</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

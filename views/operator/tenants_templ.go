@@ -490,7 +490,7 @@ func Tenant(p TenantPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<div class=\"list-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What operators did\"><table class=\"table\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "<div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"What operators did\"><table class=\"table\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

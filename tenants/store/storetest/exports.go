@@ -46,6 +46,9 @@ func testExports(b *bench) {
 	b.must(err)
 	none, err := stranger.Kept(ctx)
 	b.must(err)
+	if last := kept[len(kept)-1]; last.Kind != tenants.DataRequests || last.Total.N == 0 || last.Oldest.IsZero() {
+		b.Errorf("the requests of keys that are kept: %+v", last)
+	}
 	if kept[0].Total.N != 2 || kept[0].Oldest.IsZero() || none[0].Total.N != 0 || !none[0].Oldest.IsZero() ||
 		len(kept) != len(tenants.DataKinds) {
 		b.Errorf("kept: %+v and %+v", kept, none)

@@ -86,9 +86,10 @@ func (b *bench) named() {
 	b.must(s.Subscription().Set(ctx, tenants.Subscription{Plan: "starter", State: tenants.SubActive, Interval: tenants.Monthly}))
 	at := b.clock.add(time.Hour).Add(7 * time.Nanosecond) // the database keeps microseconds
 	for want, change := range map[string]func(*tenants.Subscription){
-		"plan":         func(x *tenants.Subscription) { x.Plan = "growth" },
-		"interval":     func(x *tenants.Subscription) { x.Interval = tenants.Yearly },
-		"period_start": func(x *tenants.Subscription) { x.PeriodStart = at }, "trial_end": func(x *tenants.Subscription) { x.TrialEnd = at },
+		"plan":           func(x *tenants.Subscription) { x.Plan = "growth" },
+		"interval":       func(x *tenants.Subscription) { x.Interval = tenants.Yearly },
+		"period_start":   func(x *tenants.Subscription) { x.PeriodStart = at },
+		"trial_end":      func(x *tenants.Subscription) { x.TrialEnd = at },
 		"trial_cut":      func(x *tenants.Subscription) { x.TrialCut = at },
 		"cancel_at_end":  func(x *tenants.Subscription) { x.CancelAtEnd = true },
 		"past_due_since": func(x *tenants.Subscription) { x.PastDueSince = at },
