@@ -26,6 +26,7 @@ func (n *node) drain(ctx context.Context) {
 	if err := switchboard.NewHeld(n.board).ReleaseIdle(ctx); err != nil {
 		n.log.Warn("stopping: agents that wait for calls here keep other nodes from answering", "err", err)
 	}
+	n.endStreams(ctx)
 	calls := len(n.voice.Calls())
 	if calls > 0 {
 		n.log.Info("stopping: waiting for calls to end", "calls", calls, "at_most", n.drainFor.String())
@@ -44,5 +45,16 @@ func (n *node) drain(ctx context.Context) {
 	select {
 	case <-time.After(lastWords):
 	case <-ctx.Done():
+	}
+}
+
+// endStreams ends the event streams of this node where another one lives: their clients connect
+// again, and the balancer gives them to a node that is ready.
+func (n *node) endStreams(ctx context.Context) {
+	if n.others == nil {
+		return
+	}
+	if living, err := n.store.Nodes().Living(ctx); err == nil && len(living) > 1 {
+		n.others.EndListeners()
 	}
 }

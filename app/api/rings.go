@@ -306,7 +306,7 @@ func allowed(ctx context.Context, mayRead func(context.Context) error) error {
 // ended returns why a stream ended, and logs it if it is our fault; the status has been sent long
 // ago. A client that left, a shutdown and a finished ring are not faults.
 func (a *API) ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errOver) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errOver) && !errors.Is(err, context.Canceled) { // the server stops
 		a.Log.Error("event stream failed", "err", err)
 	}
 	return err

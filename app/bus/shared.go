@@ -224,6 +224,9 @@ func (b *Shared) hear(m *nats.Msg) {
 	}
 }
 
+// EndListeners ends every Listener of this node, now and later. Hints still go to the other nodes.
+func (b *Shared) EndListeners() { _ = b.Local.Close() } // it has no errors
+
 // Close ends every Listener and the connection. Requests of other nodes that are being answered
 // have a second to end.
 func (b *Shared) Close() error {

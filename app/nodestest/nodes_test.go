@@ -3,6 +3,7 @@ package nodestest_test
 import (
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,6 +92,7 @@ func TestSeveralNodes(t *testing.T) {
 		within("the second leg", second.Closed())
 	})
 	t.Run("an agent that joins", func(t *testing.T) { w.joins(a, b) })
+	t.Run("a node that drains", func(t *testing.T) { w.drains(a) })
 	t.Run("without NATS", func(t *testing.T) { w.withoutNATS(a, b) })
 	t.Run("a node that is killed", func(t *testing.T) { w.killed(a, b) })
 }
@@ -134,6 +136,40 @@ func (w *world) joins(a, b *node) {
 	if err := closedWithin(call.Closed(), 5*time.Second); err != nil {
 		w.Errorf("the call goes on: %v", err)
 	}
+}
+
+// drains: the event streams of a node that drains end, and its calls go on.
+func (w *world) drains(a *node) {
+	c, said := w.start("CARILLON_NATS_URL="+w.nats.URL(), "CARILLON_NODE=c", "CARILLON_DRAIN=1m")
+	if c == nil {
+		w.Fatal(said)
+	}
+	id := a.place()
+	call := w.answer(c.leg(id))
+	kinds := c.events(w.Context(), id)
+	w.hears(kinds, "answered", 5*time.Second)
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	for late := time.After(5 * time.Second); ; {
+		select {
+		case _, open := <-kinds:
+			if open {
+				continue
+			}
+		case <-late:
+			w.Fatal("the event stream of a node that drains goes on")
+		}
+		break
+	}
+	select {
+	case <-call.Closed():
+		w.Error("the call of a node that drains ended")
+	default:
+	}
+	a.call("POST", "/v1/rings/"+id+"/cancel", w.key, "", nil)
+	if err := closedWithin(call.Closed(), 2*time.Second); err != nil {
+		w.Errorf("a call that was cancelled on the other node: %v", err)
+	}
+	<-c.done
 }
 
 // withoutNATS: rings go out, pages follow the database, and all comes back.

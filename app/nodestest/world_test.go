@@ -152,12 +152,6 @@ func (n *node) kill() {
 	<-n.done
 }
 
-// stop ends the node in order.
-func (n *node) stop() {
-	_ = n.cmd.Process.Signal(syscall.SIGTERM)
-	<-n.done
-}
-
 // call makes a request and reads the answer into out, if that is not nil.
 func (n *node) call(method, path, key, body string, out any) int {
 	n.w.Helper()
