@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -40,8 +39,10 @@ const (
 	// turnEvery is the shortest time between two turns of the dispatcher, so that many events share
 	// a claim and a commit.
 	turnEvery = 5 * time.Millisecond
-	// settleMost bounds the attempts that are written down together.
-	settleMost = 32
+	// settleMost bounds the attempts that are written down together, and settlePause is how long
+	// the first of them waits for others: rings may have to wait for each commit.
+	settleMost  = 32
+	settlePause = 20 * time.Millisecond
 	// endWithin is how long Close waits for attempts under way.
 	endWithin = 3 * time.Second
 )
@@ -97,6 +98,32 @@ type line struct {
 	failing bool
 	queue   []tenants.Delivery
 	busy    int
+	rings   map[tenants.RingID]bool // with an attempt under way: the next one waits in queue
+}
+
+// next takes the first delivery from the queue of which no other of the same ring is under way.
+func (l *line) next() (d tenants.Delivery, ok bool) {
+	i := slices.IndexFunc(l.queue, func(d tenants.Delivery) bool { return !l.rings[d.Ring] })
+	if i < 0 {
+		return d, false
+	}
+	d = l.queue[i]
+	l.queue = slices.Delete(l.queue, i, i+1)
+	if d.Ring != "" {
+		l.rings[d.Ring] = true
+	}
+	return d, true
+}
+
+// settled makes way for the next of a delivery's ring, and reports whether it is in the queue. When
+// the delivery will be tried again, what is behind it waits as well, and leaves the queue.
+func (l *line) settled(d tenants.Delivery, again bool) (held bool) {
+	delete(l.rings, d.Ring)
+	same := func(o tenants.Delivery) bool { return d.Ring != "" && o.Ring == d.Ring }
+	if again {
+		l.queue = slices.DeleteFunc(l.queue, same)
+	}
+	return slices.ContainsFunc(l.queue, same)
 }
 
 type outcome struct {
@@ -114,10 +141,11 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
 		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, slow: map[tenants.ConnectionID]time.Time{},
 		trims: map[store.DueConnection]bool{}}
-	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), writes: &e.writes, wakes: make(chan struct{}, 1)}
+	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), write: e.feed, wakes: make(chan struct{}, 1),
+		most: feedMost}
 	e.attempts, e.cut = context.WithCancel(context.Background())
 	e.claims, e.stop = context.WithCancel(e.attempts)
-	e.loops.Go(func() { e.feeds.run(e.claims, e.Log, e.hint) })
+	e.loops.Go(func() { e.feeds.run(e.claims, e.Log) })
 	e.loops.Go(e.dispatch)
 	e.writer.Go(e.settle)
 	return e, nil
@@ -183,7 +211,7 @@ func (e *Engine) hint(all ...store.DueConnection) {
 func (e *Engine) line(d store.DueConnection) *line {
 	l := e.lines[d.Connection]
 	if l == nil {
-		l = &line{DueConnection: d}
+		l = &line{DueConnection: d, rings: map[tenants.RingID]bool{}}
 		e.lines[d.Connection] = l
 	}
 	return l
@@ -194,288 +222,6 @@ func (e *Engine) wake() {
 	case e.wakes <- struct{}{}:
 	default:
 	}
-}
-
-// dispatch claims what is due and begins attempts, until nothing new may begin.
-func (e *Engine) dispatch() {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	pace := time.NewTicker(turnEvery)
-	defer pace.Stop()
-	e.look()
-	for e.claims.Err() == nil {
-		e.turn()
-		select {
-		case <-e.claims.Done():
-			return
-		case <-look.C:
-			e.look()
-		case <-e.wakes:
-		}
-		select {
-		case <-e.claims.Done():
-			return
-		case <-pace.C:
-		}
-	}
-}
-
-// look finds the connections with deliveries that are due.
-func (e *Engine) look() {
-	due, err := e.Store.Jobs().DueConnections(e.claims, e.Now())
-	if err != nil && e.claims.Err() == nil {
-		e.Log.Error("find due deliveries", "err", err)
-	}
-	e.hint(due...)
-}
-
-// turn claims for the connections that have room, then begins what there are slots for.
-func (e *Engine) turn() {
-	var rooms []store.Room
-	for _, l := range e.hungry() {
-		room, err := e.open(l)
-		if err != nil && e.claims.Err() == nil {
-			e.Log.Error("open a connection", "tenant", l.Tenant, "connection", l.Connection, "err", err)
-		}
-		if room > 0 {
-			rooms = append(rooms, store.Room{DueConnection: l.DueConnection, N: room})
-		}
-	}
-	if err := e.claim(rooms); err != nil && e.claims.Err() == nil {
-		e.Log.Error("claim deliveries", "connections", len(rooms), "err", err)
-	}
-	e.begin()
-}
-
-// hungry are the connections to claim for. Lines without work are forgotten.
-func (e *Engine) hungry() (lines []*line) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for id, l := range e.lines {
-		switch held := len(l.queue) + l.busy; {
-		case l.gone:
-		case l.look && held < claimedMost/2:
-			lines = append(lines, l)
-		case !l.look && held == 0:
-			delete(e.lines, id)
-		}
-	}
-	return lines
-}
-
-// open reads a connection as it is now, and says how many deliveries to claim for it.
-func (e *Engine) open(l *line) (room int, err error) {
-	c, _, err := e.Store.For(l.Tenant).Connections().ToSend(e.claims, l.Connection)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l.look = false // what adds work from now on says so
-	if tenants.KindOf(err) == tenants.Unknown && err != nil {
-		return 0, nil // nothing must be sent to it any more
-	}
-	if err != nil {
-		return 0, err
-	}
-	l.failing = !c.FailingSince.IsZero()
-	return claimedMost - len(l.queue) - l.busy, nil
-}
-
-// claim claims deliveries of several connections in one commit.
-func (e *Engine) claim(rooms []store.Room) error {
-	if len(rooms) == 0 {
-		return nil
-	}
-	e.writes.Lock()
-	found, err := e.Store.Jobs().ClaimDeliveries(e.claims, rooms, e.Now(), lease)
-	e.writes.Unlock()
-	got := map[tenants.ConnectionID]int{}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, d := range found {
-		got[d.Connection]++
-		if l := e.lines[d.Connection]; !l.gone {
-			l.queue = append(l.queue, d)
-		}
-	}
-	for _, r := range rooms {
-		l := e.lines[r.Connection]
-		l.look = l.look || got[r.Connection] == r.N || err != nil
-	}
-	return err
-}
-
-// begin starts attempts, one of each connection in turn, while there are slots.
-func (e *Engine) begin() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	ids := slices.Collect(maps.Keys(e.lines)) // in no order: no connection is always first
-	for began := true; began; {
-		began = false
-		for _, id := range ids {
-			l := e.lines[id]
-			if len(l.queue) == 0 || !e.room(l) {
-				continue
-			}
-			d := l.queue[0]
-			l.queue = l.queue[1:]
-			if d.DueAt.Sub(e.Now()) < answerWithin {
-				l.look = true // too late for this claim: it comes back
-				continue
-			}
-			began = true
-			l.busy++
-			e.tenants[l.Tenant]++
-			e.busy++
-			fails := e.fails(l)
-			if fails {
-				e.failing++
-			}
-			e.workers.Go(func() {
-				defer e.free(l, fails)
-				e.attempt(l, d)
-			})
-		}
-	}
-}
-
-// fails is called with mu held.
-func (e *Engine) fails(l *line) bool { return l.failing || !e.slow[l.Connection].IsZero() }
-
-// room reports whether an attempt of the line may begin. Called with mu held.
-func (e *Engine) room(l *line) bool {
-	if e.fails(l) && (l.busy > 0 || e.failing >= atOnceFailing) {
-		return false
-	}
-	return l.busy < atOnceConnection && e.tenants[l.Tenant] < atOnceTenant && e.busy < atOnce
-}
-
-// attempt makes one attempt and hands on how it went. The connection is read again first: between
-// the claim and the attempt it may have been paused, removed or given another address or secret.
-func (e *Engine) attempt(l *line, d tenants.Delivery) {
-	c, s, err := e.Store.For(l.Tenant).Connections().ToSend(e.attempts, l.Connection)
-	if err != nil {
-		if e.attempts.Err() == nil {
-			e.giveBack(l, d, err)
-		}
-		return
-	}
-	a, after := e.deliver(e.attempts, c, s, d)
-	if e.attempts.Err() != nil {
-		return // an attempt that we cut off says nothing: it comes back
-	}
-	o := outcome{line: l.DueConnection, role: c.Role, Outcome: store.Outcome{Delivery: d, Attempt: a}}
-	o.gone = a.Status == http.StatusGone && !a.Good
-	if !a.Good && !o.gone {
-		o.Retry = e.retry(d, after)
-	}
-	e.mu.Lock()
-	if o.gone {
-		l.gone, l.queue = true, nil // what was claimed is given up with all that waits
-	}
-	if a.Took > slowFrom {
-		e.slow[l.Connection] = e.Now()
-	} else {
-		delete(e.slow, l.Connection)
-	}
-	e.mu.Unlock()
-	e.outcomes <- o
-}
-
-// giveBack makes a delivery and what else was claimed for its connection due again, because the
-// connection could not be read or must not be sent to.
-func (e *Engine) giveBack(l *line, d tenants.Delivery, why error) {
-	e.mu.Lock()
-	all := append([]tenants.Delivery{d}, l.queue...)
-	l.queue = nil
-	e.mu.Unlock()
-	if tenants.KindOf(why) != tenants.Unknown {
-		e.Log.Error("open a connection", "tenant", l.Tenant, "connection", l.Connection, "err", why)
-	}
-	e.writes.Lock()
-	err := e.Store.For(l.Tenant).Deliveries().Release(e.attempts, l.Connection, all)
-	e.writes.Unlock()
-	if err != nil && e.attempts.Err() == nil { // they come back when their claim ends
-		e.Log.Error("give deliveries back", "tenant", l.Tenant, "connection", l.Connection, "err", err)
-	}
-}
-
-func (e *Engine) free(l *line, failed bool) {
-	e.mu.Lock()
-	l.busy--
-	e.busy--
-	if failed {
-		e.failing--
-	}
-	if e.tenants[l.Tenant]--; e.tenants[l.Tenant] == 0 {
-		delete(e.tenants, l.Tenant)
-	}
-	e.mu.Unlock()
-	e.wake()
-}
-
-// settle writes down how attempts went, many at a time, until there are no more.
-func (e *Engine) settle() {
-	for first := range e.outcomes {
-		batch := []outcome{first}
-		for more := true; more && len(batch) < settleMost; {
-			select {
-			case o, open := <-e.outcomes:
-				if more = open; open {
-					batch = append(batch, o)
-				}
-			default:
-				more = false
-			}
-		}
-		e.record(batch)
-	}
-}
-
-// record settles a batch in one commit. What cannot be written comes back when its claim ends.
-func (e *Engine) record(batch []outcome) {
-	by := map[store.DueConnection]*store.Attempted{}
-	var all []store.Attempted
-	for _, o := range batch {
-		e.count(o)
-		x := by[o.line]
-		if x == nil {
-			x = &store.Attempted{DueConnection: o.line}
-			by[o.line] = x
-		}
-		x.Outcomes, x.Gone = append(x.Outcomes, o.Outcome), x.Gone || o.gone
-	}
-	for _, x := range by {
-		all = append(all, *x)
-	}
-	e.writes.Lock()
-	err := e.Store.Jobs().Settle(context.WithoutCancel(e.attempts), all)
-	e.writes.Unlock()
-	if err != nil {
-		e.Log.Error("record deliveries", "connections", len(all), "err", err)
-	}
-	e.mu.Lock()
-	for d := range by {
-		e.trims[d] = true
-		if l := e.lines[d.Connection]; l != nil {
-			l.gone = false // it has ended, or its end could not be written
-		}
-	}
-	e.mu.Unlock()
-	e.hint(slices.Collect(maps.Keys(by))...) // the next of their rings may go
-}
-
-func (e *Engine) count(o outcome) {
-	if e.Meter == nil {
-		return
-	}
-	word := "delivered"
-	switch {
-	case o.Attempt.Good:
-	case o.Attempt.Status == 0:
-		word = "no_answer"
-	default:
-		word = "refused"
-	}
-	e.Meter.Delivered(o.role, word, o.Attempt.Took)
 }
 
 // Review warns of connections that fail, and disables those that have failed for too long.

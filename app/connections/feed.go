@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"carillon/tenants"
@@ -15,7 +14,7 @@ import (
 const (
 	// feedMost bounds the facts of one commit, which rings wait for. Where several connections of
 	// a tenant want them, there are fewer, but feedLeast.
-	feedMost, feedLeast = 60, 10
+	feedMost, feedLeast = 30, 4
 	// feedPause is how long the feed lets facts come together after it was woken.
 	feedPause = 20 * time.Millisecond
 	// feedEvery is how often it looks for facts that other processes recorded.
@@ -28,10 +27,11 @@ const (
 type feed struct {
 	store  *store.Store
 	cursor store.Cursor
-	writes *sync.Mutex // see Engine
+	write  func(store.Cursor, store.Batch, []store.NewDelivery) (moved bool, err error)
 	wakes  chan struct{}
 	most   int  // facts of one commit
 	heard  bool // some connection wanted something at the last look
+	turn   int  // of store.Jobs, at the last wake
 }
 
 func (f *feed) wake() {
@@ -41,8 +41,8 @@ func (f *feed) wake() {
 	}
 }
 
-// run feeds until ctx is done. hint gets the connections that have new deliveries.
-func (f *feed) run(ctx context.Context, log *slog.Logger, hint func(...store.DueConnection)) {
+// run feeds until ctx is done.
+func (f *feed) run(ctx context.Context, log *slog.Logger) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for {
@@ -50,7 +50,10 @@ func (f *feed) run(ctx context.Context, log *slog.Logger, hint func(...store.Due
 		case <-ctx.Done():
 			return
 		case <-pause.C:
-		case <-f.woken():
+		case <-f.wakes:
+			if !f.wants() {
+				continue
+			}
 			pause.Reset(feedPause)
 			select {
 			case <-ctx.Done():
@@ -60,24 +63,22 @@ func (f *feed) run(ctx context.Context, log *slog.Logger, hint func(...store.Due
 		}
 		full := true
 		for full && ctx.Err() == nil {
-			var fed []store.DueConnection
 			var err error
-			fed, full, err = f.once(ctx)
-			if err != nil && ctx.Err() == nil {
+			if full, err = f.once(ctx); err != nil && ctx.Err() == nil {
 				log.Error("turn facts into events", "err", err)
 			}
-			hint(fed...)
 		}
 		pause.Reset(f.rest())
 	}
 }
 
-// woken is the channel of wakes; nil, which never gives anything, while nobody wants events.
-func (f *feed) woken() chan struct{} {
-	if f.heard {
-		return f.wakes
-	}
-	return nil
+// wants reports whether to look at new facts at once: somebody wants events, or may want them since
+// the last look.
+func (f *feed) wants() bool {
+	turn := f.store.Jobs().Changes()
+	changed := turn != f.turn
+	f.turn = turn
+	return f.heard || changed
 }
 
 func (f *feed) rest() time.Duration {
@@ -88,35 +89,35 @@ func (f *feed) rest() time.Duration {
 }
 
 // once feeds one batch. full says that there may be more behind it.
-func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, err error) {
-	most := max(f.most, feedLeast)
+func (f *feed) once(ctx context.Context) (full bool, err error) {
+	most := f.most
 	b, err := f.cursor.Next(ctx, most)
 	if err != nil || len(b.Facts) == 0 {
-		return nil, false, err
+		return false, err
 	}
 	skip := store.Batch{}
 	if !f.heard { // read before the connections: one that was added later may miss nothing
 		if skip, err = f.cursor.Skip(ctx); err != nil {
-			return nil, false, err
+			return false, err
 		}
 	}
 	// Read behind the facts: a connection that was there when they were committed is in the list.
 	listeners, err := f.store.Jobs().ListenersOf(ctx, tenantsOf(b.Facts))
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	wasHeard := f.heard
 	if f.heard = len(listeners) > 0; !f.heard {
 		if f.heard, err = f.store.Jobs().Listens(ctx); err != nil {
-			return nil, false, err
+			return false, err
 		}
 	}
 	if !f.heard {
 		if wasHeard { // the next turn skips
-			return nil, true, nil
+			return true, nil
 		}
 		_, err = f.store.Jobs().Feed(ctx, f.cursor, skip, nil)
-		return nil, false, err
+		return false, err
 	}
 	by := map[tenants.TenantID][]store.Listener{}
 	f.most = feedMost
@@ -125,27 +126,17 @@ func (f *feed) once(ctx context.Context) (fed []store.DueConnection, full bool, 
 		f.most = max(feedLeast, min(f.most, feedMost/len(by[l.Tenant])))
 	}
 	if len(b.Facts) > f.most { // too many deliveries: the next turn reads fewer facts
-		return nil, true, nil
+		return true, nil
 	}
 	deliveries, err := f.compose(ctx, b.Facts, by)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
-	f.writes.Lock()
-	moved, err := f.store.Jobs().Feed(ctx, f.cursor, b, deliveries)
-	f.writes.Unlock()
+	moved, err := f.write(f.cursor, b, deliveries)
 	if err != nil || !moved {
-		return nil, !moved && err == nil, err
+		return !moved && err == nil, err
 	}
-	seen := map[store.DueConnection]bool{}
-	for _, d := range deliveries {
-		to := store.DueConnection{Tenant: d.Tenant, Connection: d.Connection}
-		if !seen[to] {
-			seen[to] = true
-			fed = append(fed, to)
-		}
-	}
-	return fed, len(b.Facts) == most, nil
+	return len(b.Facts) == most, nil
 }
 
 func tenantsOf(facts []store.Committed) []tenants.TenantID {

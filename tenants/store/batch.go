@@ -129,6 +129,7 @@ func (b *batch) forget() {
 // batches are the tables of the hot path.
 type batches struct {
 	rings, attempts, facts, audits batch
+	deliveries, tries              batch    // see feeding and settling, which flush them
 	seqs                           []*int64 // where the seq of each collected fact goes; two places for each
 }
 
@@ -144,6 +145,9 @@ func newBatches() batches {
 			"ip", "request_id", "target_name", "changes", "result", "times", "last_at", "salts", "erased", "hash").with(map[string]any{
 			"actor_kind": "key", "action": "ring.place", "detail": "", "target_name": "", "changes": "", "result": "", "times": int64(1),
 			"last_at": int64(0), "erased": []byte{}}),
+		deliveries: newBatch("deliveries", names("tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, "+
+			"due_at, tries, status, ended_at")...),
+		tries: newBatch("delivery_attempts", names("tenant_id, connection_id, delivery, at, took, status, error, sent, answer, good")...),
 	}
 }
 
@@ -156,6 +160,8 @@ func (b *batches) forget() {
 	b.attempts.forget()
 	b.facts.forget()
 	b.audits.forget()
+	b.deliveries.forget()
+	b.tries.forget()
 	clear(b.seqs)
 	b.seqs = b.seqs[:0]
 }

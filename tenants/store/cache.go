@@ -28,6 +28,7 @@ type cache struct {
 	targets     map[aim]entry[tenants.Device]
 	credentials map[tenants.TenantID]entry[[]tenants.Credential] // newest first
 	bought      map[tenants.TenantID]entry[bought]
+	sends       map[tenants.ConnectionID]entry[sending]
 }
 
 // aim is a device of a tenant that is rung.
@@ -52,7 +53,7 @@ const (
 func newCache(now func() time.Time) *cache {
 	return &cache{now: now, keys: map[tenants.Hash]entry[tenants.Key]{}, devices: map[tenants.Hash]entry[tenants.Device]{},
 		targets: map[aim]entry[tenants.Device]{}, credentials: map[tenants.TenantID]entry[[]tenants.Credential]{},
-		bought: map[tenants.TenantID]entry[bought]{}}
+		bought: map[tenants.TenantID]entry[bought]{}, sends: map[tenants.ConnectionID]entry[sending]{}}
 }
 
 func (c *cache) forget() {
@@ -64,6 +65,7 @@ func (c *cache) forget() {
 	clear(c.targets)
 	clear(c.credentials)
 	clear(c.bought)
+	clear(c.sends)
 }
 
 // revoke follows a write that may have taken somebody's right to act: what was remembered is

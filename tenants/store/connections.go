@@ -142,7 +142,7 @@ func (s Connections) Add(ctx context.Context, c tenants.Connection) (tenants.Sec
 	if row.Settings, err = settingsOfConnection(c, secrets.Token != ""); err != nil {
 		return "", err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.changing(ctx, func(t *tx) error {
 		if err := t.room(s.scope, tenants.CapConnections, "connections", "TRUE"); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (x *connectionSecrets) take(c tenants.Connection, elsewhere bool) error {
 // active or paused. Its role stays. An address with another host is refused while stored header
 // values or a token would go there. One that becomes active again is no longer failing.
 func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.changing(ctx, func(t *tx) error {
 		old, err := s.held(t, c.ID)
 		if err != nil {
 			return err
@@ -258,6 +258,12 @@ func joinedEvents(all []tenants.EventKind) string {
 	return strings.Join(words, ", ")
 }
 
+// changing is write, after which nothing is sent by what was read before it.
+func (s Connections) changing(ctx context.Context, run func(*tx) error) error {
+	defer s.s.seen.forget()
+	return s.write(ctx, run)
+}
+
 // setState makes a connection active or paused. Other states are Carillon's own to set.
 func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionState) error {
 	action := ""
@@ -295,7 +301,7 @@ func (s Connections) held(t *tx, id tenants.ConnectionID) (connectionRow, error)
 func (s Connections) RotateSecret(ctx context.Context, id tenants.ConnectionID) (fresh tenants.Secret, oldEnds time.Time, err error) {
 	fresh = tenants.NewSigningSecret()
 	oldEnds = stored(s.s.now().Add(tenants.SecretOverlap))
-	err = s.write(ctx, func(t *tx) error {
+	err = s.changing(ctx, func(t *tx) error {
 		old, err := s.held(t, id)
 		if err != nil {
 			return err
@@ -325,7 +331,7 @@ func (s Connections) RotateSecret(ctx context.Context, id tenants.ConnectionID) 
 // time, so that rings never wait long for it. The audit row comes with the pause: also of a removal
 // that breaks off, and is asked for again, it is known who asked.
 func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error {
-	err := s.write(ctx, func(t *tx) error {
+	err := s.changing(ctx, func(t *tx) error {
 		old, err := s.held(t, id)
 		if err != nil {
 			return err

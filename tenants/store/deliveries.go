@@ -2,13 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-
-	"gorm.io/gorm"
 
 	"carillon/tenants"
 )
@@ -42,55 +37,11 @@ func (r deliveryRow) noun() tenants.Delivery {
 	}
 }
 
-type deliveryAttemptRow struct {
-	Seq                 int64
-	EventID             uuid
-	Kind, Body          string
-	At, Took, Status    int64
-	Error, Sent, Answer string
-	Good                bool
-}
-
-func (r deliveryAttemptRow) noun() tenants.DeliveryAttempt {
-	a := tenants.DeliveryAttempt{
-		Seq: r.Seq, Event: string(r.EventID), Kind: tenants.EventKind(r.Kind), At: moment(r.At), Took: length(r.Took),
-		Status: int(r.Status),
-		Error:  r.Error, Good: r.Good, Body: []byte(r.Body), Answer: r.Answer,
-	}
-	_ = json.Unmarshal([]byte(r.Sent), &a.Sent) // ours
-	return a
-}
-
 // Deliveries are the events that go to the tenant's connections.
 type Deliveries struct{ *scope }
 
 // Deliveries returns the tenant's Deliveries.
 func (s *Scope) Deliveries() Deliveries { return Deliveries{&s.scope} }
-
-// NewDelivery is an event that a connection will be sent.
-type NewDelivery struct {
-	Tenant     tenants.TenantID
-	Connection tenants.ConnectionID
-	Event      string
-	Kind       tenants.EventKind
-	Ring       tenants.RingID
-	At         time.Time
-	Body       []byte
-}
-
-// deliver writes a delivery. One that waits behind another of its ring is due with that one. An
-// event that the connection has already is left as it is. due_at + 0 keeps PostgreSQL from
-// looking for the greatest in the index of all that waits.
-func (t *tx) deliver(d NewDelivery, now int64) error {
-	_, err := t.exec("INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, "+
-		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', ?, ?, COALESCE((SELECT MAX(e.due_at + 0) FROM "+
-		"deliveries e"+t.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = ? AND e.connection_id = ? AND e.ring_id = ? AND "+
-		"e.ring_id <> "+t.d.dialect.noID()+" AND e.due_at > 0), ?), 0, 0, 0) "+
-		"ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING",
-		uuid(d.Tenant), uuid(d.Connection), uuid(d.Event), uuid(d.Ring), string(d.Kind), string(d.Body), micros(d.At), now,
-		uuid(d.Tenant), uuid(d.Connection), uuid(d.Ring), now)
-	return err
-}
 
 // tell writes the deliveries of an event that is no fact of a ring, in the transaction of the
 // change itself.
@@ -146,6 +97,9 @@ func (s Jobs) Listens(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
+// Changes is another number after each write of this process that may have changed who listens.
+func (s Jobs) Changes() int { return s.seen.begin() }
+
 func (s Jobs) listeners(ctx context.Context, and string, args ...any) ([]Listener, error) {
 	type row struct {
 		connectionRow
@@ -177,27 +131,6 @@ func (s Jobs) Askers(ctx context.Context) (map[tenants.TenantID]tenants.Connecti
 		}
 	}
 	return askers, nil
-}
-
-// Feed moves a cursor behind a batch and writes the deliveries that the batch means, in one
-// commit. It is false, and nothing was written, when another node was faster.
-func (s Jobs) Feed(ctx context.Context, c Cursor, b Batch, all []NewDelivery) (moved bool, err error) {
-	if b.from == b.to && len(all) == 0 {
-		return true, nil
-	}
-	err = s.w.do(ctx, allTenants, func(t *tx) error {
-		if moved, err = c.move(t, b.from, b.to); err != nil || !moved {
-			return err
-		}
-		now := micros(s.now())
-		for _, d := range all {
-			if err := t.deliver(d, now); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return moved && err == nil, err
 }
 
 // DueConnection is a connection with deliveries that are due.
@@ -261,7 +194,7 @@ type Room struct {
 
 // ClaimDeliveries is Deliveries.Claim for several connections, in one commit.
 func (s Jobs) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time, lease time.Duration) (all []tenants.Delivery, err error) {
-	err = s.w.do(ctx, allTenants, func(t *tx) error {
+	err = s.w.yield(ctx, allTenants, func(t *tx) error {
 		all = nil
 		for _, r := range rooms {
 			found, err := (Deliveries{s.of(r.Tenant)}).claim(t, r.Connection, now, lease, r.N)
@@ -301,7 +234,7 @@ func (s Deliveries) claim(t *tx, id tenants.ConnectionID, now time.Time, lease t
 
 // Release gives claimed deliveries back: they are due at once.
 func (s Deliveries) Release(ctx context.Context, id tenants.ConnectionID, claimed []tenants.Delivery) error {
-	return s.s.w.do(ctx, s.access(), func(t *tx) error {
+	return s.s.w.yield(ctx, s.access(), func(t *tx) error {
 		for _, d := range claimed {
 			if _, err := t.exec("UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND connection_id = ? AND seq = ? AND due_at = ?",
 				micros(s.s.now()), uuid(s.id), uuid(id), d.Seq, micros(d.DueAt)); err != nil {
@@ -322,258 +255,30 @@ func (s Connections) Open(ctx context.Context, id tenants.ConnectionID) (tenants
 	return row.noun(), secrets, err
 }
 
+// sending is a connection to which something may be sent, with its opened secrets.
+type sending struct {
+	tenants.Connection
+	secrets ConnectionSecrets
+}
+
 // ToSend is Open of a connection to which something may be sent: it is active, and its tenant is
-// not suspended.
+// not suspended. What another process changed may be seen a second later.
 func (s Connections) ToSend(ctx context.Context, id tenants.ConnectionID) (tenants.Connection, ConnectionSecrets, error) {
+	seen := s.s.seen
+	if e, ok := recall(seen, seen.sends, id); ok && e.thing.Tenant == s.id {
+		return e.thing.Connection, e.thing.secrets, nil
+	}
+	turn := seen.begin()
 	var row connectionRow
 	if err := s.read(ctx, "connections").Where("id = ? AND state = 'active' AND EXISTS (SELECT 1 FROM tenants t WHERE "+
 		"t.id = connections.tenant_id AND t.state = 'active')", uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Connection{}, ConnectionSecrets{}, missing(err, "connection")
 	}
 	secrets, err := s.opened(row)
+	if err == nil {
+		keep(seen, seen.sends, id, entry[sending]{thing: sending{row.noun(), secrets}}, turn)
+	}
 	return row.noun(), secrets, err
-}
-
-// Outcome is how one attempt of a delivery went.
-type Outcome struct {
-	Delivery tenants.Delivery
-	Attempt  tenants.DeliveryAttempt
-	Retry    time.Time // when to try again; zero = delivered, or never
-}
-
-// Settle writes how attempts of one connection's deliveries went, in one commit. A delivery that
-// will be tried again keeps those behind it waiting; one that has ended lets the next one go. gone
-// says that the receiver wants nothing more: the connection ends.
-func (s Deliveries) Settle(ctx context.Context, id tenants.ConnectionID, outcomes []Outcome, gone bool) error {
-	return s.s.w.do(ctx, s.access(), func(t *tx) error { return s.settleAll(t, id, outcomes, gone) })
-}
-
-// Attempted is how attempts of one connection's deliveries went; see Deliveries.Settle.
-type Attempted struct {
-	DueConnection
-	Outcomes []Outcome
-	Gone     bool
-}
-
-// Settle is Deliveries.Settle for several connections, in one commit.
-func (s Jobs) Settle(ctx context.Context, all []Attempted) error {
-	return s.w.do(ctx, allTenants, func(t *tx) error {
-		for _, x := range all {
-			if err := (Deliveries{s.of(x.Tenant)}).settleAll(t, x.Connection, x.Outcomes, x.Gone); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (s Deliveries) settleAll(t *tx, id tenants.ConnectionID, outcomes []Outcome, gone bool) error {
-	delivered, failed := time.Time{}, time.Time{}
-	for i := range outcomes {
-		o := &outcomes[i]
-		if o.Attempt.Good {
-			delivered = o.Attempt.At
-		} else {
-			failed = o.Attempt.At
-		}
-		if err := s.settle(t, id, o); err != nil {
-			return err
-		}
-	}
-	if !delivered.IsZero() {
-		if err := s.works(t, id, delivered); err != nil {
-			return err
-		}
-	} else if !failed.IsZero() {
-		if _, err := t.exec("UPDATE connections SET failing_since = ? WHERE tenant_id = ? AND id = ? AND failing_since = 0",
-			micros(failed), uuid(s.id), uuid(id)); err != nil {
-			return err
-		}
-	}
-	if gone {
-		_, err := s.stop(t, id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.", "")
-		return err
-	}
-	return nil
-}
-
-// works notes that a connection delivered: it is not failing any more.
-func (s Deliveries) works(t *tx, id tenants.ConnectionID, at time.Time) error {
-	n, err := t.change("UPDATE connections SET delivered_at = ?, failing_since = 0, warned_at = 0 WHERE tenant_id = ? AND id = ? AND "+
-		"failing_since <> 0", micros(at), uuid(s.id), uuid(id))
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		return t.alerts().settle(s.scope, string(id))
-	}
-	// To the second is enough: a row that changes with each delivery would cost as much as the
-	// delivery.
-	_, err = t.exec("UPDATE connections SET delivered_at = ? WHERE tenant_id = ? AND id = ? AND delivered_at < ?", micros(at), uuid(s.id),
-		uuid(id), micros(at.Add(-time.Second)))
-	return err
-}
-
-func (s Deliveries) settle(t *tx, id tenants.ConnectionID, o *Outcome) error {
-	d, a := &o.Delivery, &o.Attempt
-	state, due, ended := tenants.DeliveryWaiting, micros(o.Retry), int64(0)
-	if o.Retry.IsZero() {
-		state, ended = tenants.DeliveryFailed, micros(a.At.Add(a.Took))
-		if a.Good {
-			state = tenants.DeliveryDelivered
-		}
-	}
-	n, err := t.change("UPDATE deliveries SET state = ?, due_at = ?, tries = tries + 1, status = ?, error = ?, ended_at = ? WHERE "+
-		"seq = ? AND "+
-		"tenant_id = ? AND connection_id = ?", string(state), due, a.Status, a.Error, ended, d.Seq, uuid(s.id), uuid(id))
-	if err != nil || n == 0 { // 0: the connection was removed meanwhile
-		return err
-	}
-	if err := s.attempt(t, id, d.Seq, a); err != nil || d.Ring == "" {
-		return err
-	}
-	query, at := "UPDATE deliveries"+t.d.dialect.by("deliveries_ring")+" SET due_at = ? WHERE "+
-		"tenant_id = ? AND connection_id = ? AND ring_id = ? AND due_at > 0 AND ", due
-	if due > 0 {
-		query += "due_at < ?"
-	} else {
-		query, at = query+"due_at > ?", micros(s.s.now())
-	}
-	_, err = t.exec(query, at, uuid(s.id), uuid(id), uuid(d.Ring), at)
-	return err
-}
-
-func (s Deliveries) attempt(t *tx, id tenants.ConnectionID, seq int64, a *tenants.DeliveryAttempt) error {
-	sent, err := json.Marshal(a.Sent)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec("INSERT INTO delivery_attempts (tenant_id, connection_id, delivery, at, took, status, error, sent, answer, good) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", uuid(s.id), uuid(id), seq, micros(a.At), span(a.Took), a.Status, a.Error, string(sent),
-		printable(a.Answer), a.Good)
-	return err
-}
-
-// printable is what a far end answered as text that can be stored and shown: no control characters
-// but new lines and tabs, and no broken UTF-8.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
-// stop makes a connection disabled or ended, with an alert that its people are mailed about. What
-// waits is given up by the next ReviewConnections, and can be replayed once the connection is
-// active again. and is what else must still be true of the connection: else it is false, and
-// nothing was changed.
-func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionState, why, and string, args ...any) (bool, error) {
-	n, err := t.change("UPDATE connections SET state = ?, disabled_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active'"+and,
-		append([]any{string(to), micros(s.s.now()), uuid(s.id), uuid(id)}, args...)...)
-	if err != nil || n == 0 {
-		return false, err
-	}
-	action := "connection.disable"
-	if to == tenants.ConnectionEnded {
-		action = "connection.end"
-	}
-	row, err := Connections(s).held(t, id)
-	if err != nil {
-		return false, err
-	}
-	if err := t.alerts().settle(s.scope, string(id)); err != nil {
-		return false, err
-	}
-	if _, err := t.alerts().alert(s.scope, tenants.AlertConnectionOff, string(id), tenants.ConnectionStopped(row.Name, why)); err != nil {
-		return false, err
-	}
-	return true, t.audit(s.scope, action, string(id), row.Name)
-}
-
-// ReviewConnections looks at the connections of every tenant that fail or have much waiting: it
-// warns of those that have failed for tenants.ConnectionWarnAfter, disables those that have failed
-// for tenants.ConnectionDisableAfter or have more than tenants.WaitingMost waiting, and gives up
-// what waits for those that are disabled or ended.
-func (s Jobs) ReviewConnections(ctx context.Context, now time.Time) error {
-	const waiting = "SELECT 1 FROM deliveries d WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0"
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections "+
-		"c WHERE "+
-		"state = 'active' AND (failing_since <> 0 OR EXISTS ("+waiting+" LIMIT 1 OFFSET ?)) OR state IN ('disabled', 'ended') AND "+
-		"EXISTS ("+waiting+")", tenants.WaitingMost)
-	found, err := collect(rows, err, func(r *connectionRow) []any {
-		return []any{&r.TenantID, &r.ID, &r.Name, &r.FailingSince, &r.WarnedAt, &r.State}
-	})
-	if err != nil {
-		return translate(err)
-	}
-	for _, r := range found {
-		d := Deliveries{s.of(tenants.TenantID(r.TenantID))}
-		stopped := r.State != string(tenants.ConnectionActive)
-		if !stopped {
-			if stopped, err = d.review(ctx, r, now); err != nil {
-				return err
-			}
-		}
-		if stopped {
-			if err := d.giveUp(ctx, tenants.ConnectionID(r.ID)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// review warns of a connection, or disables it. What it delivered since r was read counts.
-func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) (stopped bool, err error) {
-	id, why := tenants.ConnectionID(r.ID), ""
-	and, args := "", []any(nil)
-	switch failing := now.Sub(moment(r.FailingSince)); {
-	case r.FailingSince == 0:
-		why = "More than " + tenants.FormatCount(tenants.WaitingMost) + " events waited for it."
-	case failing >= tenants.ConnectionDisableAfter:
-		why = "Nothing was delivered for five days."
-		and, args = " AND failing_since = ?", []any{r.FailingSince}
-	default:
-		waiting, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM deliveries WHERE tenant_id = ? AND "+
-			"connection_id = ? AND due_at > 0 LIMIT ?) few", uuid(s.id), r.ID, tenants.WaitingMost+1))
-		if err != nil {
-			return false, err
-		}
-		if waiting > tenants.WaitingMost {
-			why = "More than " + tenants.FormatCount(tenants.WaitingMost) + " events waited for it."
-		} else if failing < tenants.ConnectionWarnAfter || r.WarnedAt != 0 {
-			return false, nil
-		}
-	}
-	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
-		if why != "" {
-			stopped, err = s.stop(t, id, tenants.ConnectionDisabled, why, and, args...)
-			return err
-		}
-		n, err := t.change("UPDATE connections SET warned_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active' AND "+
-			"warned_at = 0 AND failing_since = ?", micros(now), uuid(s.id), r.ID, r.FailingSince)
-		if err != nil || n == 0 {
-			return err
-		}
-		until := moment(r.FailingSince).Add(tenants.ConnectionDisableAfter)
-		_, err = t.alerts().alert(s.scope, tenants.AlertConnection, string(r.ID), tenants.ConnectionWarning(r.Name, until))
-		return err
-	})
-	return stopped && err == nil, err
-}
-
-// giveUp ends what waits for a connection that was disabled or has ended, and is so still.
-func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
-	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
-		_, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
-			"error END WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND EXISTS (SELECT 1 FROM "+
-			"connections c WHERE c.tenant_id = ? AND c.id = ? AND c.state IN ('disabled', 'ended')) AND seq IN ("+in+")",
-			append([]any{micros(s.s.now()), "the connection was stopped before the first attempt", uuid(s.id), uuid(s.id), uuid(id)},
-				seqs...)...)
-		return err
-	})
 }
 
 // inParts changes the tenant's deliveries that a condition finds, a few in each commit: rings never
@@ -586,7 +291,7 @@ func (s Deliveries) inParts(ctx context.Context, where string, args []any, do fu
 		if err != nil || len(seqs) == 0 {
 			return translate(err)
 		}
-		if err := s.s.w.do(ctx, s.access(), func(t *tx) error { return do(t, marks(len(seqs)), padded(seqs)) }); err != nil {
+		if err := s.s.w.yield(ctx, s.access(), func(t *tx) error { return do(t, marks(len(seqs)), padded(seqs)) }); err != nil {
 			return err
 		}
 		after = seqs[len(seqs)-1]
@@ -600,131 +305,6 @@ func padded(seqs []int64) []any {
 		out[i] = seqs[min(i, len(seqs)-1)]
 	}
 	return out
-}
-
-// DeliveryQuery asks for a page of deliveries to a connection, the newest first.
-type DeliveryQuery struct {
-	Connection  tenants.ConnectionID
-	State       tenants.DeliveryState // empty = all
-	Kind        tenants.EventKind     // empty = all
-	Ring        tenants.RingID
-	From, To    time.Time // happened in [From, To)
-	After, Upto string
-	Sort        Sort // "created"
-	Limit       int
-}
-
-var deliveryOrders = orders[deliveryRow]{"created", map[Sort]order[deliveryRow]{
-	"created": by("seq", func(r deliveryRow) []any { return []any{r.Seq} }),
-}}
-
-func (s Deliveries) found(ctx context.Context, q DeliveryQuery) *gorm.DB {
-	db := s.read(ctx, "deliveries").Where("connection_id = ?", uuid(q.Connection))
-	if q.State != "" {
-		db = db.Where("state = ?", string(q.State))
-	}
-	if q.Kind != "" {
-		db = db.Where("kind = ?", string(q.Kind))
-	}
-	if q.Ring != "" {
-		db = db.Where("ring_id = ?", uuid(q.Ring))
-	}
-	return between(db, "at", q.From, q.To)
-}
-
-// List lists deliveries to one connection.
-func (s Deliveries) List(ctx context.Context, q DeliveryQuery) ([]tenants.Delivery, string, error) {
-	rows, next, err := list(s.found(ctx, q).Select(deliveryColumns), Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit},
-		deliveryOrders)
-	return nouns(rows, deliveryRow.noun), next, err
-}
-
-// Total counts the deliveries that List finds.
-func (s Deliveries) Total(ctx context.Context, q DeliveryQuery) (Total, error) {
-	return totalOf(s.found(ctx, q))
-}
-
-// Get is one delivery to a connection, by its event's id.
-func (s Deliveries) Get(ctx context.Context, id tenants.ConnectionID, event string) (tenants.Delivery, error) {
-	var row deliveryRow
-	if err := s.read(ctx, "deliveries").Select(deliveryColumns).Where("connection_id = ? AND event_id = ?", uuid(id), known(event)).
-		Take(&row).Error; err != nil {
-		return tenants.Delivery{}, missing(err, "event of this connection")
-	}
-	return row.noun(), nil
-}
-
-// AttemptQuery asks for a page of attempts of a connection, the newest first.
-type AttemptQuery struct {
-	Connection  tenants.ConnectionID
-	Event       string // of one delivery; empty = all
-	Failed      bool   // only those that failed
-	After, Upto string
-	Sort        Sort // "created"
-	Limit       int
-}
-
-var attemptOrders = orders[deliveryAttemptRow]{"created", map[Sort]order[deliveryAttemptRow]{
-	"created": by("delivery_attempts.seq", func(r deliveryAttemptRow) []any { return []any{r.Seq} }),
-}}
-
-// Attempts lists the requests that were made to a connection, with what it answered.
-func (s Deliveries) Attempts(ctx context.Context, q AttemptQuery) ([]tenants.DeliveryAttempt, string, error) {
-	db := s.read(ctx, "delivery_attempts").Joins("JOIN deliveries d ON d.tenant_id = delivery_attempts.tenant_id AND "+
-		"d.seq = delivery_attempts.delivery").
-		Select("delivery_attempts.seq, d.event_id, d.kind, d.body, delivery_attempts.at, took, delivery_attempts.status, "+
-			"delivery_attempts.error, sent, answer, good").
-		Where("delivery_attempts.connection_id = ?", uuid(q.Connection))
-	if q.Event != "" {
-		db = db.Where("d.connection_id = ? AND d.event_id = ?", uuid(q.Connection), known(q.Event))
-	}
-	if q.Failed {
-		db = db.Where("NOT good")
-	}
-	rows, next, err := list(db, Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}, attemptOrders)
-	return nouns(rows, deliveryAttemptRow.noun), next, err
-}
-
-// figuresMost is how many attempts of a connection are looked at for its figures: the newest.
-const figuresMost = 5000
-
-// Figures sums up the attempts of a connection since a moment, of the newest figuresMost.
-func (s Deliveries) Figures(ctx context.Context, id tenants.ConnectionID, since time.Time) (f tenants.ConnectionFigures, err error) {
-	type row struct {
-		at, took, status int64
-		good             bool
-	}
-	rows, err := s.reads().query(ctx, "SELECT at, took, status, good FROM delivery_attempts WHERE tenant_id = ? AND connection_id = ? "+
-		"ORDER BY seq DESC LIMIT ?", uuid(s.id), uuid(id), figuresMost)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.at, &r.took, &r.status, &r.good} })
-	if err != nil {
-		return f, translate(err)
-	}
-	var took []int64
-	for _, r := range found {
-		if r.at < micros(since) {
-			continue
-		}
-		f.Attempts++
-		if !r.good {
-			f.Failed++
-		}
-		if r.status != 0 {
-			took = append(took, r.took)
-		}
-	}
-	if slices.Sort(took); len(took) > 0 {
-		f.P50, f.P95 = length(took[len(took)/2]), length(took[len(took)*95/100])
-	}
-	type wait struct{ n, oldest int64 }
-	rows, err = s.reads().query(ctx, "SELECT COUNT(*), COALESCE(MIN(at), 0) FROM (SELECT at FROM deliveries WHERE tenant_id = ? AND "+
-		"connection_id = ? AND due_at > 0 ORDER BY due_at LIMIT ?) few", uuid(s.id), uuid(id), tenants.WaitingCounted)
-	waiting, err := collect(rows, err, func(w *wait) []any { return []any{&w.n, &w.oldest} })
-	if err != nil || len(waiting) == 0 {
-		return f, translate(err)
-	}
-	f.Waiting, f.OldestWaiting = waiting[0].n, moment(waiting[0].oldest)
-	return f, nil
 }
 
 // Replay asks for deliveries to be sent again: one, by its event, or those of a span of time.
@@ -776,7 +356,7 @@ func (s Deliveries) Replay(ctx context.Context, id tenants.ConnectionID, q Repla
 		if err != nil {
 			break
 		}
-		err = s.s.w.do(ctx, s.access(), func(t *tx) error {
+		err = s.s.w.yield(ctx, s.access(), func(t *tx) error {
 			_, err := t.exec("UPDATE deliveries SET state = 'waiting', due_at = ?, begun_at = ?, tries = 0, ended_at = 0 WHERE "+
 				t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+marks(len(part))+")",
 				append([]any{now, now, uuid(s.id)}, padded(part)...)...)
@@ -801,7 +381,11 @@ func (s Deliveries) Record(ctx context.Context, d NewDelivery, a tenants.Deliver
 			[]any{uuid(s.id), uuid(d.Connection), uuid(d.Event)}, &seq); err != nil {
 			return err
 		}
-		if err := s.settle(t, d.Connection, &Outcome{Delivery: tenants.Delivery{Seq: seq}, Attempt: a}); err != nil {
+		p := settling{Deliveries: s, tx: t, id: d.Connection}
+		if err := p.one(&Outcome{Delivery: tenants.Delivery{Seq: seq}, Attempt: a}); err != nil {
+			return err
+		}
+		if err := t.flushTries(); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "connection.test", string(d.Connection), string(d.Kind))
@@ -836,7 +420,7 @@ func (s Deliveries) Trim(ctx context.Context, id tenants.ConnectionID, now time.
 		return 0, err
 	}
 	var n int64
-	err = s.s.w.do(ctx, s.access(), func(t *tx) (err error) {
+	err = s.s.w.yield(ctx, s.access(), func(t *tx) (err error) {
 		n, err = t.change("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at = 0 AND seq IN ("+
 			marks(len(seqs))+")",
 			append([]any{uuid(s.id)}, padded(seqs)...)...)

@@ -110,6 +110,27 @@ func Commit(patient, urgent int) (jobs int, waited time.Duration) {
 	return jobs, time.Since(start)
 }
 
+// GivesWay says how many of two writes that give way are in the next commit and in the one behind
+// it, beside as many urgent writes, after they have waited for so long.
+func GivesWay(urgent int, waited time.Duration) (next, behind int) {
+	q := newQueue()
+	for i := range 2 + urgent {
+		q.add(&job{yields: i < 2})
+	}
+	for j := q.late.first; j != nil; j = j.next {
+		j.since = j.since.Add(-waited)
+	}
+	count := func() (n int) {
+		for _, j := range q.take(nil) {
+			if j.yields {
+				n++
+			}
+		}
+		return n
+	}
+	return count(), count()
+}
+
 // PatientMost is how many patient writes wait at most.
 const PatientMost = patientMost
 

@@ -44,16 +44,23 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	_, err = scope.Deliveries().Figures(ctx, conn.ID, now)
 	must(err)
 	_, _ = s.Jobs().TextConnection(ctx, conn.ID) // it is of another role
+	tenant, err := scope.Tenant(ctx)
+	must(err)
+	must(scope.Deliveries().Record(ctx, store.NewDelivery{Tenant: tenant.ID, Connection: conn.ID, Event: tenants.NewRandomID(),
+		Kind: tenants.EventRingPlaced, At: now, Body: []byte("{}")}, tenants.DeliveryAttempt{At: now}))
 	_, err = scope.Deliveries().Trim(ctx, conn.ID, now.Add(tenants.DeliveriesKept+time.Hour))
 	must(err)
 	must(scope.Connections().Remove(ctx, conn.ID))
 
 	texts := statements()
+	const insertOne = "INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, " +
+		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting'"
 	kinds := map[string]string{
 		"SELECT tenant_id FROM connections": "SEARCH connections USING INDEX connections_by_id (id=?)",
 		"SELECT at, took, status, good":     "SEARCH delivery_attempts USING COVERING INDEX delivery_attempts_listed",
 		"SELECT delivery_attempts.seq":      "SEARCH d USING INDEX sqlite_autoindex_deliveries_1",
-		"INSERT INTO deliveries ":           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
+		"SELECT e.ring_id, MAX":             "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
+		insertOne:                           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
 		"UPDATE deliveries INDEXED BY":      "SEARCH deliveries USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
 		"UPDATE deliveries SET due_at":      "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
 		"UPDATE deliveries SET state = 'f":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",

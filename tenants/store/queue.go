@@ -20,8 +20,9 @@ type queue struct {
 	lines   map[access]*line
 	turns   []*line // lines with jobs; the first is next
 	spare   []*line // empty ones, to use again
-	waiting int
-	urgent  int // of waiting, those that are not patient
+	late    line    // jobs that give way, of all tenants; see job.yields
+	waiting int     // without those in late
+	urgent  int     // of waiting, those that are not patient
 	closed  bool
 }
 
@@ -44,6 +45,8 @@ const (
 	// patientMost is how many patient jobs wait at most: a group of that size is worth a commit of
 	// its own, and under load waiting longer would only leave the writer idle.
 	patientMost = 8
+	// yieldFor is how long a job that gives way does so while others come without a break.
+	yieldFor = 50 * time.Millisecond
 )
 
 func newQueue() *queue {
@@ -72,24 +75,41 @@ func (q *queue) offer(j *job) {
 
 // append is called with mu held.
 func (q *queue) append(j *job) {
+	j.since = time.Now()
+	if j.yields {
+		q.late.push(j)
+		q.wake()
+		return
+	}
 	l := q.lines[j.access]
 	if l == nil {
 		l = q.newLine(j.access)
 		q.turns = append(q.turns, l)
 	}
-	if l.last == nil {
-		l.first = j
-	} else {
-		l.last.next = j
-	}
-	l.last = j
-	j.since = time.Now()
+	l.push(j)
 	if !j.patient {
 		q.urgent++
 	}
 	if q.waiting++; q.waiting == 1 || q.urgent == 1 && !j.patient || q.waiting == patientMost {
 		q.wake()
 	}
+}
+
+func (l *line) push(j *job) {
+	if l.last == nil {
+		l.first = j
+	} else {
+		l.last.next = j
+	}
+	l.last = j
+}
+
+func (l *line) pop() *job {
+	j := l.first
+	if l.first, j.next = j.next, nil; l.first == nil {
+		l.last = nil
+	}
+	return j
 }
 
 // wake has take look again.
@@ -111,9 +131,10 @@ func (q *queue) newLine(d access) *line {
 	return l
 }
 
-// take waits until there is an urgent job, patientMost jobs, or patience is over, and appends what
-// the next commit holds: one job of each line, then another of each, up to the limits. Nothing
-// appended means that the queue is closed and empty. Only the writer calls it.
+// take waits until there is an urgent job, patientMost jobs, one that gives way, or patience is
+// over, and appends what the next commit holds: one job of each line, then another of each, up to
+// the limits. One job that gives way is added while nobody urgent waits. Nothing appended means
+// that the queue is closed and empty. Only the writer calls it.
 //
 // It lets other goroutines run first: a caller who is about to queue a job then shares the commit.
 // With 100 callers on a busy machine a group has a third more jobs, and a machine at rest loses no
@@ -123,6 +144,9 @@ func (q *queue) take(group []*job) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wait()
+	if j := q.late.first; j != nil && (q.urgent == 0 || time.Since(j.since) > yieldFor) {
+		group = append(group, q.late.pop())
+	}
 	for _, l := range q.turns {
 		l.given = 0
 	}
@@ -143,7 +167,7 @@ func (q *queue) take(group []*job) []*job {
 // wait is called with mu held, and gives it up while it waits.
 func (q *queue) wait() {
 	var over <-chan time.Time // nil until a patient job waits
-	for late := false; q.urgent == 0 && q.waiting < patientMost && !q.closed && !late; {
+	for late := false; q.urgent == 0 && q.late.first == nil && q.waiting < patientMost && !q.closed && !late; {
 		if q.waiting > 0 && over == nil {
 			over = time.After(q.patience)
 		}
@@ -159,10 +183,7 @@ func (q *queue) wait() {
 
 // pop is called with mu held.
 func (q *queue) pop(l *line) *job {
-	j := l.first
-	if l.first, j.next = j.next, nil; l.first == nil {
-		l.last = nil
-	}
+	j := l.pop()
 	l.given++
 	q.waiting--
 	if !j.patient {
@@ -186,5 +207,9 @@ func (q *queue) stats() (waiting int, oldest time.Duration) {
 	for _, l := range q.turns {
 		oldest = max(oldest, time.Since(l.first.since))
 	}
-	return q.waiting, oldest
+	for j := q.late.first; j != nil; j = j.next {
+		waiting++
+		oldest = max(oldest, time.Since(j.since))
+	}
+	return q.waiting + waiting, oldest
 }

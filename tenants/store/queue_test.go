@@ -62,6 +62,22 @@ func TestPatientWritesShareACommit(t *testing.T) {
 	}
 }
 
+// TestWritesGiveWay: a write that gives way is not in the commit of an urgent one, unless it has
+// waited for long, and there is one of them in a commit.
+func TestWritesGiveWay(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		urgent       int
+		waited       time.Duration
+		next, behind int
+	}{{0, 0, 1, 1}, {3, 0, 0, 1}, {3, time.Minute, 1, 1}} {
+		if next, behind := store.GivesWay(test.urgent, test.waited); next != test.next || behind != test.behind {
+			t.Errorf("beside %d urgent writes, after %s: %d, then %d; want %d, then %d", test.urgent, test.waited, next, behind, test.next,
+				test.behind)
+		}
+	}
+}
+
 // TestOldestWrite: the age of the queue is that of the write that has waited longest, whichever
 // tenant's it is.
 func TestOldestWrite(t *testing.T) {

@@ -54,10 +54,12 @@ type job struct {
 	run    func(*tx) error
 	// patient jobs wait a moment for an urgent one whose commit they can share
 	patient bool
-	err     error
-	done    chan struct{} // closed once err is final; nil when nobody waits
-	next    *job          // behind it in its line
-	since   time.Time     // when it was queued
+	// yields has a job wait while others do that somebody's ring waits for; see queue.late
+	yields bool
+	err    error
+	done   chan struct{} // closed once err is final; nil when nobody waits
+	next   *job          // behind it in its line
+	since  time.Time     // when it was queued
 }
 
 func newWriter(ctx context.Context, db *database, seen *cache, now func() time.Time, log *slog.Logger) (*writer, error) {
@@ -77,6 +79,11 @@ func (w *writer) do(ctx context.Context, at access, run func(*tx) error) error {
 	return w.wait(ctx, &job{access: at, run: run, done: make(chan struct{})})
 }
 
+// yield is do for what no ring waits for: rings go first.
+func (w *writer) yield(ctx context.Context, at access, run func(*tx) error) error {
+	return w.wait(ctx, &job{access: at, run: run, yields: true, done: make(chan struct{})})
+}
+
 func (w *writer) wait(ctx context.Context, j *job) error {
 	for {
 		err := w.once(ctx, j)
@@ -87,7 +94,7 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 		if err := w.chain(ctx, rest.tenant, nil); err != nil {
 			return err
 		}
-		j = &job{access: j.access, tenant: j.tenant, run: j.run, patient: j.patient, done: make(chan struct{})}
+		j = &job{access: j.access, tenant: j.tenant, run: j.run, patient: j.patient, yields: j.yields, done: make(chan struct{})}
 	}
 }
 

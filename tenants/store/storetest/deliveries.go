@@ -189,6 +189,59 @@ func testDeliveries(b *bench) {
 	equal(b, bodies(b.toSend(c, 10)), "", "an event that was delivered")
 }
 
+// testFedAndClaimed: a node claims what it sends at once while it feeds: of one ring all that
+// nothing older waits before, as far as it has room. What it holds stays its own until it has
+// settled it.
+func testFedAndClaimed(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.connected(s)
+	one, two := tenants.NewID[tenants.RingID](b.clock.Now()), tenants.NewID[tenants.RingID](b.clock.Now())
+	event := map[string]string{}
+	feed := func(room int, names ...string) []tenants.Delivery {
+		b.Helper()
+		b.happen()
+		cursor := b.s.Cursor("connections")
+		batch := b.newFacts(cursor)
+		var all []store.NewDelivery
+		for _, name := range names {
+			if event[name] == "" {
+				event[name] = tenants.NewRandomID()
+			}
+			all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: event[name], Kind: tenants.EventRingPlaced,
+				Ring: map[byte]tenants.RingID{'a': one, 'b': two}[name[0]], At: b.clock.Now(), Body: []byte(`"` + name + `"`)})
+		}
+		moved, claimed, err := b.s.Jobs().FeedAndClaim(ctx, cursor, batch, all,
+			store.Take{Rooms: map[tenants.ConnectionID]int{c.ID: room}, Lease: time.Minute})
+		b.must(err)
+		equal(b, moved, true, "the cursor moved")
+		return claimed
+	}
+	held := feed(3, "a1", "b1", "a2", "b2")
+	equal(b, bodies(held), "a1 b1 a2", "claimed while there was room")
+	equal(b, bodies(b.toSend(c, 10)), "", "claimed twice")
+	equal(b, bodies(feed(3, "a3", "a1")), "", "behind what is under way, and an event that is there already")
+	settle := func(d tenants.Delivery, good, next bool) int {
+		b.Helper()
+		o := store.Outcome{Delivery: d, Attempt: tenants.DeliveryAttempt{At: b.clock.Now(), Status: 200, Good: good}, Held: next}
+		if !good {
+			o.Retry = b.clock.Now().Add(time.Hour)
+		}
+		freed, err := b.s.Jobs().Settle(ctx, []store.Attempted{{DueConnection: store.DueConnection{Tenant: c.Tenant,
+			Connection: c.ID}, Outcomes: []store.Outcome{o}}})
+		b.must(err)
+		return len(freed)
+	}
+	equal(b, settle(held[0], true, true), 0, "freed, while the next one is held")
+	equal(b, bodies(b.toSend(c, 10)), "", "what is held is nobody else's")
+	equal(b, settle(held[1], true, false), 1, "freed, once none is held")
+	equal(b, bodies(b.toSend(c, 10)), "b2", "the next of the other ring")
+	equal(b, settle(held[2], false, false), 0, "freed by one that will be tried again")
+	equal(b, bodies(b.toSend(c, 10)), "", "behind one that failed")
+	b.clock.add(2 * time.Hour)
+	equal(b, bodies(b.toSend(c, 10)), "a2 b2", "what comes back")
+}
+
 // testReplay: one delivery, a span and what failed are sent again under their ids, in order.
 func testReplay(b *bench) {
 	ctx := b.Context()

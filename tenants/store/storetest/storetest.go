@@ -132,6 +132,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed},
 		{"rosters", testRosters},
 		{"deliveries", testDeliveries},
+		{"fed and claimed", testFedAndClaimed},
 		{"replay", testReplay}, {"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
 			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},

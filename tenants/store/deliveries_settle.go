@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+
+	"carillon/tenants"
+)
+
+// Outcome is how one attempt of a delivery went.
+type Outcome struct {
+	Delivery tenants.Delivery
+	Attempt  tenants.DeliveryAttempt
+	Retry    time.Time // when to try again; zero = delivered, or never
+	// Held says that the caller has claimed the next of the same ring: it stays claimed,
+	// unless this one will be tried again.
+	Held bool
+}
+
+// Settle writes how attempts of one connection's deliveries went, in one commit. A delivery that
+// will be tried again keeps those behind it waiting; one that has ended lets the next one go. gone
+// says that the receiver wants nothing more: the connection ends.
+func (s Deliveries) Settle(ctx context.Context, id tenants.ConnectionID, outcomes []Outcome, gone bool) error {
+	_, err := Jobs{s.s}.Settle(ctx, []Attempted{{DueConnection{s.id, id}, outcomes, gone}})
+	return err
+}
+
+// Attempted is how attempts of one connection's deliveries went; see Deliveries.Settle.
+type Attempted struct {
+	DueConnection
+	Outcomes []Outcome
+	Gone     bool
+}
+
+// Settle is Deliveries.Settle for several connections, in one commit. It gives the connections of
+// which deliveries are due now that were not before.
+func (s Jobs) Settle(ctx context.Context, all []Attempted) (freed []DueConnection, err error) {
+	turned := false
+	err = s.w.yield(ctx, allTenants, func(t *tx) error {
+		freed, turned = nil, false
+		for _, x := range all {
+			p := settling{Deliveries: Deliveries{s.of(x.Tenant)}, tx: t, id: x.Connection}
+			if err := p.all(x.Outcomes, x.Gone); err != nil {
+				return err
+			}
+			if p.freed > 0 {
+				freed = append(freed, x.DueConnection)
+			}
+			turned = turned || p.turned
+		}
+		return t.flushTries()
+	})
+	if turned {
+		s.seen.forget()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return freed, nil
+}
+
+// settling is the part of one connection in a Settle.
+type settling struct {
+	Deliveries
+	*tx
+	id     tenants.ConnectionID
+	freed  int64 // deliveries that are due now
+	turned bool  // the connection began or ceased to fail, or has ended
+}
+
+func (p *settling) all(outcomes []Outcome, gone bool) error {
+	delivered, failed := time.Time{}, time.Time{}
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Attempt.Good {
+			delivered = o.Attempt.At
+		} else {
+			failed = o.Attempt.At
+		}
+		if err := p.one(o); err != nil {
+			return err
+		}
+	}
+	if !delivered.IsZero() {
+		if err := p.works(delivered); err != nil {
+			return err
+		}
+	} else if !failed.IsZero() {
+		n, err := p.change("UPDATE connections SET failing_since = ? WHERE tenant_id = ? AND id = ? AND failing_since = 0",
+			micros(failed), uuid(p.Deliveries.id), uuid(p.id))
+		if err != nil {
+			return err
+		}
+		p.turned = n > 0
+	}
+	if !gone {
+		return nil
+	}
+	p.turned = true
+	_, err := p.stop(p.tx, p.id, tenants.ConnectionEnded, "Its receiver answered 410 Gone.", "")
+	return err
+}
+
+// works notes that a connection delivered: it is not failing any more.
+func (p *settling) works(at time.Time) error {
+	n, err := p.change("UPDATE connections SET delivered_at = ?, failing_since = 0, warned_at = 0 WHERE tenant_id = ? AND id = ? AND "+
+		"failing_since <> 0", micros(at), uuid(p.Deliveries.id), uuid(p.id))
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		p.turned = true
+		return p.alerts().settle(p.scope, string(p.id))
+	}
+	// To the second is enough: a row that changes with each delivery would cost as much as the
+	// delivery.
+	_, err = p.exec("UPDATE connections SET delivered_at = ? WHERE tenant_id = ? AND id = ? AND delivered_at < ?", micros(at),
+		uuid(p.Deliveries.id), uuid(p.id), micros(at.Add(-time.Second)))
+	return err
+}
+
+func (p *settling) one(o *Outcome) error {
+	d, a := &o.Delivery, &o.Attempt
+	state, due, ended := tenants.DeliveryWaiting, micros(o.Retry), int64(0)
+	if o.Retry.IsZero() {
+		state, ended = tenants.DeliveryFailed, micros(a.At.Add(a.Took))
+		if a.Good {
+			state = tenants.DeliveryDelivered
+		}
+	}
+	n, err := p.change("UPDATE deliveries SET state = ?, due_at = ?, tries = tries + 1, status = ?, error = ?, ended_at = ? WHERE "+
+		"seq = ? AND tenant_id = ? AND connection_id = ?", string(state), due, a.Status, a.Error, ended, d.Seq, uuid(p.Deliveries.id),
+		uuid(p.id))
+	if err != nil || n == 0 { // 0: the connection was removed meanwhile
+		return err
+	}
+	if err := p.attempt(d.Seq, a); err != nil || d.Ring == "" || o.Held && due == 0 {
+		return err
+	}
+	query, at := "UPDATE deliveries"+p.d.dialect.by("deliveries_ring")+" SET due_at = ? WHERE "+
+		"tenant_id = ? AND connection_id = ? AND ring_id = ? AND due_at > 0 AND ", due
+	if due > 0 {
+		query += "due_at < ?"
+	} else {
+		query, at = query+"due_at > ?", micros(p.s.now())
+	}
+	n, err = p.change(query, at, uuid(p.Deliveries.id), uuid(p.id), uuid(d.Ring), at)
+	if due == 0 {
+		p.freed += n
+	}
+	return err
+}
+
+// attempt collects the row of an attempt; flushTries writes it.
+func (p *settling) attempt(seq int64, a *tenants.DeliveryAttempt) error {
+	sent, err := json.Marshal(a.Sent)
+	if err != nil {
+		return err
+	}
+	p.rows.tries.add(uuid(p.Deliveries.id), uuid(p.id), seq, micros(a.At), span(a.Took), a.Status, a.Error, string(sent),
+		printable(a.Answer), a.Good)
+	return nil
+}
+
+func (t *tx) flushTries() error {
+	return t.rows.tries.flush(t.d.dialect, func(text string, args []any, _ int) error { _, err := t.run(text, args); return err })
+}
+
+// printable is what a far end answered as text that can be stored and shown: no control characters
+// but new lines and tabs, and no broken UTF-8.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
