@@ -335,7 +335,7 @@ func weeklyHours(p SchedulePage) templ.Component {
 			templ_7745c5c3_Var8 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<div class=\"hours\" role=\"group\" aria-labelledby=\"hours-title\"><h3 class=\"hours-title\" id=\"hours-title\">Weekly hours</h3><p class=\"field-help\">By the clock of the time zone. An end before its beginning is on the next day; an end at 00:00 is midnight. Leave a day empty if nobody is on duty.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<div class=\"hours\" role=\"group\" aria-labelledby=\"hours-title\"><h3 class=\"hours-title\" id=\"hours-title\">Weekly hours</h3><p class=\"field-help\">Times are in the time zone above. If the end is earlier than the start, the shift ends the next day; an end at 00:00 is midnight. Leave a day empty if nobody is on duty.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -432,7 +432,7 @@ func otherDates(p SchedulePage) templ.Component {
 			templ_7745c5c3_Var11 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<div class=\"hours\" role=\"group\" aria-labelledby=\"dates-title\"><h3 class=\"hours-title\" id=\"dates-title\">Exceptions by date</h3><p class=\"field-help\">On these dates other hours hold. A date without times is off all day. Empty the date to remove an exception. After “Save” there is room for more.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<div class=\"hours\" role=\"group\" aria-labelledby=\"dates-title\"><h3 class=\"hours-title\" id=\"dates-title\">Exceptions by date</h3><p class=\"field-help\">Other hours on these dates. A date without times is off all day. Clear the date to remove an exception. Save to get more lines.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -191,7 +191,7 @@ func TestTheFormOfWhoComesNext(t *testing.T) {
 	h := open(t)
 	b := h.bare("beta", "Beta")
 	w := b.Quick(b.Owner)
-	w.Get("/agents/add").Want(200).Has("If no agent can take the call").Lacks("Next agent")
+	w.Get("/agents/add").Want(200).Has("If no agent can take the call").Lacks("Backup agent")
 	w.Post("/agents/add", url.Values{"name": {"Night desk"}, "kind": {"builtin"}}).Leads("/agents")
 	all, _, err := b.Scope().Agents().List(t.Context(), store.Page{})
 	pagetest.Must(t, err)
@@ -206,7 +206,7 @@ func TestTheFormOfWhoComesNext(t *testing.T) {
 		t.Errorf("stored %+v", a)
 	}
 	at := "/agents/" + string(a.ID)
-	w.Get(at).Want(200).Has("Next agent", "Night desk").Lacks(`value="` + string(a.ID) + `"`)
+	w.Get(at).Want(200).Has("Backup agent 1", "Night desk").Lacks(`value="` + string(a.ID) + `"`)
 	bot.Set("next2", night)
 	w.Post(at, bot).Want(400).Has("t most 3 other agents, each once")
 	bot.Set("next2", "nonsense")

@@ -277,14 +277,13 @@ func handoverPicks(ctx context.Context, v *page.Visitor, a tenants.Agent, w page
 // it.
 func attachPick(a tenants.Agent, w page.Wrong) *views.Pick {
 	return &views.Pick{Name: "attach", Label: "Connect the agent", Error: w.Fields["attach"],
-		Help: "While the phone rings, the agent is ready as soon as the person picks up. It is also called for rings that nobody " +
-			"answers.",
+		Help: "“While the phone rings” makes the agent ready sooner. It is then also called for rings that nobody answers.",
 		Choices: page.Choose(string(a.Attach), page.Choice(string(tenants.AttachAnswered), "When the person picks up"),
 			page.Choice(string(tenants.AttachShown), "While the phone rings"))}
 }
 
 // nextLabels name the agents that follow; there is one for each.
-var nextLabels = [tenants.MaxNext]string{"Next agent", "Second next agent", "Third next agent"}
+var nextLabels = [tenants.MaxNext]string{"Backup agent 1", "Backup agent 2", "Backup agent 3"}
 
 // nextPicks are the choices of the agents that follow; none while there is no other agent.
 func nextPicks(all []tenants.Agent, a tenants.Agent, w page.Wrong) (picks []views.Pick) {

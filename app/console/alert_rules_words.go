@@ -15,7 +15,7 @@ const (
 		"when the figure is back by a tenth."
 	detailHelp    = "For a reason: its word as the overview shows it, such as BadDeviceToken. For a time: the step, one of "
 	thresholdHelp = "In per cent, in milliseconds for a time, or a number of rings, pushes or calls."
-	leastHelp     = "A share or a time is looked at only from so many on. Below half of it, an open alert is closed."
+	leastHelp     = "For a share or a time: with fewer in the period, no alert is opened. With less than half of it, an open alert is closed."
 	mailHelp      = "Owners and administrators get an email for each alert."
 )
 
@@ -53,7 +53,7 @@ func figureText(r tenants.AlertRule, f tenants.RuleFigure) string {
 	case f.Of == 0:
 		return "Nothing counted yet"
 	case !f.Known(r):
-		return "Too little counted: " + views.Count(int(f.Of)) + " " + m.Counted(f.Of)
+		return "Not enough counted: " + views.Count(int(f.Of)) + " " + m.Counted(f.Of)
 	}
 	return m.Number(f.Value) + " of " + views.Count(int(f.Of)) + " " + m.Counted(f.Of)
 }
@@ -105,7 +105,7 @@ func ruleFormOf(r tenants.AlertRule, w page.Wrong) views.RuleFormPage {
 			Help: detailHelp + strings.Join(steps, ", ") + ".", Error: w.Fields["detail"]},
 		Number: views.Field{Name: "threshold", Label: "Threshold", Value: strconv.FormatFloat(r.Threshold, 'f', -1, 64),
 			Help: thresholdHelp, Error: w.Fields["threshold"]},
-		Least: views.Field{Name: "least", Label: "Least count", Type: "number", Value: strconv.FormatInt(r.Least, 10), Optional: true,
+		Least: views.Field{Name: "least", Label: "Minimum count", Type: "number", Value: strconv.FormatInt(r.Least, 10), Optional: true,
 			Help: leastHelp, Error: w.Fields["least"]},
 		Mail: views.Tick{Name: "mail", Value: "1", Label: "Email owners and administrators", Help: mailHelp, Checked: r.Mail},
 	}
@@ -124,7 +124,7 @@ func ruleFormOf(r tenants.AlertRule, w page.Wrong) views.RuleFormPage {
 	}
 	p.Bound = []views.Pick{{Name: "way", Label: "Alert when the figure is", Choices: page.Choose(way, page.Choice("below", "Below"),
 		page.Choice("above", "Above"))}}
-	p.Window = views.Pick{Name: "window", Label: "Looks at the last", Error: w.Fields["window"],
+	p.Window = views.Pick{Name: "window", Label: "Period", Error: w.Fields["window"],
 		Choices: spansOf(tenants.RuleWindows, r.Window)}
 	p.Quiet = views.Pick{Name: "quiet", Label: "At most one alert in", Error: w.Fields["quiet"],
 		Choices: spansOf(tenants.RuleQuiets, r.Quiet)}

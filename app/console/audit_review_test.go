@@ -25,7 +25,7 @@ func TestTheAuditLogIsVerifiedAndSignedOff(t *testing.T) {
 	w.Get("/audit?action=all").Want(200).Has("placed the ring")
 	w.Get("/audit?outcome=refused").Want(200).Lacks("created the organisation")
 	w.Get("/audit?who=device").Want(200).Lacks("created the organisation")
-	w.Get("/audit/review").Want(200).Has("The chain was never verified.", "No review yet.")
+	w.Get("/audit/review").Want(200).Has("The audit log has not been verified yet.", "No review yet.")
 	done := make(chan error)
 	stop := make(chan struct{})
 	go func() { // as the node does, again and again

@@ -36,6 +36,7 @@ func freshRows(f store.AuditSince) []views.Row {
 		{Name: "New entries", Text: views.Count(int(f.Entries)) + " since " + since + ", calls left out"},
 		{Name: "By people", Text: views.Count(int(f.ByPeople))},
 		{Name: "By programs and phones", Text: views.Count(int(f.ByPrograms))},
+		{Name: "By Carillon and its operator", Text: views.Count(int(f.Entries - f.ByPeople - f.ByPrograms))},
 		{Name: "Refused attempts", Text: views.Count(int(f.Refused))},
 	}
 }
@@ -43,7 +44,7 @@ func freshRows(f store.AuditSince) []views.Row {
 func chainRows(f store.AuditSince, key store.AuditKey) []views.Row {
 	return []views.Row{
 		{Name: "Newest entry", Text: views.Count(int(f.Last))},
-		{Name: "Signed up to entry", Text: views.Count(int(f.Signed))},
+		{Name: "Signed until entry", Text: views.Count(int(f.Signed))},
 		{Name: "Public key", Text: base64.StdEncoding.EncodeToString(key.Public), Mono: true, Copy: true},
 	}
 }
@@ -67,7 +68,7 @@ func (k auditPages) chainState(v *page.Visitor, verified []tenants.Audit) (views
 			" entries."}, true
 	}
 	if len(verified) == 0 {
-		return views.Callout{Tone: views.ToneNeutral, Title: "The chain was never verified."}, false
+		return views.Callout{Tone: views.ToneNeutral, Title: "The audit log has not been verified yet."}, false
 	}
 	a := verified[0]
 	tone := views.ToneGood

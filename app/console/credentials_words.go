@@ -121,4 +121,4 @@ var profileNames = map[tenants.PayloadProfile]string{
 	tenants.ProfileFlutter:  "Flutter: flutter_callkit_incoming",
 }
 
-const profileHelp = "An app that exists needs no change: its library finds the fields that it reads. It applies from the next ring."
+const profileHelp = "Choose the library that your app uses to show calls. Carillon then sends the fields that it reads, from the next ring on."

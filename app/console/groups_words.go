@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	groupsLead  = "A group rings several persons: all at once, one after the other, or in turn. Programs ring it by its id."
-	membersHelp = "One person a line, by your own reference. Behind a comma the name of a schedule, for a person who is on duty by it."
+	groupsLead  = "A group rings several people: all at once, one after the other, or in turn. Programs ring it by its ID."
+	membersHelp = "Write one person per line, with the ID that their phone has. To ring a person only on duty, add a comma and the name of " +
+		"a schedule: ana.ruiz, Night shift."
 	stepLabel   = "Seconds for each step"
 	stepHelp    = "5 to 60. All steps together last at most 300 seconds."
 	wrongMoment = "Choose a date and a time, such as 2026-12-24 22:00."
@@ -23,7 +24,7 @@ const (
 
 var groupWords = page.Words{
 	Name: "Groups", Path: views.PathGroups, CSV: views.PathGroupsCSV, File: "groups", Search: "Name", One: "group", Many: "groups",
-	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several persons, at once or one after the other."},
+	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several people, at once or one after the other."},
 	Add:   views.Button{Text: "Add group", Href: views.PathGroupAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
 }

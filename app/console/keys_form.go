@@ -83,7 +83,7 @@ func (k keyPages) keyPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, t 
 		Expires: k.expiryPick(v, t),
 		Until: views.Field{Name: "until", Label: "Last day", Type: "date", Value: page.Shown(t.until, 10), Optional: true,
 			Error: w.Fields["expires"], Help: lastDayHelp},
-		Networks: views.Field{Name: "networks", Label: "Addresses", Value: page.Shown(t.networks, formTextMost), Optional: true,
+		Networks: views.Field{Name: "networks", Label: "IP addresses", Value: page.Shown(t.networks, formTextMost), Optional: true,
 			Placeholder: "203.0.113.7\n2001:db8::/32", Error: w.Fields["networks"], Help: networksHelp, Mono: true},
 		Devices: views.Field{Name: "devices", Label: "Devices and people", Value: page.Shown(t.devices, formTextMost), Optional: true,
 			Error: w.Fields["devices"], Help: onlyDevicesHelp, Mono: true},

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	schedulesLead = "A schedule says when persons of a group are on duty: by weekly hours with exceptions, or by a calendar."
-	calendarHelp  = "A calendar decides alone: the hours and exceptions below are then not kept."
+	schedulesLead = "A schedule says when people of a group are on duty: by weekly hours with exceptions, or by a calendar."
+	calendarHelp  = "If you choose a calendar, the hours and exceptions below are deleted."
 	dutyLabel     = "Who is on duty"
 	byHours       = "By the hours below"
 	byCalendar    = "By the calendar "
