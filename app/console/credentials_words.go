@@ -121,4 +121,5 @@ var profileNames = map[tenants.PayloadProfile]string{
 	tenants.ProfileFlutter:  "Flutter: flutter_callkit_incoming",
 }
 
-const profileHelp = "Choose the library that your app uses to show calls. Carillon then sends the fields that it reads, from the next ring on."
+const profileHelp = "Choose the library that your app uses to show calls. " +
+	"Carillon then sends the fields that it reads, from the next ring on."
