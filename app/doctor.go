@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,13 @@ func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []bi
 	out := append([]billing.Finding{serverOf(ctx, s)}, nodesOf(ctx, s)...)
 	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
+	}
+	if off, err := s.Limits(ctx); err != nil {
+		out = append(out, billing.Finding{Text: "the time-outs of the database: " + err.Error()})
+	} else if len(off) > 0 {
+		out = append(out, billing.Finding{Text: fmt.Sprintf("no time-out bounds the statements of this role (%s = 0), so one that hangs "+
+			"holds others up: through a pool, set them at the role, such as ALTER ROLE carillon SET statement_timeout = '60s'",
+			strings.Join(off, ", "))})
 	}
 	if good.seal != nil {
 		out = append(out, openCredentials(ctx, s, c.now)...)

@@ -212,6 +212,42 @@ func TestChartModes(t *testing.T) {
 	}
 }
 
+// TestChartOfNodes: several servers are on nodes of their own, are replaced one after the other,
+// and need PostgreSQL and NATS.
+func TestChartOfNodes(t *testing.T) {
+	t.Parallel()
+	set := func(more map[string]any) map[string]any {
+		all := needed(map[string]any{"replicas": 3, "podDisruptionBudget": map[string]any{"enabled": true}})
+		for k, v := range more {
+			all[k] = v
+		}
+		return all
+	}
+	pg, nats := map[string]any{"secret": "pg"}, map[string]any{"url": "nats://nats:4222"}
+	all, err := rendered(t, set(map[string]any{"database": pg, "nats": nats}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := all["Deployment elm-carillon"]
+	pod, _ := in(d, "spec", "template", "spec").(map[string]any)
+	apart, _ := in(pod, "affinity", "podAntiAffinity").(map[string]any)
+	if in(d, "spec", "replicas") != 3 || in(d, "spec", "strategy", "rollingUpdate", "maxSurge") != 0 || len(apart) != 1 ||
+		in(all["PodDisruptionBudget elm-carillon"], "spec", "maxUnavailable") != 1 {
+		t.Errorf("%v", d)
+	}
+	env := fmt.Sprint(pod["containers"].([]any)[0].(map[string]any)["env"])
+	if !strings.Contains(env, "name:CARILLON_NATS_URL value:nats://nats:4222") || !strings.Contains(env, "fieldPath:metadata.name") {
+		t.Errorf("%s", env)
+	}
+	if _, err := rendered(t, set(map[string]any{"database": pg})); err == nil || !strings.Contains(err.Error(), "nats.url is missing") {
+		t.Errorf("without NATS: %v", err)
+	}
+	_, err = rendered(t, set(map[string]any{"nats": nats}))
+	if err == nil || !strings.Contains(err.Error(), "database.secret is missing") {
+		t.Errorf("without PostgreSQL: %v", err)
+	}
+}
+
 // TestSchema: each value of the chart has its type, and only settings that exist may be set.
 func TestSchema(t *testing.T) {
 	t.Parallel()

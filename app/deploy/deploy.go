@@ -109,7 +109,8 @@ func folder(dir string) (list []File, err error) {
 
 // chartSets are the settings that the chart makes of its own values.
 var chartSets = []string{"CARILLON_ADDR", "CARILLON_METRICS_ADDR", "CARILLON_PUBLIC_URL", "CARILLON_MASTER_KEY_FILE",
-	"CARILLON_RTC_UDP_ADDR", "CARILLON_RTC_PUBLIC_IPS", "CARILLON_DRAIN", "CARILLON_DATABASE_URL", "CARILLON_DATA"}
+	"CARILLON_RTC_UDP_ADDR", "CARILLON_RTC_PUBLIC_IPS", "CARILLON_DRAIN", "CARILLON_DATABASE_URL", "CARILLON_DATA",
+	"CARILLON_NATS_URL", "CARILLON_NODE"}
 
 // object is a JSON Schema.
 type object = map[string]any
@@ -150,6 +151,8 @@ func schema(settings []Setting) ([]byte, error) {
 		"publicURL":        object{"type": "string", "pattern": "^(https://.*)?$"},
 		"masterKey":        of(object{"secret": text(0), "key": text(1)}),
 		"database":         of(object{"secret": text(0), "key": text(1)}),
+		"replicas":         object{"type": "integer", "minimum": 1, "maximum": 100},
+		"nats":             of(object{"url": object{"type": "string", "pattern": "^((nats|tls)://.+)?$"}}),
 		"persistence":      of(object{"size": text(1), "storageClass": text(0), "existingClaim": text(0)}),
 		"voice":            voice,
 		"drainSeconds":     object{"type": "integer", "minimum": 0, "maximum": 3600},
@@ -166,6 +169,12 @@ func schema(settings []Setting) ([]byte, error) {
 		"nodeSelector":        free, "tolerations": list, "affinity": free, "podAnnotations": free,
 		"global": free,
 	})
+	all["if"] = object{"properties": object{"replicas": object{"minimum": 2}}, "required": []string{"replicas"}}
+	all["then"] = object{"properties": object{
+		"database": object{"properties": object{"secret": text(1)}},
+		"nats":     object{"properties": object{"url": text(1)}},
+		"voice":    object{"properties": object{"mode": object{"enum": []string{"nodePort", "hostNetwork"}}}},
+	}}
 	all["$schema"] = "http://json-schema.org/draft-07/schema#"
 	return indented(all)
 }

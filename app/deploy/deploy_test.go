@@ -123,6 +123,23 @@ func TestCompose(t *testing.T) {
 	if at, _ := environment["CARILLON_ADDR"].(string); !strings.Contains(string(files["Caddyfile"]), "reverse_proxy carillon"+at+" {") {
 		t.Errorf("Carillon listens on %q, and Caddy asks elsewhere:\n%s", at, files["Caddyfile"])
 	}
+	nodes := []string{"carillon"}
+	for _, name := range []string{"carillon-2", "carillon-3"} {
+		one, _ := in(doc, "services", name).(map[string]any)
+		its, _ := one["environment"].(map[string]any)
+		udp, _ := its["CARILLON_RTC_UDP_ADDR"].(string)
+		port := strings.TrimPrefix(udp, ":")
+		if !slices.Contains(one["ports"].([]any), any(port+":"+port+"/udp")) || its["CARILLON_NODE"] != name ||
+			its["CARILLON_TRUSTED_PROXIES"] != proxy || one["read_only"] != true || in(one, "ulimits", "nofile") != 65536 ||
+			!slices.Contains(one["profiles"].([]any), any("nodes")) || in(doc, "services", "nats", "ports") != nil {
+			t.Errorf("%s: %v", name, one)
+		}
+		nodes = append(nodes, name)
+	}
+	ask := "reverse_proxy " + strings.Join(nodes, ":8080 ") + ":8080 {"
+	if proxy := string(files["Caddyfile.nodes"]); !strings.Contains(proxy, ask) || !strings.Contains(proxy, "health_uri /readyz") {
+		t.Errorf("Caddy asks other servers than %v:\n%s", nodes, files["Caddyfile.nodes"])
+	}
 	for _, mounted := range regexp.MustCompile(`"\./([^:"]+):`).FindAllStringSubmatch(string(files["compose.yaml"]), -1) {
 		found := false
 		for name := range files {

@@ -53,7 +53,7 @@ func open(ctx context.Context, c Config, create bool) (*database, error) {
 		d.dialect = lite
 		err = d.openSQLite(c, create)
 	} else {
-		err = d.openPostgres(c.URL, c.ReadOnly)
+		err = d.openPostgres(c.URL, c.ReadOnly, create)
 	}
 	if err != nil {
 		return nil, err
@@ -141,12 +141,15 @@ func CheckURL(address string) error {
 }
 
 // openPostgres: each connection is a guard, which sets a statement's access (rls.go).
-func (d *database) openPostgres(address string, readOnly bool) error {
-	config, err := pgx.ParseConfig(address)
+func (d *database) openPostgres(address string, readOnly, migrates bool) error {
+	config, err := postgresConfig(address)
 	if err != nil {
-		return fmt.Errorf("store: database URL: %w", redact(err, address))
+		return err
 	}
-	if readOnly {
+	if migrates {
+		unlimited(config)
+	}
+	if readOnly && !pooled(config) {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	d.writes = sql.OpenDB(guarded{stdlib.GetConnector(*config)})

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -33,8 +36,15 @@ const (
 	pgNoRoom        = "53" // the class: disk full, out of memory, too many connections
 	pgReadOnly      = "25006"
 	pgIOErr         = "58030"
-	pgShutdown      = "57P01"
+	pgShutdown      = "57P" // the class: it ends, has crashed, or does not take connections yet
+	pgCanceled      = "57014"
+	pgLockTimeout   = "55P03"
+	pgConnection    = "08" // the class: the connection broke
 )
+
+// awayPause is how long to stay away from a database that does not answer: a standby takes over
+// within seconds.
+const awayPause = 2 * time.Second
 
 // translate turns what a driver said into an error of ours, once. Refusals pass.
 func translate(err error) error {
@@ -56,6 +66,9 @@ func translate(err error) error {
 			Msg: "This server cannot store anything at the moment; its disk may be full. Nothing was done. Try again in a few seconds, " +
 				"and tell " +
 				"its operator if it happens again."}
+	case away(err):
+		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", RetryAfter: awayPause, Err: err,
+			Msg: "The database does not answer. Try again in a few seconds; with the same Idempotency-Key nothing is done twice."}
 	case passing(err):
 		return &tenants.Error{Kind: tenants.Unavailable, Code: "unavailable", Msg: "The database cannot take this now. Try again.",
 			Err: err}
@@ -97,7 +110,19 @@ func unique(err error) bool {
 // passing: likely to work later.
 func passing(err error) bool {
 	code, state := codes(err)
-	return code&0xff == sqliteBusy || state == pgShutdown || clash(err)
+	return code&0xff == sqliteBusy || state == pgCanceled || state == pgLockTimeout || clash(err)
+}
+
+// away: PostgreSQL cannot be reached, or the connection broke in the middle.
+func away(err error) bool {
+	_, state := codes(err)
+	if state != "" {
+		return strings.HasPrefix(state, pgShutdown) || strings.HasPrefix(state, pgConnection)
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }
 
 // fullPause is how long to stay away from a disk without room.

@@ -57,10 +57,11 @@ func Move(ctx context.Context, dir, address string, told func(Moved)) (err error
 	if err := prepareTarget(ctx, address); err != nil {
 		return err
 	}
-	config, err := pgx.ParseConfig(address)
+	config, err := postgresConfig(address)
 	if err != nil {
-		return fmt.Errorf("store: database URL: %w", redact(err, address))
+		return err
 	}
+	unlimited(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("store: the target: %w", err)
@@ -86,7 +87,7 @@ func Move(ctx context.Context, dir, address string, told func(Moved)) (err error
 
 // prepareTarget brings the schema into an empty database. It refuses one that has other tables.
 func prepareTarget(ctx context.Context, address string) (err error) {
-	d, err := open(ctx, Config{URL: address}, false)
+	d, err := open(ctx, Config{URL: address}, true)
 	if err != nil {
 		return err
 	}

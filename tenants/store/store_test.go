@@ -28,8 +28,14 @@ func TestPostgres(t *testing.T) {
 	t.Run("isolation", func(t *testing.T) { isolation(t, server.Migrated(t)) })
 	t.Run("isolation and indexes", func(t *testing.T) { indexed(t, server.Migrated(t)) })
 	t.Run("carry", func(t *testing.T) { carry(t, server.Migrated(t)) })
+	t.Run("through a pool", func(t *testing.T) { throughPool(t, server) })
 	t.Run("copy from SQLite", func(t *testing.T) { moved(t, server) })
 	t.Run("a copy that fails", func(t *testing.T) { movedBadly(t, server) })
 	t.Run("a damaged schema", func(t *testing.T) { refusesDamagePostgres(t, server) })
 	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
+}
+
+func TestPostgresGone(t *testing.T) {
+	t.Parallel()
+	away(t, storetest.StartPostgres(t))
 }

@@ -150,6 +150,23 @@ func (s *Server) start(bin string) (err error) {
 	if out, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	return s.Start(s.prepare)
+}
+
+// Stop ends the server as a crash does, and keeps its folder.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	<-s.ended
+}
+
+// Start starts it again, and runs done once it answers; nil = nothing.
+func (s *Server) Start(done func(context.Context, *sql.DB) error) (err error) {
+	who, err := s.unprivileged()
+	if err != nil {
+		return err
+	}
+	bin, _ := binaries()
+	data := filepath.Join(s.dir, "data")
 	// fsync off: this is a test of SQL, not of disks. The socket's folder makes the port ours
 	// alone.
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-p", "5432", "-c", "listen_addresses=",
@@ -162,7 +179,7 @@ func (s *Server) start(bin string) (err error) {
 	if err := <-started; err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
-	return s.wait()
+	return s.wait(done)
 }
 
 // prepare makes the role that tests log in as.
@@ -200,7 +217,7 @@ func (s *Server) unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
 }
 
-func (s *Server) wait() error {
+func (s *Server) wait(done func(context.Context, *sql.DB) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	db, err := sql.Open("pgx", s.URL(super, "postgres"))
@@ -213,7 +230,10 @@ func (s *Server) wait() error {
 	for {
 		err := db.PingContext(ctx)
 		if err == nil {
-			return s.prepare(ctx, db)
+			if done == nil {
+				return nil
+			}
+			return done(ctx, db)
 		}
 		select {
 		case <-tick.C:

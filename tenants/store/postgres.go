@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgreSQL may be somewhere else, may be replaced by its standby, and may have a pool of
+// connections in front of it (PgBouncer). So a connection that breaks is found within seconds, a
+// statement does not last for ever, and none needs a session: each is a transaction of its own or
+// belongs to one.
+const (
+	connectWithin = 5 * time.Second
+	// silentMost is how long a connection may be silent before it is tried, and how long what was
+	// sent may be unconfirmed.
+	silentMost = 5 * time.Second
+)
+
+// sessionLimits are set on each connection, unless the address or the role says otherwise. A
+// statement waits for a lock no longer than a request waits for its answer. The longest statements
+// of a server count or copy a table in parts.
+var sessionLimits = map[string]string{
+	"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s",
+}
+
+// postgresConfig reads an address.
+func postgresConfig(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("store: database URL: %w", redact(err, address))
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectWithin
+	}
+	dialer := &net.Dialer{Timeout: config.ConnectTimeout, Control: unconfirmedMost,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silentMost, Interval: time.Second, Count: 5}}
+	config.DialFunc = dialer.DialContext
+	if pooled(config) {
+		return config, nil // PgBouncer refuses connections that set these: see the role
+	}
+	for name, value := range sessionLimits {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = value
+		}
+	}
+	return config, nil
+}
+
+// pooled reports that the address is for a pool that gives each transaction another connection, by
+// its default_query_exec_mode: nothing may be prepared or set for longer than a transaction.
+func pooled(config *pgx.ConnConfig) bool {
+	return config.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement
+}
+
+// unlimited takes the limits away, for work that lasts: migrations and copies.
+func unlimited(config *pgx.ConnConfig) {
+	for name := range sessionLimits {
+		delete(config.RuntimeParams, name)
+	}
+}
+
+// Limits says which of PostgreSQL's time-outs are off for this server's connections.
+func (s *Store) Limits(ctx context.Context) (off []string, err error) {
+	if s.db.dialect.isFile() {
+		return nil, nil
+	}
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT name FROM pg_settings WHERE setting = '0' AND name IN "+
+		"('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name")
+	off, err = collect(rows, err, func(s *string) []any { return []any{s} })
+	return off, translate(err)
+}
