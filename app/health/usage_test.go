@@ -25,8 +25,8 @@ func TestUsageIsMailedOnce(t *testing.T) {
 		t.Helper()
 		for ; int64(people) < n; people++ {
 			last = tenants.NewID[tenants.UserID](w.clock.Now())
-			must(t, w.store.Users().Add(t.Context(), tenants.User{ID: last, Email: string(last) + "@example.com", Password: "phc", Theme: "auto",
-				CreatedAt: w.clock.Now()}))
+			must(t, w.store.Users().Add(t.Context(), tenants.User{ID: last, Email: string(last) + "@example.com", Password: "phc",
+				Theme: "auto", CreatedAt: w.clock.Now()}))
 			must(t, w.scope.Members().Add(t.Context(), tenants.Member{User: last, Role: tenants.Viewer, CreatedAt: w.clock.Now()}))
 		}
 	}
