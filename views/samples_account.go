@@ -18,7 +18,8 @@ func (s sampler) keyPages() []Sample {
 		{"keys", Keys(KeysPage{s.shell("API keys", NavKeys), table, []KeyRow{
 			{ID: "k1", Name: "Booking", Shown: "crl_live_…x7Qp", Live: true, Rate: "20 rings a second",
 				Limits: []string{"2 addresses"},
-				Scopes: []string{"Ring phones", "Read rings"}, May: "2 of 16 permissions", Used: s.ago(9 * time.Second), Created: s.ago(120 * 24 * time.Hour),
+				Scopes: []string{"Ring phones", "Read rings"}, May: "2 of 16 permissions",
+				Used: s.ago(9 * time.Second), Created: s.ago(120 * 24 * time.Hour),
 				By: "Ana Ruiz", Expires: s.ago(-10 * 24 * time.Hour), Tone: ToneWarn, State: "Expires soon"},
 			{ID: "k2", Name: "Developer laptop", Shown: "crl_test_…0Lm2", Scopes: []string{"Ring phones", "Read rings", "Read devices"},
 				May:  "3 of 16 permissions",

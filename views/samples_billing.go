@@ -48,7 +48,8 @@ func (s sampler) billingPages() []Sample {
 			Lines: []Row{{Name: "Unused time", Text: "−$74.50"}, {Name: "Remaining time", Text: "$249.50"}},
 			Note:  "Takes effect now. Quote valid for 1 hour.", Plan: "growth", Interval: "month", At: 1})},
 		{"billing-cancel", ConfirmPage(s.shell("Cancel subscription", NavBilling, up),
-			Confirm{ID: "cancel", Title: "Cancel the subscription?", Keep: "Keep subscription", Button: "Cancel subscription", Action: PathBillingCancel,
+			Confirm{ID: "cancel", Title: "Cancel the subscription?", Keep: "Keep subscription",
+				Button: "Cancel subscription", Action: PathBillingCancel,
 				Back: PathBilling, Consequence: []string{"Everything works until 30 November 2026."}})},
 	}
 }
