@@ -57,13 +57,12 @@ not in it: keep that in another place. Exports are not in it: they can be asked 
 On PostgreSQL it says what to do instead.`
 }
 
-// postgresBackups is what to do in place of a backup; the commands are tried in a test.
+// postgresBackups is what to do in place of a backup.
 const postgresBackups = `on PostgreSQL its own tools make backups. A copy of one moment, as a role that bypasses row-level security:
   pg_dump --format=custom --file=carillon.dump "$ADMIN_URL"
   pg_restore --no-owner --role=carillon --dbname="$NEW_ADMIN_URL" carillon.dump
 Every moment of the last days: set archive_mode=on, wal_level=replica and an archive_command, take a base backup each night, and restore
-it with a restore_command and recovery_target_time. https://www.postgresql.org/docs/current/continuous-archiving.html; the page "Keys, backups and moves"
-of the documentation has the commands`
+it with a restore_command and recovery_target_time. https://www.postgresql.org/docs/current/continuous-archiving.html`
 
 // Run makes a backup.
 func (b *backupCmd) Run(ctx context.Context, c terminal) error {
@@ -229,7 +228,7 @@ func backupAge(dir string, now time.Time) billing.Finding {
 }
 
 type restoreCmd struct {
-	File             string `arg:"" help:"A backup." type:"existingfile"`
+	File             string `arg:"" help:"A backup." type:"path"`
 	MasterKeyFile    string `help:"The key file that belongs to the backup; with it, restore checks that it opens what is sealed." env:"CARILLON_MASTER_KEY_FILE" type:"path"`
 	MasterKeyFileOld string `help:"An older key file." env:"CARILLON_MASTER_KEY_FILE_OLD" type:"path"`
 	Database

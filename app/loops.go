@@ -90,7 +90,7 @@ func (n *node) clusterLoops() []loop {
 		loop{"follow the other nodes", followEvery, byNode, func(ctx context.Context) error { return n.follow(ctx, follow) }},
 		loop{"keep calls", 2 * time.Second, byNode, switchboard.NewHeld(n.board).Keep},
 		loop{"end calls of nodes that are gone", 500 * time.Millisecond, byRow, switchboard.NewHeld(n.board).EndLost},
-		loop{"forget holders", time.Minute, byTurn, n.store.Jobs().ForgetHolders})
+		loop{"forget holders", time.Minute, byTurn, n.store.Nodes().ForgetHolders})
 }
 
 // turnLease is how long a node that has died keeps the turn of a loop at most.

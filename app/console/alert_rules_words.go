@@ -15,8 +15,9 @@ const (
 		"when the figure is back by a tenth."
 	detailHelp    = "For a reason: its word as the overview shows it, such as BadDeviceToken. For a time: the step, one of "
 	thresholdHelp = "In per cent, in milliseconds for a time, or a number of rings, pushes or calls."
-	leastHelp     = "For a share or a time: with fewer in the period, no alert is opened. With less than half of it, an open alert is closed."
-	mailHelp      = "Owners and administrators get an email for each alert."
+	leastHelp     = "For a share or a time: with fewer in the period, no alert is opened. With less than half of it, an open alert " +
+		"is closed."
+	mailHelp = "Owners and administrators get an email for each alert."
 )
 
 var alertRuleWords = page.Words{

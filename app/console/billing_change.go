@@ -119,8 +119,8 @@ func (k billingPages) cancellation(ctx context.Context, _ *fiber.Ctx, v *page.Vi
 	sub, err := v.Scope.Subscription().Get(ctx)
 	return confirmation{
 		title: "Cancel subscription", nav: views.NavBilling, up: up("Billing", views.PathBilling),
-		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Keep: "Keep subscription", Action: views.PathBillingCancel, Button: "Cancel subscription",
-			Back: views.PathBilling,
+		ask: views.Confirm{ID: "cancel-plan", Title: "Cancel the subscription?", Keep: "Keep subscription",
+			Action: views.PathBillingCancel, Button: "Cancel subscription", Back: views.PathBilling,
 			Consequence: []string{"Everything works until " + v.At(sub.PeriodEnd).Text + ".",
 				afterCancel}},
 		do:   func(ctx context.Context) error { return k.Billing.Cancel(ctx, buyerOf(v)) },

@@ -15,8 +15,8 @@ import (
 
 const (
 	groupsLead  = "A group rings several people: all at once, one after the other, or in turn. Programs ring it by its ID."
-	membersHelp = "Write one person per line, with the ID that their phone has. To ring a person only on duty, add a comma and the name of " +
-		"a schedule: ana.ruiz, Night shift."
+	membersHelp = "Write one person per line, with the ID that their phone has. To ring a person only on duty, add a comma and the " +
+		"name of a schedule: ana.ruiz, Night shift."
 	stepLabel   = "Seconds for each step"
 	stepHelp    = "5 to 60. All steps together last at most 300 seconds."
 	wrongMoment = "Choose a date and a time, such as 2026-12-24 22:00."

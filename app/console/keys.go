@@ -106,7 +106,8 @@ func (k keyPages) keys(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error
 	for _, key := range all {
 		row := views.KeyRow{
 			ID: string(key.ID), Name: key.Name, Shown: keyShown(key), Live: !key.Test, Rate: rateOf(key), Limits: limitsOf(key),
-			Scopes: mapped(key.Permissions, scopeWord), May: shareOfScopes(len(key.Permissions), len(tenants.Scopes())), Used: v.At(key.LastUsedAt), Created: v.At(key.CreatedAt), By: key.Maker,
+			Scopes: mapped(key.Permissions, scopeWord), May: shareOfScopes(len(key.Permissions), len(tenants.Scopes())),
+			Used: v.At(key.LastUsedAt), Created: v.At(key.CreatedAt), By: key.Maker,
 			Expires: v.At(key.ExpiresAt), Ended: key.Ended(k.Now()),
 		}
 		row.State, row.Tone = keyState(key, k.Now())

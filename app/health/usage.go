@@ -11,9 +11,9 @@ import (
 )
 
 // ReviewUsage warns where 80 % of what a plan includes is used, and again where all of it is:
-// rings, devices and people. Each warning is said once in a month of the plan, also if somebody closes its
-// alert; the alert closes when it is no longer so. Run it a few times an hour; it writes nothing
-// while nothing changes.
+// rings, devices and people. Each warning is sent once in a month of the plan, also if somebody
+// closes its alert; the alert closes when it is no longer true. Run it a few times an hour; it
+// writes nothing while nothing changes.
 func (m *Monitor) ReviewUsage(ctx context.Context) error {
 	all, err := m.Store.Tenants().Subscriptions(ctx)
 	if err != nil {

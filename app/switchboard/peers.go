@@ -62,7 +62,7 @@ func (b Held) elsewhere(ctx context.Context, t tenants.TenantID, id tenants.Ring
 
 // living is the other node that holds the ring's sound and lives.
 func (b Held) living(ctx context.Context, id tenants.RingID) (tenants.NodeID, error) {
-	holder, err := b.Store.Jobs().Holder(ctx, id)
+	holder, err := b.Store.Nodes().Holder(ctx, id)
 	if err != nil || holder == "" || holder == b.Peers.Self() {
 		return "", err
 	}
@@ -229,7 +229,7 @@ func (b Held) lost(ctx context.Context, id tenants.RingID) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	holder, err := b.Store.Jobs().Holder(ctx, id)
+	holder, err := b.Store.Nodes().Holder(ctx, id)
 	return err == nil && holder != "" && holder != b.Peers.Self()
 }
 
@@ -264,7 +264,7 @@ func (b Held) Keep(ctx context.Context) error {
 	if len(mine) == 0 {
 		return nil
 	}
-	list, err := b.Store.Jobs().HeldBy(ctx, b.Peers.Self())
+	list, err := b.Store.Nodes().HeldBy(ctx, b.Peers.Self())
 	if err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func (b Held) Keep(ctx context.Context) error {
 
 // EndLost ends the calls of nodes that have been gone for a while, with node_lost.
 func (b Held) EndLost(ctx context.Context) error {
-	list, err := b.Store.Jobs().HeldByGone(ctx, lostAfter, lostMost)
+	list, err := b.Store.Nodes().HeldByGone(ctx, lostAfter, lostMost)
 	if err != nil {
 		return err
 	}
@@ -309,7 +309,7 @@ func (b Held) ReleaseIdle(ctx context.Context) error {
 	if b.Peers == nil {
 		return nil
 	}
-	list, err := b.Store.Jobs().HeldBy(ctx, b.Peers.Self())
+	list, err := b.Store.Nodes().HeldBy(ctx, b.Peers.Self())
 	for _, h := range list {
 		if !b.calls.has(h.Ring, h.Tenant) && !b.chains.isBetween(h.Ring) {
 			err = errors.Join(err, b.Store.For(h.Tenant).Rings().Release(ctx, h.Ring, b.Peers.Self()))

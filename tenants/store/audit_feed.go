@@ -84,7 +84,7 @@ func (s Jobs) FeedAudits(ctx context.Context, f AuditFollower, all []NewDelivery
 		}
 		now := micros(s.now())
 		for _, d := range all {
-			if err := t.deliver(d, now); err != nil {
+			if err := t.deliveries().deliver(d, now); err != nil {
 				return err
 			}
 		}

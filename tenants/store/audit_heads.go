@@ -168,12 +168,12 @@ func (s *scope) sign(ctx context.Context, seq int64, anchor bool) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.sendHead(s, h)
+		return t.deliveries().sendHead(s, h)
 	})
 }
 
 // sendHead writes the deliveries of a head.
-func (t *tx) sendHead(s *scope, h tenants.AuditHead) error {
+func (t deliveriesTx) sendHead(s *scope, h tenants.AuditHead) error {
 	rows, err := t.query(context.Background(), "SELECT id FROM connections WHERE tenant_id = ? AND role = ? AND state = 'active'",
 		uuid(s.id), string(tenants.RoleAudit))
 	found, err := collect(rows, err, func(id *tenants.ConnectionID) []any { return []any{(*uuid)(id)} })
@@ -183,7 +183,7 @@ func (t *tx) sendHead(s *scope, h tenants.AuditHead) error {
 	for _, id := range found {
 		d := NewDelivery{Tenant: s.id, Connection: id, Event: tenants.NewRandomID(), Kind: tenants.EventAuditHead, Ring: tenants.RingID(id),
 			At: h.At, Body: tenants.AuditHeadEvent(s.id, h).Write()}
-		if err := t.deliver(d, micros(h.At)); err != nil {
+		if err := t.deliveries().deliver(d, micros(h.At)); err != nil {
 			return err
 		}
 	}

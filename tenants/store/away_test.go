@@ -78,7 +78,7 @@ func away(t *testing.T, server *storetest.Server) {
 func throughPool(t *testing.T, server *storetest.Server) {
 	bin, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		t.Log("PgBouncer is not installed here, so a connection for each transaction stands in for it")
+		t.Log("PgBouncer is not installed here: only the mode of queries that it needs is tried")
 		eachAnother(t, server.Migrated(t))
 		return
 	}

@@ -35,8 +35,8 @@ func TestUsualValuesAreInTheText(t *testing.T) {
 	check("all usual", texts, []string{into + short + ", " + short + ", " + short + ", " + short, into + short}, args,
 		[]any{uuid(nilUUID), uuid(nilUUID), uuid(nilUUID), uuid(nilUUID), uuid(nilUUID)})
 
-	for _, other := range [][]any{{uuid(""), int64(0), "it's", []byte{}}, {uuid(""), int64(1), "", []byte{}}, {uuid(""), int64(0), "", []byte{1}},
-		{uuid(""), nil, "", []byte{}}} {
+	for _, other := range [][]any{{uuid(""), int64(0), "it's", []byte{}}, {uuid(""), int64(1), "", []byte{}},
+		{uuid(""), int64(0), "", []byte{1}}, {uuid(""), nil, "", []byte{}}} {
 		b.add(uuid(""), int64(0), "", []byte{})
 		b.add(other...)
 		texts, args = written(lite)

@@ -59,7 +59,7 @@ func (t *tx) tell(s *scope, kind tenants.EventKind, ring tenants.RingID, data ..
 		}
 		for _, of := range data {
 			body := tenants.EventBody{Type: kind, Timestamp: stored(now), Data: of}.Write()
-			if err := t.deliver(NewDelivery{s.id, tenants.ConnectionID(row.ID), tenants.NewRandomID(), kind, ring, now, body},
+			if err := t.deliveries().deliver(NewDelivery{s.id, tenants.ConnectionID(row.ID), tenants.NewRandomID(), kind, ring, now, body},
 				micros(now)); err != nil {
 				return err
 			}
@@ -373,7 +373,7 @@ func (s Deliveries) Record(ctx context.Context, d NewDelivery, a tenants.Deliver
 		if _, err := Connections(s).held(t, d.Connection); err != nil {
 			return err
 		}
-		if err := t.deliver(d, micros(s.s.now())); err != nil {
+		if err := t.deliveries().deliver(d, micros(s.s.now())); err != nil {
 			return err
 		}
 		var seq int64
@@ -385,7 +385,7 @@ func (s Deliveries) Record(ctx context.Context, d NewDelivery, a tenants.Deliver
 		if err := p.one(&Outcome{Delivery: tenants.Delivery{Seq: seq}, Attempt: a}); err != nil {
 			return err
 		}
-		if err := t.flushTries(); err != nil {
+		if err := t.deliveries().flushTries(); err != nil {
 			return err
 		}
 		return t.audit(s.scope, "connection.test", string(d.Connection), string(d.Kind))

@@ -19,10 +19,15 @@ type NewDelivery struct {
 	Body       []byte
 }
 
+// deliveriesTx is the writer's transaction as it writes deliveries and their tries.
+type deliveriesTx struct{ *tx }
+
+func (t *tx) deliveries() deliveriesTx { return deliveriesTx{t} }
+
 // deliver writes a delivery. One that waits behind another of its ring is due with that one. An
 // event that the connection has already is left as it is. due_at + 0 keeps PostgreSQL from
 // looking for the greatest in the index of all that waits.
-func (t *tx) deliver(d NewDelivery, now int64) error {
+func (t deliveriesTx) deliver(d NewDelivery, now int64) error {
 	_, err := t.exec("INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, "+
 		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting', '', ?, ?, COALESCE((SELECT MAX(e.due_at + 0) FROM "+
 		"deliveries e"+t.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = ? AND e.connection_id = ? AND e.ring_id = ? AND "+

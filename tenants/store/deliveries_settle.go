@@ -51,7 +51,7 @@ func (s Jobs) Settle(ctx context.Context, all []Attempted) (freed []DueConnectio
 			}
 			turned = turned || p.turned
 		}
-		return t.flushTries()
+		return t.deliveries().flushTries()
 	})
 	if turned {
 		s.seen.forget()
@@ -165,7 +165,7 @@ func (p *settling) attempt(seq int64, a *tenants.DeliveryAttempt) error {
 	return nil
 }
 
-func (t *tx) flushTries() error {
+func (t deliveriesTx) flushTries() error {
 	return t.rows.tries.flush(t.d.dialect, func(text string, args []any, _ int) error { _, err := t.run(text, args); return err })
 }
 

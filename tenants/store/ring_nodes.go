@@ -70,23 +70,23 @@ func holderOf(ctx context.Context, q querier, where string, args ...any) (tenant
 }
 
 // Holder is the node that holds the sound of a ring of any tenant; empty = none. It may be gone.
-func (s Jobs) Holder(ctx context.Context, id tenants.RingID) (tenants.NodeID, error) {
+func (s Nodes) Holder(ctx context.Context, id tenants.RingID) (tenants.NodeID, error) {
 	return holderOf(ctx, s.db.through(allTenants), "ring_id = ?", uuid(id))
 }
 
 // HeldBy lists the rings that the node holds, of every tenant.
-func (s Jobs) HeldBy(ctx context.Context, node tenants.NodeID) ([]Held, error) {
+func (s Nodes) HeldBy(ctx context.Context, node tenants.NodeID) ([]Held, error) {
 	return s.held(ctx, "node = ?", uuid(node))
 }
 
 // HeldByGone lists up to limit rings that have not ended and whose holder has been gone for a
 // while, of every tenant.
-func (s Jobs) HeldByGone(ctx context.Context, since time.Duration, limit int) ([]Held, error) {
-	return s.held(ctx, "node IN (SELECT id FROM nodes WHERE NOT "+Nodes(s).after("seen_at", NodeGone+since)+") AND EXISTS (SELECT 1 FROM "+
+func (s Nodes) HeldByGone(ctx context.Context, since time.Duration, limit int) ([]Held, error) {
+	return s.held(ctx, "node IN (SELECT id FROM nodes WHERE NOT "+s.after("seen_at", NodeGone+since)+") AND EXISTS (SELECT 1 FROM "+
 		"rings r WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.ended_at = 0) LIMIT ?", limit)
 }
 
-func (s Jobs) held(ctx context.Context, where string, args ...any) ([]Held, error) {
+func (s Nodes) held(ctx context.Context, where string, args ...any) ([]Held, error) {
 	type row struct{ tenant, ring uuid }
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, ring_id FROM ring_nodes WHERE "+where, args...)
 	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring} })
@@ -94,9 +94,9 @@ func (s Jobs) held(ctx context.Context, where string, args ...any) ([]Held, erro
 }
 
 // ForgetHolders removes the holders of rings that have ended.
-func (s Jobs) ForgetHolders(ctx context.Context) error {
+func (s Nodes) ForgetHolders(ctx context.Context) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
-		_, err := t.exec("DELETE FROM ring_nodes WHERE NOT " + Nodes(s).after("since", holdersKept) + " AND NOT EXISTS (SELECT 1 FROM " +
+		_, err := t.exec("DELETE FROM ring_nodes WHERE NOT " + s.after("since", holdersKept) + " AND NOT EXISTS (SELECT 1 FROM " +
 			"rings r WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.ended_at = 0)")
 		return err
 	})

@@ -91,12 +91,12 @@ func testHolders(b *bench) {
 	b.must(stranger.Release(ctx, r.ID, nodes[1].ID))
 	b.must(stranger.Release(ctx, r.ID, nodes[0].ID))
 	b.must(s.Rings().Release(ctx, r.ID, nodes[1].ID)) // not its own
-	if got, err := b.s.Jobs().Holder(ctx, r.ID); err != nil || got != nodes[0].ID {
+	if got, err := b.s.Nodes().Holder(ctx, r.ID); err != nil || got != nodes[0].ID {
 		b.Errorf("the holder is %s: %v", got, err)
 	}
 	gone := func(want int) {
 		b.Helper()
-		if held, err := b.s.Jobs().HeldByGone(ctx, time.Second, 10); err != nil || len(held) != want {
+		if held, err := b.s.Nodes().HeldByGone(ctx, time.Second, 10); err != nil || len(held) != want {
 			b.Errorf("held by nodes that are gone: %v %v", held, err)
 		}
 	}
@@ -118,12 +118,12 @@ func testHolders(b *bench) {
 	gone(1)
 	hold(nodes[1], nodes[1])
 	gone(0)
-	b.must(b.s.Jobs().ForgetHolders(ctx)) // it has not ended
-	if held, err := b.s.Jobs().HeldBy(ctx, nodes[1].ID); err != nil || len(held) != 1 || held[0].Ring != r.ID {
+	b.must(b.s.Nodes().ForgetHolders(ctx)) // it has not ended
+	if held, err := b.s.Nodes().HeldBy(ctx, nodes[1].ID); err != nil || len(held) != 1 || held[0].Ring != r.ID {
 		b.Errorf("the second node holds %v: %v", held, err)
 	}
 	b.must(s.Rings().Release(ctx, r.ID, nodes[1].ID))
-	if got, err := b.s.Jobs().Holder(ctx, r.ID); err != nil || got != "" {
+	if got, err := b.s.Nodes().Holder(ctx, r.ID); err != nil || got != "" {
 		b.Errorf("the holder is %s: %v", got, err)
 	}
 }
