@@ -224,7 +224,7 @@ func oneClock(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address, Now: own, ClockOfDatabase: true})
 	look := func(when string) {
 		t.Helper()
-		if d := s.Now().Sub(time.Now()).Abs(); d > 200*time.Millisecond {
+		if d := time.Until(s.Now()).Abs(); d > 200*time.Millisecond {
 			t.Errorf("%s the store's clock is %v off", when, d)
 		}
 	}
