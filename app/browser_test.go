@@ -118,8 +118,11 @@ func holds(expression string) step {
 	})
 }
 
-func click(css string) step       { return settled(chromedp.Click(chromedp.CSS(css))) }
-func submit(css string) step      { return settled(chromedp.Submit(chromedp.CSS(css))) }
+func click(css string) step  { return settled(chromedp.Click(chromedp.CSS(css))) }
+func submit(css string) step { return settled(chromedp.Submit(chromedp.CSS(css))) }
+func choose(css, value string) step {
+	return settled(chromedp.SetValue(chromedp.CSS(css), value))
+}
 func write(css, text string) step { return settled(chromedp.SendKeys(chromedp.CSS(css), text)) }
 
 // settled takes a step in a page that is complete. Where another page loads between finding an

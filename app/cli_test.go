@@ -167,7 +167,7 @@ func TestOneServerForADataFolder(t *testing.T) {
 	wants(t, 0, "crl_live_", "tenant", "create", "--name", "Elm", "--slug", "elm", "--industry", "salon", "--email",
 		"a@b.example", "--data", data)
 	wants(t, 0, "has the plan growth", "tenant", "plan", "--slug", "elm", "--plan", "growth", "--data", data)
-	wants(t, 0, "ok   the database answers", append([]string{"doctor", "--data", data, "--public-url", "http://127.0.0.1",
+	wants(t, 0, "ok   the database is SQLite", append([]string{"doctor", "--data", data, "--public-url", "http://127.0.0.1",
 		"--master-key-file", key}, outside(t)...)...)
 
 	if err := first.Process.Signal(syscall.SIGKILL); err != nil {

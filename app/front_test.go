@@ -23,7 +23,7 @@ func TestPublicPagesInABrowser(t *testing.T) {
 	do(t, stranger, "sign up",
 		chromedp.Navigate(s.ready.URL+"/trial"),
 		write(`input[name=company]`, "Lindenhof Dental"), write(`input[name=name]`, "Ana Ruiz"),
-		write(`input[name=email]`, "ana@lindenhof.example"),
+		write(`input[name=email]`, "ana@lindenhof.example"), choose(`select[name=industry]`, "real-estate"),
 		write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`),
 		holds(`document.body.innerText.includes("Check your email")`),
 		click(`.bare-dev a`), holds(`document.body.innerText.includes("Start the trial of Lindenhof Dental")`),

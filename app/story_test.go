@@ -181,7 +181,7 @@ func (s *shop) visits() {
 
 func (s *shop) signsUp() {
 	s.does("a password that is guessed", s.to("/trial"), write(`input[name=company]`, "Lindenhof Dental"),
-		write(`input[name=name]`, "Ana Ruiz"),
+		write(`input[name=name]`, "Ana Ruiz"), choose(`select[name=industry]`, "real-estate"),
 		write(`input[name=email]`, "ana@lindenhof.example"), write(`input[name=password]`, "Lindenhof2026!"),
 		submit(`input[name=password]`), says("does not contain your email"))
 	s.does("look into your mail", write(`input[name=password]`, "bells in the morning"), submit(`input[name=password]`),
