@@ -18,7 +18,7 @@ type keysCmd struct {
 }
 
 type keysRotateCmd struct {
-	Offline bool `help:"No server runs: do not ask whether one was started with the new key."`
+	Offline bool `help:"No server runs: do not ask whether each was started with the new key."`
 	MasterKeys
 	Database
 }
@@ -28,7 +28,8 @@ func (k *keysRotateCmd) Help() string {
 	return `1. Make a new key file, and keep a copy of it off this machine.
 2. Restart every server with CARILLON_MASTER_KEY_FILE=new and CARILLON_MASTER_KEY_FILE_OLD=old. With several servers on one database,
    first restart each with the new file as CARILLON_MASTER_KEY_FILE_OLD, so that none meets a secret that it cannot open.
-3. carillon keys rotate, with the same two settings. It may be interrupted and run again.
+3. carillon keys rotate, with the same two settings. It may be interrupted and run again. It refuses while a server on PostgreSQL, or the
+   one on SQLite, seals under the old key.
 4. Restart without CARILLON_MASTER_KEY_FILE_OLD. Keep the old key as long as you keep a backup from before step 3.
 
 Exit code 0: nothing is left under the old key. 1: something is, and the rows are named.`

@@ -34,6 +34,7 @@ func (s *Store) Nodes() Nodes { return Nodes{&s.core} }
 
 // Start lists a node as living. With a message system it may run beside others that have one.
 // Otherwise it is refused with Conflict while another node lives, and the refusal gives that node.
+// It also keeps under which master key the node seals, for Rotate.
 func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		if lock := s.db.dialect.waits(nodesLock); lock != "" {
@@ -55,9 +56,22 @@ func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
 		_, err = t.exec("INSERT INTO nodes (id, name, shared, started_at, seen_at) VALUES (?, ?, ?, "+clock+", "+clock+")",
 			uuid(n.ID), n.Name, n.Shared)
 		s.nodesNow.Store(int64(len(others) + 1))
+		if err != nil || s.seal == nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO key_checks (name, sealed) VALUES (?, ?)", nodeKey(n.ID, s.seal.Current()), []byte{})
 		return err
 	})
 	return beside, err
+}
+
+// nodeKey is the row that says under which master key a node seals. It holds nothing sealed, so
+// that a rotation leaves it as it is.
+func nodeKey(id tenants.NodeID, key string) string { return "node " + string(id) + " " + key }
+
+func forgetNodeKey(t *tx, id tenants.NodeID) error {
+	_, err := t.exec("DELETE FROM key_checks WHERE name LIKE ?", nodeKey(id, "%"))
+	return err
 }
 
 // Beat says that the node lives. It returns false if the others had counted it as gone: they may
@@ -90,8 +104,10 @@ func (s Nodes) count(t *tx) error {
 // Stop says that the node has stopped: what it still holds can be taken over at once.
 func (s Nodes) Stop(ctx context.Context, id tenants.NodeID) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		_, err := t.exec("UPDATE nodes SET seen_at = 0 WHERE id = ?", uuid(id))
-		return err
+		if _, err := t.exec("UPDATE nodes SET seen_at = 0 WHERE id = ?", uuid(id)); err != nil {
+			return err
+		}
+		return forgetNodeKey(t, id)
 	})
 }
 
@@ -114,8 +130,20 @@ func (s Nodes) Gone(ctx context.Context) ([]Node, error) {
 // Forget removes the nodes that have been gone for a day.
 func (s Nodes) Forget(ctx context.Context) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		_, err := t.exec("DELETE FROM nodes WHERE NOT " + s.after("seen_at", nodesKept) + " AND NOT " + s.after("started_at", nodesKept))
-		return err
+		long := "NOT " + s.after("seen_at", nodesKept) + " AND NOT " + s.after("started_at", nodesKept)
+		gone, err := s.list(ctx, t, long)
+		if err != nil {
+			return err
+		}
+		for _, n := range gone {
+			if err := forgetNodeKey(t, n.ID); err != nil {
+				return err
+			}
+			if _, err := t.exec("DELETE FROM nodes WHERE id = ?", uuid(n.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

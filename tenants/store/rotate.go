@@ -73,28 +73,39 @@ const (
 	damagedMost  = 10
 )
 
-// errNotStarted refuses to seal what the server cannot read.
-var errNotStarted = errors.New("the server that started last seals under another master key, so it could not read what is sealed " +
-	"under the new one: restart every server with the new file as CARILLON_MASTER_KEY_FILE and the old one as " +
-	"CARILLON_MASTER_KEY_FILE_OLD first; if no server runs, add --offline")
+// errNotStarted refuses to seal what a server may not be able to read.
+func errNotStarted(server string) error {
+	return fmt.Errorf("%s does not seal under the current master key, so it may not read what is sealed under it, or seal more under "+
+		"another one: restart every server with the new file as CARILLON_MASTER_KEY_FILE and the old one as "+
+		"CARILLON_MASTER_KEY_FILE_OLD, then run this again; if no server runs, add --offline", server)
+}
 
 // Rotate seals everything that is under another master key under the current one, while servers
 // that know both keys serve. told gets the progress of each table, after each part. It may be
 // interrupted and run again: a row that is done is not touched. A row that somebody changes
-// meanwhile is left to the next pass. offline does not ask under which key servers seal.
+// meanwhile is left to the next pass. offline does not ask under which key servers seal. Otherwise
+// it refuses while a server seals under another key, and asks again before the last table: a server
+// may have started meanwhile.
 func (s *Store) Rotate(ctx context.Context, offline bool, told func(Rotation)) error {
 	if s.seal == nil {
 		return errors.New("store: there is no master key")
 	}
-	if !offline {
-		if err := s.serversKnow(ctx); err != nil {
-			return err
-		}
+	know := s.serversKnow
+	if offline {
+		know = func(context.Context) error { return nil }
+	}
+	if err := know(ctx); err != nil {
+		return err
 	}
 	if err := s.keepMarks(ctx); err != nil {
 		return err
 	}
-	for _, c := range sealedColumns {
+	for i, c := range sealedColumns {
+		if i == len(sealedColumns)-1 {
+			if err := know(ctx); err != nil {
+				return err
+			}
+		}
 		if err := s.rotate(ctx, c, told); err != nil {
 			return fmt.Errorf("%s: %w", c.table, err)
 		}
@@ -102,14 +113,33 @@ func (s *Store) Rotate(ctx context.Context, offline bool, told func(Rotation)) e
 	return nil
 }
 
+// serversKnow refuses while a server that lives seals under another key than the current one. Where
+// none is listed, as on SQLite, it asks about the one that started last.
 func (s *core) serversKnow(ctx context.Context) error {
+	living, err := Nodes{s}.Living(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range living { // a server of a version before these rows has none
+		rows, err := s.db.through(noTenant).query(ctx, "SELECT name FROM key_checks WHERE name = ?", nodeKey(n.ID, s.seal.Current()))
+		found, err := collect(rows, err, func(name *string) []any { return []any{name} })
+		if err != nil {
+			return translate(err)
+		}
+		if len(found) == 0 {
+			return errNotStarted("the server " + n.Name)
+		}
+	}
+	if len(living) > 0 {
+		return nil
+	}
 	rows, err := s.db.through(noTenant).query(ctx, "SELECT sealed FROM key_checks WHERE name = ?", startedName)
 	found, err := collect(rows, err, func(b *[]byte) []any { return []any{b} })
 	if err != nil {
 		return translate(err)
 	}
 	if len(found) > 0 && s.seal.KeyOf(found[0]) != s.seal.Current() {
-		return errNotStarted
+		return errNotStarted("the server that started last")
 	}
 	return nil
 }

@@ -136,6 +136,12 @@ func testRotation(b *bench) {
 		b.Errorf("a rotation under a server that does not know the new key: %v", err)
 	}
 	b.must(both.KeepKeyCheck(ctx)) // a server starts with both
+	forgotten := b.started(b.s, "forgotten")
+	b.started(both, "restarted")
+	if err := both.Rotate(ctx, false, none); err == nil || !strings.Contains(err.Error(), "the server forgotten does not seal") {
+		b.Errorf("a rotation while one of two servers knows the old key only: %v", err)
+	}
+	b.must(b.s.Nodes().Stop(ctx, forgotten))
 	x.opens(b, both, "before")
 	left, err := both.UnderOldKeys(ctx)
 	b.must(err)
@@ -144,10 +150,25 @@ func testRotation(b *bench) {
 	equal(b, errors.Is(err, context.Canceled), true, fmt.Sprint("interrupted: ", err))
 	x.opens(b, both, "interrupted")
 	done := map[string]int{"credentials": 1}
-	b.must(both.Rotate(ctx, false, func(r store.Rotation) {
+	count := func(r store.Rotation) {
 		done[r.Table] = max(r.Done, done[r.Table])
 		equal(b, r.Failed, 0, "damaged rows of "+r.Table)
-	}))
+	}
+	var late tenants.NodeID
+	between := b.with(b.keyring(oldFile, newFile)) // it reads everything, and seals under the old key
+	err = both.Rotate(ctx, false, func(r store.Rotation) {
+		if late == "" {
+			late = b.started(between, "late")
+		}
+		_, err := between.Nodes().Beat(ctx, late)
+		b.must(err)
+		count(r)
+	})
+	if err == nil || !strings.Contains(err.Error(), "the server late does not seal") {
+		b.Errorf("a server starts meanwhile that seals under the old key: %v", err)
+	}
+	b.must(between.Nodes().Stop(ctx, late))
+	b.must(both.Rotate(ctx, false, count))
 	for table, n := range done {
 		if left[table] == 0 || n == 0 {
 			b.Errorf("%s: %d rows were under the old key, %d were sealed again: fillSealed must add one", table, left[table], n)
@@ -175,6 +196,15 @@ func testRotation(b *bench) {
 	if len(damaged) != 1 || !strings.Contains(damaged[0], string(x.property.credential.ID)) {
 		b.Errorf("a damaged row: %q", damaged)
 	}
+}
+
+// started lists a server as living.
+func (b *bench) started(s *store.Store, name string) tenants.NodeID {
+	b.Helper()
+	n := store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: name, Shared: true}
+	_, err := s.Nodes().Start(b.Context(), n)
+	b.must(err)
+	return n.ID
 }
 
 // noBlobUnder looks at every BLOB of SQLite, also those that no list names.
