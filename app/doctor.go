@@ -60,7 +60,10 @@ func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []bi
 	if err != nil {
 		return []billing.Finding{{Text: "the database: " + err.Error()}}
 	}
-	out := append([]billing.Finding{serverOf(ctx, s)}, nodesOf(ctx, s)...)
+	out := []billing.Finding{serverOf(ctx, s)}
+	if d.URL != "" { // a server on SQLite is not listed anywhere
+		out = append(out, nodesOf(ctx, s)...)
+	}
 	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})
 	}

@@ -133,6 +133,9 @@ func TestDoctor(t *testing.T) {
 		if code != c.code {
 			t.Errorf("%v: exit code %d\n%s", c.more, code, said)
 		}
+		if strings.Contains(said, "on this database") {
+			t.Errorf("%v: doctor knows of no server on SQLite, and says\n%s", c.more, said)
+		}
 	}
 	after := contentsOf(t, data)
 	for name, sum := range after {

@@ -122,9 +122,11 @@ func (s Nodes) Lives(ctx context.Context, id tenants.NodeID) (bool, error) {
 	return len(found) > 0, err
 }
 
-// Gone lists the nodes that were lost or have stopped within a day, the oldest first.
+// Gone lists the nodes that were lost within a day, and those that have stopped and started within
+// a day, the oldest first.
 func (s Nodes) Gone(ctx context.Context) ([]Node, error) {
-	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND "+s.after("started_at", nodesKept)+" ORDER BY started_at")
+	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND ("+s.after("seen_at", nodesKept)+" OR seen_at = 0 AND "+
+		s.after("started_at", nodesKept)+") ORDER BY started_at")
 }
 
 // Forget removes the nodes that have been gone for a day.

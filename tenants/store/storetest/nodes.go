@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -56,6 +57,18 @@ func testNodes(b *bench) {
 	b.must(all.Forget(ctx)) // nobody has been gone for a day
 	expect("the living", names(all.Living(ctx)), "one", "alone")
 	expect("the gone", names(all.Gone(ctx)), "two")
+	// Two nodes that ran for days: one was killed a minute ago, the other one two days ago.
+	day := int64(24 * time.Hour / time.Microsecond)
+	old := "UPDATE nodes SET started_at = started_at - %d, seen_at = started_at - %d WHERE name = '%s'"
+	b.must(b.statement(fmt.Sprintf(old, 3*day, int64(time.Minute/time.Microsecond), "two")))
+	b.must(b.statement(fmt.Sprintf(old, 3*day, 2*day, "one")))
+	expect("the gone", names(all.Gone(ctx)), "two")
+	b.must(all.Forget(ctx))
+	expect("the gone", names(all.Gone(ctx)), "two")
+	for name, want := range map[string]int{"one": 0, "two": 1} {
+		rows := b.raw("SELECT id FROM nodes WHERE name = '" + name + "'")
+		equal(b, len(rows), want, "rows of "+name)
+	}
 }
 
 // testHolders: one node holds the sound of a ring, another one once that is gone.
