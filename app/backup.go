@@ -30,6 +30,10 @@ const (
 	// lastBackup is a file in the data folder that says when the last backup was made, for doctor.
 	lastBackup = "backup.json"
 	backupOld  = 8 * 24 * time.Hour
+	// unfinished begins the name of the folder beside FILE in which a backup is made. One that has
+	// not changed for leftAfter belongs to a process that was killed.
+	unfinished = ".carillon-backup-"
+	leftAfter  = 12 * time.Hour
 )
 
 // manifest says what a backup holds. It holds no key, only the keys' ids.
@@ -51,8 +55,9 @@ type backupCmd struct {
 // Help says what is in a backup.
 func (b *backupCmd) Help() string {
 	return `It writes a consistent copy of the SQLite database, with recordings and notes, while the server serves, checks the copy, and
-packs it with a manifest. While it runs, the folder of FILE needs room for the database and the packed copy. The master key is
-not in it: keep that in another place. Exports are not in it: they can be asked for again.
+packs it with a manifest. While it runs, the folder of FILE needs room for the database and the packed copy. What a backup that
+was killed has left there is removed by the next one, after 12 hours. The master key is not in it: keep that in another place.
+Exports are not in it: they can be asked for again.
 
 On PostgreSQL it says what to do instead.`
 }
@@ -60,9 +65,10 @@ On PostgreSQL it says what to do instead.`
 // postgresBackups is what to do in place of a backup.
 const postgresBackups = `on PostgreSQL its own tools make backups. A copy of one moment, as a role that bypasses row-level security:
   pg_dump --format=custom --file=carillon.dump "$ADMIN_URL"
-  pg_restore --no-owner --role=carillon --dbname="$NEW_ADMIN_URL" carillon.dump
+  pg_restore --no-owner --role=carillon --exit-on-error --single-transaction --dbname="$NEW_ADMIN_URL" carillon.dump
 Every moment of the last days: set archive_mode=on, wal_level=replica and an archive_command, take a base backup each night, and restore
-it with a restore_command and recovery_target_time. https://www.postgresql.org/docs/current/continuous-archiving.html`
+it with a restore_command and recovery_target_time. The page /docs/keys-and-backups has each command, and
+https://www.postgresql.org/docs/current/continuous-archiving.html explains them.`
 
 // Run makes a backup.
 func (b *backupCmd) Run(ctx context.Context, c terminal) error {
@@ -75,7 +81,10 @@ func (b *backupCmd) Run(ctx context.Context, c terminal) error {
 	if _, err := os.Lstat(b.File); err == nil {
 		return fmt.Errorf("%s exists already; a backup replaces nothing: give another name", b.File)
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(b.File), ".carillon-backup-")
+	if err := removeLeft(filepath.Dir(b.File), c.now()); err != nil {
+		fmt.Fprintln(c.out, "What an earlier backup left when it was killed cannot be removed, and takes room:", err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(b.File), unfinished)
 	if err != nil {
 		return fmt.Errorf("no file can be made beside %s: %w", b.File, err)
 	}
@@ -95,6 +104,44 @@ func (b *backupCmd) Run(ctx context.Context, c terminal) error {
 	fmt.Fprintf(c.out, "%s holds %d bytes of database, schema %d. To restore it, this key is needed: %s\n", b.File, m.Bytes, m.Schema,
 		keyNames(m.MasterKeys))
 	return nil
+}
+
+// removeLeft removes the folders of backups that were killed: each holds the whole database,
+// unpacked.
+func removeLeft(dir string, now time.Time) error {
+	list, err := os.ReadDir(dir)
+	errs := []error{err}
+	for _, f := range list {
+		if !f.IsDir() || !strings.HasPrefix(f.Name(), unfinished) {
+			continue
+		}
+		path := filepath.Join(dir, f.Name())
+		if old, err := changedBefore(path, now.Add(-leftAfter)); err != nil {
+			errs = append(errs, err)
+		} else if old {
+			errs = append(errs, os.RemoveAll(path))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// changedBefore says whether a folder and everything in it last changed before a moment.
+func changedBefore(dir string, at time.Time) (bool, error) {
+	old := true
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			old = old && info.ModTime().Before(at)
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) { // it ended meanwhile
+		return false, nil
+	}
+	return old, err
 }
 
 func keyNames(ids []string) string {

@@ -2,11 +2,14 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"carillon/app/push/apnstest"
 	"carillon/tenants/seal"
@@ -94,6 +97,38 @@ func TestKeysAndBackups(t *testing.T) {
 	}
 	ring := again.place(`{"to":{"device":"` + device.ID + `"}}`)
 	again.until(ring.ID, func(r toldRing) bool { return r.State == "pushed" })
+}
+
+// TestBackupsThatWereKilled: the next backup removes what they left, and leaves alone what may be
+// under way.
+func TestBackupsThatWereKilled(t *testing.T) {
+	t.Parallel()
+	dir, now := t.TempDir(), time.Now()
+	ages := map[string]time.Duration{unfinished + "killed": 13 * time.Hour, unfinished + "now": time.Hour, "other": 99 * time.Hour}
+	for name, age := range ages {
+		file := filepath.Join(dir, name, "packed")
+		err := errors.Join(os.Mkdir(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600))
+		for _, path := range []string{file, filepath.Dir(file)} {
+			err = errors.Join(err, os.Chtimes(path, now.Add(-age), now.Add(-age)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A folder that is old, with a file that still grows.
+	growing := filepath.Join(dir, unfinished+"growing")
+	if err := errors.Join(os.Mkdir(growing, 0o700), os.WriteFile(filepath.Join(growing, "packed"), nil, 0o600),
+		os.Chtimes(growing, now.Add(-99*time.Hour), now.Add(-99*time.Hour)), removeLeft(dir, now)); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	list, err := os.ReadDir(dir)
+	for _, f := range list {
+		left = append(left, f.Name())
+	}
+	if want := []string{unfinished + "growing", unfinished + "now", "other"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left are %q, want %q: %v", left, want, err)
+	}
 }
 
 // restoreRefuses: nothing is restored over a folder that is in use, nor from a file that is not
