@@ -28,7 +28,7 @@ var askedLines = []string{
 	"ring --to " + someID + " --json", "rings list --all", "rings show ID", "rings cancel ID", "rings events ID", "rings join ID",
 	"rings recording ID --to -", "transfer ID --person anna", "notes show ID",
 	"notes add ID --summary x --line 'person: At nine.'",
-	"devices list", "devices show ID", "devices add --token ab --bundle com.example.x", "devices change ID --name x --tags front,night",
+	"devices list", "devices show ID", "devices add --token ab --bundle com.example.x", "devices change ID --name x --tags 'front, night'",
 	"devices remove ID",
 	"pairings add --person anna", "credentials list", "credentials show ID", "credentials add FILE --bundle com.example.x",
 	"credentials change ID --no-hedging --payload-profile callkeep", "credentials test ID",

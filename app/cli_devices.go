@@ -79,7 +79,11 @@ type devicesChange struct {
 func (d *devicesChange) Run(ctx context.Context, c terminal) error {
 	body := d.body()
 	if d.Tags != nil {
-		body["tags"] = slices.DeleteFunc(strings.Split(*d.Tags, ","), func(tag string) bool { return tag == "" })
+		tags := strings.Split(*d.Tags, ",")
+		for i := range tags {
+			tags[i] = strings.TrimSpace(tags[i])
+		}
+		body["tags"] = slices.DeleteFunc(tags, func(tag string) bool { return tag == "" })
 	}
 	return d.ask(ctx, c, http.MethodPatch, idPath("/v1/devices/%s", d.ID), nil, body)
 }
