@@ -28,6 +28,8 @@ type Warning struct {
 	Text string
 	Cure string
 	Hard bool // something is refused already
+
+	Most int64 // the limit that Text names; 0 = none
 }
 
 // Entitlement is what a tenant may do right now. Ring, Device and Person return nil for yes, or a
@@ -216,13 +218,13 @@ func (e Entitlement) Warnings() []Warning {
 	case full(used, most) && e.Overage:
 		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) +
 			" rings of this month are used. Further rings cost " +
-			"extra.", Cure: "A larger plan may be cheaper."})
+			"extra.", Cure: "A larger plan may be cheaper.", Most: most})
 	case full(used, most):
 		out = append(out, Warning{Code: "rings_100", Text: "All " + FormatCount(most) + " rings of this month are used. No phone is rung " +
-			"until " + formatDay(e.To) + ".", Cure: e.more(), Hard: true})
+			"until " + formatDay(e.To) + ".", Cure: e.more(), Hard: true, Most: most})
 	case near(used, most):
 		out = append(out, Warning{Code: "rings_80", Text: FormatCount(used) + " of " + FormatCount(most) + " rings of this month are used.",
-			Cure: e.more()})
+			Cure: e.more(), Most: most})
 	}
 	for _, g := range []struct {
 		code, what string
@@ -231,11 +233,11 @@ func (e Entitlement) Warnings() []Warning {
 		switch {
 		case full(g.used, g.most):
 			out = append(out, Warning{Code: g.code + "_100", Text: "All " + FormatCount(g.most) + " " + g.what + " of the plan are in use.",
-				Cure: "Remove one, or choose a larger plan.", Hard: true})
+				Cure: "Remove one, or choose a larger plan.", Hard: true, Most: g.most})
 		case near(g.used, g.most):
 			out = append(out, Warning{Code: g.code + "_80",
 				Text: FormatCount(g.used) + " of " + FormatCount(g.most) + " " + g.what + " of the plan are in use.",
-				Cure: "Choose a larger plan soon."})
+				Cure: "Choose a larger plan soon.", Most: g.most})
 		}
 	}
 	return out

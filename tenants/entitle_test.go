@@ -277,6 +277,9 @@ func TestWarningsSayWhatToDo(t *testing.T) {
 			if w.Text == "" || w.Cure == "" && e.Refusal() == nil {
 				t.Errorf("%s: %s says %q and %q", name, w.Code, w.Text, w.Cure)
 			}
+			if strings.HasSuffix(w.Code, "0") && !strings.Contains(w.Text, " "+FormatCount(w.Most)+" ") {
+				t.Errorf("%s: %s does not name its limit of %d: %q", name, w.Code, w.Most, w.Text)
+			}
 			if strings.Contains(w.Cure, overage) != c.overage {
 				t.Errorf("%s: %s offers overage: %q", name, w.Code, w.Cure)
 			}

@@ -12,7 +12,8 @@ import (
 
 // ReviewUsage warns where 80 % of what a plan includes is used, and again where all of it is:
 // rings, devices and people. Each warning is sent once in a month of the plan, also if somebody
-// closes its alert; the alert closes when it is no longer true. Run it a few times an hour; it
+// closes its alert, and again where another plan has another limit; the alert closes when it is no
+// longer true. Of a tenant that is refused nothing is reviewed. Run it a few times an hour; it
 // writes nothing while nothing changes.
 func (m *Monitor) ReviewUsage(ctx context.Context) error {
 	all, err := m.Store.Tenants().Subscriptions(ctx)
@@ -35,6 +36,9 @@ func (m *Monitor) reviewUsage(ctx context.Context, scope *store.Scope) error {
 	e, err := scope.Subscription().Entitlement(ctx)
 	if err != nil {
 		return err
+	}
+	if e.Refusal() != nil { // nothing is known to have ended: what is open stays so until the payment comes
+		return nil
 	}
 	devices, err := scope.Devices().Count(ctx)
 	if err != nil {
@@ -59,11 +63,9 @@ func (m *Monitor) reviewUsage(ctx context.Context, scope *store.Scope) error {
 		if a.Kind != tenants.AlertUsage {
 			continue
 		}
-		_, still := due[a.Target]
-		if still && !a.LastAt.Before(e.From) {
+		if w, still := due[a.Target]; still && !a.LastAt.Before(e.From) && sameLimit(a, w) {
 			delete(due, a.Target)
-		}
-		if a.ResolvedAt.IsZero() && (!still || a.LastAt.Before(e.From)) { // one of an earlier month would hide that this is news
+		} else if a.ResolvedAt.IsZero() { // over, or of an earlier month or plan: it would hide that this is news
 			if err := ignoreUnknown(scope.Alerts().Resolve(ctx, a.Kind, a.Target)); err != nil {
 				return err
 			}
@@ -75,4 +77,10 @@ func (m *Monitor) reviewUsage(ctx context.Context, scope *store.Scope) error {
 		}
 	}
 	return nil
+}
+
+// sameLimit reports whether an alert was about the limit of the warning: after a change of the plan
+// it was about another one.
+func sameLimit(a tenants.Alert, w tenants.Warning) bool {
+	return strings.Contains(a.Detail, " "+tenants.FormatCount(w.Most)+" ")
 }

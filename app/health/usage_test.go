@@ -9,14 +9,15 @@ import (
 )
 
 // TestUsageIsMailedOnce: those who manage the tenant hear at 80 % and at all of what the plan
-// includes, once each in a month, and the alert closes when there is room again.
+// includes, once each in a month, and the alert closes when there is room again. Another plan has
+// another limit, which is news; while a payment is owed nothing is known to have ended.
 func TestUsageIsMailedOnce(t *testing.T) {
 	t.Parallel()
 	w := newMailWorld(t)
 	began := w.clock.Now()
-	must(t, w.scope.Subscription().Set(t.Context(), tenants.Subscription{Plan: "growth", State: tenants.SubActive,
-		Interval: tenants.Monthly, Stripe: "sub_1", Customer: "cus_1", PeriodStart: began, PeriodEnd: began.AddDate(0, 1, 0),
-		CreatedAt: began}))
+	sub := tenants.Subscription{Plan: "growth", State: tenants.SubActive, Interval: tenants.Monthly, Stripe: "sub_1", Customer: "cus_1",
+		PeriodStart: began, PeriodEnd: began.AddDate(0, 1, 0), CreatedAt: began}
+	must(t, w.scope.Subscription().Set(t.Context(), sub))
 	e, err := w.scope.Subscription().Entitlement(t.Context())
 	must(t, err)
 	people := 3 // of newMailWorld
@@ -59,4 +60,14 @@ func TestUsageIsMailedOnce(t *testing.T) {
 	look(2, 1, "All "+tenants.FormatCount(most)+" people of the plan are in use")
 	must(t, w.scope.Members().Remove(t.Context(), last))
 	look(0, 0, "")
+	sub.Plan = "starter"
+	must(t, w.scope.Subscription().Set(t.Context(), sub))
+	look(2, 1, "All 3 people of the plan are in use")
+	look(0, 1, "")
+	sub.State, sub.PastDueSince = tenants.SubPastDue, w.clock.Now().AddDate(0, 0, -8)
+	must(t, w.scope.Subscription().Set(t.Context(), sub))
+	must(t, w.monitor.ReviewUsage(t.Context()))
+	if n := len(w.alerts(tenants.AlertUsage)); n != 1 {
+		t.Errorf("%d open alerts while a payment is owed, want 1", n)
+	}
 }
