@@ -43,9 +43,10 @@ type Phones interface {
 	Phone(ctx context.Context, d tenants.Device, id tenants.RingID) (*tenants.Ring, error)
 }
 
-// Devices removes devices. *switchboard.Board does.
+// Devices takes devices away and ends what rings on them. *switchboard.Board does.
 type Devices interface {
 	RemoveDevice(ctx context.Context, c switchboard.Caller, id tenants.DeviceID) error
+	EndMerged(ctx context.Context, c switchboard.Caller, d tenants.Device)
 }
 
 // Credentials takes Apple credentials, asks Apple about them, and brings the one before back.

@@ -161,6 +161,9 @@ func (a *API) addDevice(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
+	if d.PhoneID != "" {
+		a.Board.EndMerged(ctx, k.Caller, stored)
+	}
 	status := fiber.StatusCreated
 	if known {
 		status = fiber.StatusOK

@@ -37,6 +37,9 @@ func (a *API) pairPhone(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if d.PhoneID != "" {
+		a.Board.EndMerged(ctx, switchboard.Caller{Tenant: t, Who: who}, stored)
+	}
 	return reply(c, fiber.StatusCreated, registered(stored, credential))
 }
 

@@ -102,7 +102,7 @@ func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID)
 	if err := scope.Devices().Remove(ctx, id); err != nil {
 		return err
 	}
-	b.gone(ctx, scope, id)
+	endRingsOn(ctx, b, scope, id)
 	return nil
 }
 
@@ -113,12 +113,27 @@ func (b *Board) MergeDevice(ctx context.Context, c Caller, old, into tenants.Dev
 	if err := scope.Devices().Merge(ctx, old, into); err != nil {
 		return err
 	}
-	b.gone(ctx, scope, old)
+	endRingsOn(ctx, b, scope, old)
 	return nil
 }
 
-// gone ends what rings on a device that was removed.
-func (b *Board) gone(ctx context.Context, scope *store.Scope, id tenants.DeviceID) {
+// EndMerged ends what rings on the earlier rows of a phone that went into d as it registered. An
+// ending that fails is left to the ring's time.
+func (b *Board) EndMerged(ctx context.Context, c Caller, d tenants.Device) {
+	scope := b.scope(c)
+	rows, err := scope.Devices().Earlier(ctx, d.ID)
+	if err != nil {
+		b.Log.Error("find the earlier rows of a phone", "device", d.ID, "err", err)
+	}
+	for _, m := range rows {
+		if !m.MergedAt.Before(d.RegisteredAt) {
+			endRingsOn(ctx, b, scope, m.ID)
+		}
+	}
+}
+
+// endRingsOn ends what rings on a device that is gone.
+func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, id tenants.DeviceID) {
 	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {

@@ -50,3 +50,27 @@ func TestARemovedDeviceLeavesItsRings(t *testing.T) {
 		t.Errorf("removing twice: %v", err)
 	}
 }
+
+// TestAMergedDeviceLeavesItsRings: a phone that installed its app again is another device, and
+// nothing waits for the one that it was.
+func TestAMergedDeviceLeavesItsRings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	w.voice()
+	register := func(d tenants.Device) tenants.Device {
+		d.PhoneID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+		d, _, err := w.scope.Devices().Add(t.Context(), d, tenants.NewSecret(tenants.DevicePrefix).Hash())
+		must(t, err)
+		return d
+	}
+	old := register(w.device("ada"))
+	r := w.place(tenants.Request{To: tenants.To{Device: old.ID}})
+	again := old
+	again.ID, again.Token, again.CreatedAt = tenants.NewID[tenants.DeviceID](w.clock.Now()), token(), w.clock.Now()
+	w.board.EndMerged(t.Context(), w.caller, register(again))
+	got, err := w.scope.Rings().Get(t.Context(), r.ID)
+	must(t, err)
+	if got.State != tenants.Failed || got.EndReason != tenants.ReasonRemoved {
+		t.Errorf("the ring of the earlier row: %s %s", got.State, got.EndReason)
+	}
+}

@@ -198,100 +198,25 @@ func (s Devices) People(ctx context.Context, q PersonQuery) (people []Person, ne
 
 // Add registers a device and gives it a credential by its hash. One that is known by (bundle,
 // environment, token) is brought up to date and revived instead, and its older credentials last
-// until the new one is first used.
+// until the new one is first used. Earlier rows of the same phone are merged into it; see
+// tenants.Device.PhoneID and Earlier.
 func (s Devices) Add(ctx context.Context, d tenants.Device, credential tenants.Hash) (device tenants.Device, known bool, err error) {
+	var r registration
 	err = s.write(ctx, func(t *tx) (err error) {
-		device, known, err = t.devices().register(s.scope, d, credential)
+		r, err = t.devices().register(s.scope, d, credential)
 		return err
 	})
-	s.s.seen.forget()
+	r.follow(s.scope, err)
 	if err != nil {
 		return tenants.Device{}, false, err
 	}
-	return device, known, nil
+	return r.device, r.known, nil
 }
 
 // devicesTx is the writer's transaction as it changes devices and their credentials.
 type devicesTx struct{ *tx }
 
 func (t *tx) devices() devicesTx { return devicesTx{t} }
-
-func (t devicesTx) register(s *scope, d tenants.Device, credential tenants.Hash) (tenants.Device, bool, error) {
-	now := s.s.now()
-	d = d.Clean()
-	d.State, d.DisabledReason, d.RegisteredAt, d.SeenAt = tenants.DeviceActive, "", now, now
-	if d.CreatedAt.IsZero() {
-		d.CreatedAt = now
-	}
-	row := rowOfDevice(s.id, d)
-	var old deviceRow
-	err := s.in(t.db(), "devices").Where("bundle = ? AND token = ? AND (environment = ? OR seen_at = 0)", row.Bundle, row.Token,
-		row.Environment).
-		Order("CASE WHEN state = 'active' THEN 0 ELSE 1 END, registered_at DESC, id").Take(&old).Error
-	if err == nil && old.SeenAt == 0 { // it was imported, by somebody who may not know the environment
-		old.Environment, old.Learnt = row.Environment, ""
-	}
-	known := err == nil
-	switch {
-	case known:
-		row = renewed(old, row)
-		if err := t.setDevice(row); err != nil {
-			return tenants.Device{}, false, err
-		}
-		err = t.auditChange(s, "device.register", string(row.ID), "", differ(old, row)...)
-	case absent(err):
-		if err := t.mayAddDevices(s, 1); err != nil {
-			return tenants.Device{}, false, err
-		}
-		if err := t.db().Create(&row).Error; err != nil {
-			return tenants.Device{}, false, taken(err, "This device exists already.")
-		}
-		err = t.audit(s, "device.add", string(row.ID), "")
-	}
-	if err == nil {
-		row, err = t.samePhone(s, row, d.PhoneID)
-	}
-	if err == nil {
-		err = t.tell(s, tenants.EventDeviceRegistered, "", eventOfDevice(row))
-	}
-	if err != nil {
-		return tenants.Device{}, false, err
-	}
-	_, err = t.exec("INSERT INTO device_credentials (tenant_id, device_id, hash, created_at, used_at) VALUES (?, ?, ?, ?, 0)",
-		row.TenantID, row.ID, credential[:], micros(now))
-	if err != nil {
-		return tenants.Device{}, false, taken(err, "This credential exists already.")
-	}
-	_, err = t.exec("DELETE FROM device_credentials WHERE tenant_id = ? AND device_id = ? AND used_at = 0 AND hash NOT IN"+
-		" (SELECT hash FROM (SELECT hash FROM device_credentials WHERE tenant_id = ? AND device_id = ? "+
-		"ORDER BY created_at DESC LIMIT ?) AS newest)",
-		row.TenantID, row.ID, row.TenantID, row.ID, unusedCredentials)
-	return row.noun(), known, err
-}
-
-// unusedCredentials is how many credentials of a device wait for their first use. One that
-// registers again and again and uses none keeps the newest.
-const unusedCredentials = 20
-
-// renewed is a known device after it registered again: what the registration leaves out stays as it
-// was.
-func renewed(old, fresh deviceRow) deviceRow {
-	row := old
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{
-		{&row.Person, fresh.Person}, {&row.Name, fresh.Name}, {&row.Model, fresh.Model}, {&row.OSVersion, fresh.OSVersion},
-		{&row.AppVersion, fresh.AppVersion}, {&row.TimeZone, fresh.TimeZone}, {&row.Platform, fresh.Platform},
-		{&row.PhoneNumber, fresh.PhoneNumber},
-	} {
-		if f.from != "" {
-			*f.to = f.from
-		}
-	}
-	row.State, row.DisabledReason, row.RegisteredAt, row.SeenAt = fresh.State, "", fresh.RegisteredAt, fresh.SeenAt
-	return row
-}
 
 // differ names the fields that a person would call changed.
 func differ(a, b deviceRow) changes {
@@ -410,41 +335,6 @@ func (s Devices) Remove(ctx context.Context, id tenants.DeviceID) error {
 	})
 	s.revoke(err)
 	return err
-}
-
-// SetToken is the phone telling its token, environment and versions, as it does on every launch;
-// nothing else of d counts. A token is of one installation of one app, so another device with the
-// same one is this phone's past and is disabled. What is empty stays as it was.
-func (s Devices) SetToken(ctx context.Context, d tenants.Device) error {
-	return s.editDevice(ctx, d.ID, "device.token", func(t *tx, row *deviceRow) error {
-		now := micros(s.s.now())
-		token, env := strings.ToLower(d.Token), cmp.Or(string(d.Environment), row.Environment)
-		if row.Token != token || row.Environment != env {
-			row.Learnt = ""
-		}
-		row.Token, row.Environment = token, env
-		row.RegisteredAt, row.SeenAt, row.State, row.DisabledReason = now, now, string(tenants.DeviceActive), ""
-		row.AppVersion, row.OSVersion = cmp.Or(d.AppVersion, row.AppVersion), cmp.Or(d.OSVersion, row.OSVersion)
-		return t.devices().outdate(s.scope, *row)
-	})
-}
-
-// outdate disables the other live device with the row's token.
-func (t devicesTx) outdate(s *scope, row deviceRow) error {
-	var past deviceRow
-	err := s.in(t.db(), "devices").Where("bundle = ? AND environment = ? AND token = ? AND state = 'active' AND id <> ?",
-		row.Bundle, row.Environment, row.Token, row.ID).Take(&past).Error
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	past.State, past.DisabledReason = string(tenants.DeviceDisabled), "replaced"
-	if err := t.setDevice(past); err != nil {
-		return err
-	}
-	return t.audit(s, "device.disable", string(past.ID), "replaced by "+string(row.ID))
 }
 
 // LearnEnvironment records which of Apple's hosts took the token of a device that did not say.

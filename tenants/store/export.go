@@ -51,7 +51,7 @@ var exportTables = []exportTable{
 			"disabled_reason, phone_number, registered_at time, seen_at time, created_at time", left: "title_low"},
 	{file: "device_tags", about: "A tag of a device.", from: "device_tags", keys: "device_id, tag", columns: "device_id id, tag"},
 	{file: "device_merges", about: "An older row of a phone that registered again.", from: "device_merges", keys: "old_id",
-		columns: "old_id id, device_id id, name, from_at time, merged_at time"},
+		columns: "old_id id, device_id id, name, from_at time, merged_at time", left: "token_hash"},
 	{file: "agents", about: "An agent, without its secret.", from: "agents", keys: "id",
 		columns: "id id, name, kind, caller, settings json, created_at time", left: "secret"},
 	{file: "keys", about: "An API key, without the key itself.", from: "keys", keys: "id",

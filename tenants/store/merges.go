@@ -156,12 +156,13 @@ func (t devicesTx) merge(s *scope, from, to deviceRow) (deviceRow, error) {
 	if _, err := t.exec("DELETE FROM devices WHERE tenant_id = ? AND id = ?", from.TenantID, from.ID); err != nil {
 		return to, err
 	}
-	if _, err := t.exec("INSERT INTO device_merges (tenant_id, old_id, device_id, name, from_at, merged_at) VALUES (?, ?, ?, ?, ?, ?)",
-		from.TenantID, from.ID, kept.ID, from.title(), from.Created, micros(s.s.now())); err != nil {
+	token := sha256.Sum256([]byte(from.Token))
+	if _, err := t.exec("INSERT INTO device_merges (tenant_id, old_id, device_id, name, from_at, merged_at, token_hash) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?)", from.TenantID, from.ID, kept.ID, from.title(), from.Created, micros(s.s.now()),
+		token[:]); err != nil {
 		return to, err
 	}
-	if _, err := t.exec("UPDATE keys SET only_devices = REPLACE(only_devices, ?, ?) WHERE tenant_id = ? AND only_devices LIKE ?",
-		string(from.ID), string(kept.ID), from.TenantID, "%"+string(from.ID)+"%"); err != nil {
+	if err := t.credentials().replaceDevice(s, tenants.DeviceID(from.ID), tenants.DeviceID(kept.ID)); err != nil {
 		return to, err
 	}
 	if err := t.tell(s, tenants.EventDeviceRemoved, "", eventOfDevice(from)); err != nil {
@@ -172,33 +173,31 @@ func (t devicesTx) merge(s *scope, from, to deviceRow) (deviceRow, error) {
 	return kept, t.auditChange(s, "device.merge", string(kept.ID), "", c...)
 }
 
-// samePhone records the id that the app keeps on the phone, and merges the earlier rows that it
-// proves to be this phone: of the same app, and of the same person or nobody. It gives the row as
-// it is then.
-func (t devicesTx) samePhone(s *scope, row deviceRow, phone string) (deviceRow, error) {
-	if phone == "" {
-		return row, nil
+// replaceDevice limits the keys that were limited to one device to another one instead, each with
+// its own audit row: what a key may ring has changed.
+func (t credentialsTx) replaceDevice(s *scope, from, to tenants.DeviceID) error {
+	var rows []keyRow
+	if err := s.in(t.db(), "keys").Where("only_devices LIKE ?", "%"+string(from)+"%").Order("id").Find(&rows).Error; err != nil {
+		return err
 	}
-	hash := sha256.Sum256([]byte(phone))
-	rows, err := t.query(context.Background(), "SELECT device_id FROM device_phones WHERE tenant_id = ? AND hash = ? AND device_id <> ? "+
-		"ORDER BY device_id", row.TenantID, hash[:], row.ID)
-	found, err := collect(rows, err, func(id *tenants.DeviceID) []any { return []any{(*uuid)(id)} })
-	if err != nil {
-		return row, err
+	for _, old := range rows {
+		row, only := old, []tenants.DeviceID{}
+		for _, id := range wordsOf[tenants.DeviceID](old.OnlyDevices) {
+			if id == from {
+				id = to
+			}
+			if !slices.Contains(only, id) {
+				only = append(only, id)
+			}
+		}
+		row.OnlyDevices = wordsText(only)
+		if _, err := t.exec("UPDATE keys SET only_devices = ? WHERE tenant_id = ? AND id = ?", row.OnlyDevices, row.TenantID,
+			row.ID); err != nil {
+			return err
+		}
+		if err := t.auditChange(s, "key.set", string(row.ID), row.Name, keyChanges(old, row)...); err != nil {
+			return err
+		}
 	}
-	for _, id := range found {
-		from, err := s.device(t.db(), id)
-		if err != nil {
-			return row, err
-		}
-		if from.Bundle != row.Bundle || from.Person != "" && from.Person != row.Person {
-			continue
-		}
-		if row, err = t.merge(s, from, row); err != nil {
-			return row, err
-		}
-	}
-	_, err = t.exec("INSERT INTO device_phones (tenant_id, device_id, hash) VALUES (?, ?, ?) "+
-		"ON CONFLICT (tenant_id, device_id) DO UPDATE SET hash = excluded.hash", row.TenantID, row.ID, hash[:])
-	return row, err
+	return nil
 }

@@ -71,6 +71,7 @@ var errPairing = tenants.Refuse(tenants.Unauthorized, "pairing_gone", "This pair
 // device's.
 func (s Pairings) Use(ctx context.Context, id tenants.PairingID, d tenants.Device, credential tenants.Hash,
 	now time.Time) (device tenants.Device, err error) {
+	var r registration
 	err = s.write(ctx, func(t *tx) (err error) {
 		var row pairingRow
 		if err := s.in(t.db(), "pairings").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
@@ -83,19 +84,19 @@ func (s Pairings) Use(ctx context.Context, id tenants.PairingID, d tenants.Devic
 		if row.Person != "" {
 			d.Person = row.Person
 		}
-		if device, _, err = t.devices().register(s.scope, d, credential); err != nil {
+		if r, err = t.devices().register(s.scope, d, credential); err != nil {
 			return err
 		}
 		_, err = t.exec("UPDATE pairings SET used_at = ?, device_id = ? WHERE tenant_id = ? AND id = ? AND used_at = 0",
-			micros(now), uuid(device.ID), uuid(s.id), uuid(id))
+			micros(now), uuid(r.device.ID), uuid(s.id), uuid(id))
 		if err != nil {
 			return err
 		}
-		return t.audit(s.scope, "pairing.take", string(id), string(device.ID))
+		return t.audit(s.scope, "pairing.take", string(id), string(r.device.ID))
 	})
-	s.s.seen.forget()
+	r.follow(s.scope, err)
 	if err != nil {
 		return tenants.Device{}, err
 	}
-	return device, nil
+	return r.device, nil
 }

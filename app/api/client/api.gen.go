@@ -1620,7 +1620,7 @@ type DeviceRequest struct {
 	// Person Your own ID of a user.
 	Person *Person `json:"person,omitempty"`
 
-	// PhoneID An ID that your app makes once and keeps in the phone's keychain, such as a UUID. When a device of the same app and person registers with a phone_id that is known, its earlier entry is merged into it. It is never shown.
+	// PhoneID An ID that your app makes once and keeps in the phone's keychain, such as a UUID. Keep it with kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly, so that no backup copies it to another phone. When a device of the same app, person and model registers with a phone_id that is known, its earlier entry is merged into it. It is never shown.
 	PhoneID *string `json:"phone_id,omitempty"`
 
 	// PhoneNumber The person's number with its country code, such as +4915112345678, for a text about a missed ring (connections of the role sms).

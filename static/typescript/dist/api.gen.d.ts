@@ -1802,7 +1802,7 @@ export interface components {
             /** @description The person's number with its country code, such as +4915112345678, for a text about a missed ring (connections of the role sms). */
             phone_number?: string;
             platform?: components["schemas"]["Platform"];
-            /** @description An ID that your app makes once and keeps in the phone's keychain, such as a UUID. When a device of the same app and person registers with a phone_id that is known, its earlier entry is merged into it. It is never shown. */
+            /** @description An ID that your app makes once and keeps in the phone's keychain, such as a UUID. Keep it with kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly, so that no backup copies it to another phone. When a device of the same app, person and model registers with a phone_id that is known, its earlier entry is merged into it. It is never shown. */
             phone_id?: string;
         };
         DeviceChange: {

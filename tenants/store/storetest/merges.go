@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +34,9 @@ func testMerges(b *bench) {
 	third := model(b.device(s, "anna"), "", "")
 	b.clock.add(time.Hour)
 	b.must(devices.SetToken(ctx, both)) // used since: no older row of the newer ones
+	twice := b.newKey()
+	twice.Only.Devices = []tenants.DeviceID{first.ID, third.ID}
+	b.must(s.Keys().Add(ctx, twice, hashOf("limited to both")))
 	pairs, err := devices.LookAlike(ctx)
 	b.must(err)
 	var found []string
@@ -79,9 +85,19 @@ func testMerges(b *bench) {
 	if len(rung) != 1 || rung[0].ID != r.ID {
 		b.Errorf("the rings of the first row: %+v", rung)
 	}
-	key, err := s.Keys().Get(ctx, limited.ID)
-	b.must(err)
-	equal(b, key.Only.Devices[0], third.ID, "the key's device")
+	for _, k := range []tenants.Key{limited, twice} {
+		key, err := s.Keys().Get(ctx, k.ID)
+		b.must(err)
+		equal(b, fmt.Sprint(key.Only.Devices), fmt.Sprint([]tenants.DeviceID{third.ID}), "devices of the key "+k.Name)
+		sets, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "key.set"})
+		b.must(err)
+		if !slices.ContainsFunc(sets, func(a tenants.Audit) bool {
+			return a.Target == string(k.ID) && a.TargetName == k.Name && a.Changes[0].Field == "devices" &&
+				strings.Contains(a.Changes[0].Before, string(first.ID))
+		}) {
+			b.Errorf("audit of the key %s: %+v", k.Name, sets)
+		}
+	}
 	audits, _, err := s.Audits().List(ctx, store.AuditQuery{Action: "device.merge"})
 	b.must(err)
 	if len(audits) != 2 || audits[0].Target != string(third.ID) || audits[0].Changes[0].Before != string(second.ID) {
@@ -93,27 +109,42 @@ func testMerges(b *bench) {
 	b.refused(err, tenants.Unknown, "the phone of a removed device")
 }
 
-// samePhone: a registration with the id that the app kept merges the earlier rows, of the same app
-// and person only.
+// samePhone: a registration with the id that the app kept merges the earlier rows, of the same app,
+// person and model only, and not those of a second phone that has a copy of the id.
 func (b *bench) samePhone(s *store.Scope) {
 	b.Helper()
-	register := func(person, bundle string) tenants.Device {
-		d := b.newDevice(person)
+	add := func(d tenants.Device) tenants.Device {
+		b.Helper()
 		d.PhoneID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
-		if bundle != "" {
-			d.Bundle = bundle
-		}
-		d, _, err := s.Devices().Add(b.Context(), d, hashOf(string(d.ID)))
+		d, _, err := s.Devices().Add(b.Context(), d, hashOf(string(d.ID), b.next()))
 		b.must(err)
 		return d
 	}
+	register := func(person, bundle string) tenants.Device {
+		d := b.newDevice(person)
+		d.Bundle = cmp.Or(bundle, d.Bundle)
+		return add(d)
+	}
+	older := b.device(s, "ben") // its app sends no id yet
 	app, cleo := register("ben", "com.example.another"), register("cleo", "")
 	first := register("ben", "")
+	b.losers()
 	second := register("ben", "")
+	equal(b, len(b.losers()), 1, "announcements that credentials ended")
 	now, err := s.Devices().Now(b.Context(), first.ID)
 	b.must(err)
 	equal(b, now, second.ID, "the same phone")
-	for _, d := range []tenants.Device{app, cleo, second} {
+	copied := b.newDevice("ben")
+	copied.Token = first.Token // it lives, so it has a phone of its own
+	copied = add(copied)
+	model := b.newDevice("ben")
+	model.Model = "iPhone15,2"
+	model = add(model)
+	for _, d := range []tenants.Device{second, copied, older, second, copied} { // as on each launch
+		equal(b, add(d).ID, d.ID, "a known device")
+	}
+	equal(b, len(b.losers()), 0, "announcements where nothing ended")
+	for _, d := range []tenants.Device{app, cleo, second, copied, model, older} {
 		_, err := s.Devices().Get(b.Context(), d.ID)
 		b.must(err)
 	}

@@ -181,9 +181,17 @@ func testPlanLimits(b *bench) {
 	wait.Wait()
 	equal(b, added.Load(), 99, "devices until the plan is full")
 	equal(b, refused.Load(), 21, "devices past it")
+	first.PhoneID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 	_, known, err := s.Devices().Add(ctx, first, hashOf("again"))
 	b.must(err)
 	equal(b, known, true, "a device that is there registers again")
+	back := b.newDevice("")
+	back.PhoneID = first.PhoneID
+	_, known, err = s.Devices().Add(ctx, back, hashOf("installed again"))
+	b.must(err) // it takes the place of its earlier row
+	equal(b, known, false, "a phone that installed its app again")
+	_, _, err = s.Devices().Add(ctx, b.newDevice(""), hashOf("one more"))
+	b.refused(err, tenants.Unpaid, "one more device")
 
 	b.member(s, tenants.Owner)
 	invite := func(email string) error {
