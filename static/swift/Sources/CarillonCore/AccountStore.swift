@@ -95,4 +95,40 @@ public struct KeychainAccountStore: AccountStore {
         SecItemDelete(query() as CFDictionary)
     }
 }
+
+/// An id of this phone that outlives the app, so that the server knows a phone that pairs again. It
+/// is made once. It does not move to another phone in a backup: two phones with one id would be
+/// taken for one.
+public struct KeychainPhoneID: Sendable {
+    private let service: String
+
+    public init(service: String = "carillon") {
+        self.service = service
+    }
+
+    /// The id, or nil if the keychain cannot be read; a phone can pair without it.
+    public func value() -> String? {
+        let item: [String: Any] = [
+            kSecClass as String: kSecClassGenericPassword,
+            kSecAttrService as String: service,
+            kSecAttrAccount as String: "phone",
+        ]
+        var search: [String: Any] = item
+        search[kSecReturnData as String] = true
+        search[kSecMatchLimit as String] = kSecMatchLimitOne
+        var found: CFTypeRef?
+        let status: OSStatus = SecItemCopyMatching(search as CFDictionary, &found)
+        if status == errSecSuccess, let data = found as? Data {
+            return String(decoding: data, as: UTF8.self)
+        }
+        if status != errSecItemNotFound {
+            return nil
+        }
+        let made: String = UUID().uuidString.lowercased()
+        var added: [String: Any] = item
+        added[kSecValueData as String] = Data(made.utf8)
+        added[kSecAttrAccessible as String] = kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly
+        return SecItemAdd(added as CFDictionary, nil) == errSecSuccess ? made : nil
+    }
+}
 #endif

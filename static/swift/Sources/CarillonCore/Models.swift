@@ -102,6 +102,8 @@ public struct DeviceDescription: Codable, Equatable, Sendable {
     public var osVersion: String?
     public var appVersion: String?
     public var timeZone: String?
+    /// What the app keeps on this phone, so that the server knows it when it registers again.
+    public var phoneID: String?
     /// Your own ID of the user; leave it out if the pairing code was made for a person.
     public var person: String?
 
@@ -122,6 +124,7 @@ public struct DeviceDescription: Codable, Equatable, Sendable {
         case osVersion = "os_version"
         case appVersion = "app_version"
         case timeZone = "time_zone"
+        case phoneID = "phone_id"
         case person
     }
 }

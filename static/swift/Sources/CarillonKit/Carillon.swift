@@ -109,6 +109,7 @@ public final class Carillon: NSObject, ObservableObject, @unchecked Sendable {
         device.osVersion = Carillon.osVersion()
         device.appVersion = Carillon.appVersion()
         device.timeZone = TimeZone.current.identifier
+        device.phoneID = KeychainPhoneID().value()
         device.person = person
         _ = try await client.pair(link, device: device)
         isPaired = true

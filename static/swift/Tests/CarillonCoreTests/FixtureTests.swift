@@ -62,6 +62,7 @@ final class FixtureTests: XCTestCase {
             described.name = "Ada's iPhone"
             described.osVersion = "26.4"
             described.timeZone = "Europe/Berlin"
+            described.phoneID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
             return try Requests.pair(code: code, device: described)
         case "02-token":
             let update = TokenUpdate(token: token, appVersion: "4.1", osVersion: "26.4")
