@@ -106,7 +106,7 @@ func (b *Bare) answer(r *tenants.Ring) error {
 	now, a := time.Now(), &r.Attempts[0]
 	a.Push.Tries, a.Push.Status, a.Push.SentAt, a.Push.AnsweredAt = 1, 200, now, now
 	a.State, r.State, r.Version = tenants.Pushed, tenants.Pushed, r.Version+1
-	if _, err := b.tx.rings().setRing(b.scope, r, r.Version-1, r.ExpiresAt); err != nil {
+	if _, err := b.tx.rings().setRing(b.scope, r, r.Version-1, r.ExpiresAt, false); err != nil {
 		return err
 	}
 	for _, kind := range []tenants.FactKind{tenants.FactSent, tenants.FactAccepted} {

@@ -49,11 +49,15 @@ type AttemptName struct {
 	Attempt tenants.AttemptID
 }
 
-// RenewLeases moves the moment of rings that this server pushes to until, or to their expiry if
-// that is sooner, and never back. It gives those that it still holds: not a ring that has ended or
-// was answered, and not one that another server has claimed.
+// stepEnd is when the steps that ring of a ring to a group are over; of another ring its expiry.
+const stepEnd = "COALESCE((SELECT MAX(p.begun_at + p.for_us) FROM ring_steps p WHERE p.tenant_id = rings.tenant_id AND " +
+	"p.ring_id = rings.id AND p.state = 'rung'), expires_at)"
+
+// RenewLeases moves the moment of rings that this server pushes to until, or to their expiry or the
+// end of their step if that is sooner, and never back. It gives those that it still holds: not a
+// ring that has ended or was answered, and not one that another server has claimed.
 func (s Jobs) RenewLeases(ctx context.Context, attempts []AttemptName, until time.Time) (held map[tenants.RingID]bool, err error) {
-	to := micros(until)
+	to := micros(until) // the next step begins when the sweep finds the ring due
 	mine, me := s.mine()
 	names := make([]ringName, len(attempts))
 	for i, a := range attempts {
@@ -63,9 +67,10 @@ func (s Jobs) RenewLeases(ctx context.Context, attempts []AttemptName, until tim
 		held = map[tenants.RingID]bool{}
 		for some := range slices.Chunk(names, sizes[0]) {
 			where, args := namedRings("tenant_id", "id", some)
-			args = append(append([]any{to, to, to}, me...), args...)
+			args = append(append([]any{to, to, to, to}, me...), args...)
 			rows, err := t.query(ctx, "UPDATE rings SET due_at = CASE WHEN due_at > ? THEN due_at WHEN expires_at < ? THEN expires_at "+
-				"ELSE ? END WHERE due_at IS NOT NULL AND state <> 'answered' AND "+mine+" AND ("+where+") RETURNING id", args...)
+				"WHEN "+stepEnd+" BETWEEN due_at AND ? THEN "+stepEnd+" ELSE ? END WHERE due_at IS NOT NULL AND "+
+				"state <> 'answered' AND "+mine+" AND ("+where+") RETURNING id", args...)
 			found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
 			if err != nil {
 				return err

@@ -236,7 +236,7 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 		return r, nil, true, nil
 	}
 	r.Version = start.Version + 1
-	done, err := t.setRing(s, r, start.Version, due)
+	done, err := t.setRing(s, r, start.Version, due, moved.steps)
 	if done && err == nil && !r.ExpiresAt.Equal(start.ExpiresAt) {
 		_, err = t.run("UPDATE rings SET expires_at = ? WHERE tenant_id = ? AND id = ?", []any{micros(r.ExpiresAt), uuid(s.id), uuid(r.ID)})
 	}
@@ -317,8 +317,10 @@ func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
 	return &f.Seq
 }
 
-// setRing compares and sets: nothing happens when the ring's version is no longer was.
-func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time) (bool, error) {
+// setRing compares and sets: nothing happens when the ring's version is no longer was. With steps
+// the ring belongs to no server afterwards: the one that begins a step pushes it, which need not be
+// the one that claimed the ring before.
+func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time, steps bool) (bool, error) {
 	query := "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
 	args := []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
 	switch {
@@ -327,6 +329,9 @@ func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time) (boo
 	case !due.IsZero():
 		query += ", due_at = ?"
 		args = append(args, micros(due))
+	}
+	if steps && !s.s.db.dialect.isFile() {
+		query += ", pushed_by = NULL"
 	}
 	fence, me := s.fence()
 	args = append(append(args, uuid(s.id), uuid(r.ID), was), me...)
