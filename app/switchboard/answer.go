@@ -185,14 +185,14 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 	received := b.Now()
 	switch e.Kind {
 	case gateway.Connected:
-		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+		Held{b}.writeHeld(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				r.Call.ConnectedAt = e.At
 			}
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: received})
 		})
 	case gateway.OneWay:
-		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+		Held{b}.writeHeld(t, id, func(r *tenants.Ring) []tenants.Fact {
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactOneWay, At: e.At, Received: received, Detail: string(e.Silent)})
 		})
 	case gateway.Sampled:
@@ -214,7 +214,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			}
 		}
 		b.dropChain(id)
-		b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+		Held{b}.writeHeld(t, id, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				measure(r.Call, e)
 			}

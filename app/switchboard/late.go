@@ -19,6 +19,7 @@ type lateWrite struct {
 	scope  *store.Scope
 	ring   tenants.RingID
 	change func(*tenants.Ring) []tenants.Fact
+	held   bool // of a call here: it is dropped once another node holds the call
 }
 
 // lateWrites are the writes that could not be stored, for example on a full disk. Those of one ring
@@ -71,7 +72,17 @@ func (l *lateWrites) drop() {
 // write changes a ring for Carillon itself, outside any request. What cannot be stored now is
 // stored by the sweep.
 func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
-	w := lateWrite{scope: b.Store.For(t).By(store.Who{Actor: tenants.System}), ring: id, change: change}
+	Held{b}.keepWrite(lateWrite{scope: b.system(t), ring: id, change: change})
+}
+
+// writeHeld is write for what happened to a call of this node. It is dropped if another node holds
+// the call by then: that one has gone on with it while this one did not reach the database.
+func (b Held) writeHeld(t tenants.TenantID, id tenants.RingID, change func(*tenants.Ring) []tenants.Fact) {
+	b.keepWrite(lateWrite{scope: b.system(t), ring: id, change: change, held: true})
+}
+
+func (b Held) keepWrite(w lateWrite) {
+	id := w.ring
 	var err error
 	if !b.late.has(id) {
 		if err = b.store(context.WithoutCancel(b.life), w); err == nil {
@@ -88,6 +99,16 @@ func (b *Board) write(t tenants.TenantID, id tenants.RingID, change func(*tenant
 func (b *Board) store(ctx context.Context, w lateWrite) error {
 	ctx, done := context.WithTimeout(ctx, 10*time.Second)
 	defer done()
+	if w.held && b.Peers != nil {
+		holder, err := b.Store.Nodes().Holder(ctx, w.ring)
+		if err != nil {
+			return err
+		}
+		if holder != "" && holder != b.Peers.Self() {
+			b.Log.Info("another node has gone on with a call of this one", "ring", w.ring, "node", holder)
+			return nil
+		}
+	}
 	r, facts, err := w.scope.Rings().Change(ctx, w.ring, nil, time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return w.change(r), nil })
 	if err != nil {
