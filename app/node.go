@@ -56,9 +56,10 @@ type node struct {
 	calendars *connections.Calendars
 	sends     *push.Sender
 	bus       bus.Bus
-	others    *bus.Shared // the other nodes; nil = this is the only one
-	self      store.Node  // how the other nodes see this one
-	oldKeys   bool        // the key files have keys that only open
+	others    *bus.Shared  // the other nodes; nil = this is the only one
+	self      store.Node   // how the other nodes see this one
+	missed    []store.Held // rings at which follow could not look; they belong to its loop
+	oldKeys   bool         // the key files have keys that only open
 	creds     *health.Credentials
 	health    *health.Monitor
 	alerts    *health.AlertMail // nil = no mail about alerts

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,28 +149,45 @@ func (n *node) weak() string {
 const (
 	followEvery = time.Second
 	followMost  = 5000
+	// followWithin is how long one turn may last; what is left is done in the next one.
+	followWithin = 10 * time.Second
 )
 
 // follow finds what other nodes have done and what the bus has not passed on. While NATS is away
-// the listeners look again whether they may still listen.
-func (n *node) follow(ctx context.Context, f *store.Follower) error {
+// the listeners look again whether they may still listen. A ring at which it cannot look now is
+// looked at again the next time.
+func (n *node) follow(ctx context.Context, f *store.Follower) (err error) {
 	if n.weak() != "" {
 		n.others.WakeAll()
 	}
+	ctx, cancel := context.WithTimeout(ctx, followWithin)
+	defer cancel()
+	again := n.missed
+	n.missed = nil
+	look := func(r store.Held) {
+		e := switchboard.NewHeld(n.board).Followed(ctx, r.Tenant, r.Ring)
+		if e != nil && !slices.Contains(n.missed, r) {
+			n.missed = append(n.missed, r)
+		}
+		if err == nil {
+			err = e // the first of them says enough
+		}
+	}
+	for _, r := range again {
+		look(r)
+	}
 	for more := true; more && ctx.Err() == nil; {
-		rings, again, err := f.Next(ctx, followMost)
-		if err != nil {
-			return err
+		var rings []store.Held
+		var e error
+		if rings, more, e = f.Next(ctx, followMost); e != nil {
+			return e
 		}
 		for _, r := range rings {
 			n.others.Hear(r.Tenant, r.Ring)
-			if err := switchboard.NewHeld(n.board).Followed(ctx, r.Tenant, r.Ring); err != nil {
-				return err
-			}
+			look(r)
 		}
-		more = again
 	}
-	return nil
+	return err
 }
 
 // join lists this node in the database. A node that was killed counts as living for some seconds:

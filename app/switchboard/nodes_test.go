@@ -23,6 +23,11 @@ func TestNodes(t *testing.T) {
 		"a server that was stopped":      stoppedServer,
 		"a phone that reports elsewhere": reportsElsewhere,
 		"a server that died":             deadServer,
+		"a call that moved":              movedCall,
+		"calls of a node that is gone":   lostCalls,
+		"agents that wait":               idleAgents,
+		"a step begun elsewhere":         nextStepElsewhere,
+		"a step of a slow Apple":         stepOfASlowApple,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newPair(t, server.Migrated(t))) })
 	}

@@ -10,6 +10,7 @@ import (
 	"carillon/app/bus"
 	"carillon/gateway"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // Peers are the other nodes. The sound of a ring is on one node, its holder: the first that needed
@@ -192,7 +193,13 @@ func (b Held) transferHere(ctx context.Context, q request) (any, error) {
 	if q.Caller == nil || q.Transfer == nil || !b.calls.has(q.Ring, q.Tenant) {
 		return nil, errMoved()
 	}
-	_, err := b.Transfer(ctx, *q.Caller, q.Ring, *q.Transfer)
+	// The rules of its industry do not travel with a tenant.
+	t, err := b.Store.For(q.Tenant).Tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.Caller.Tenant = t
+	_, err = b.Transfer(ctx, *q.Caller, q.Ring, *q.Transfer)
 	return nil, err
 }
 
@@ -244,13 +251,17 @@ func (b Held) release(t tenants.TenantID, id tenants.RingID) {
 	_ = b.Store.For(t).Rings().Release(ctx, id, b.Peers.Self())
 }
 
-// Followed looks at a ring of which another node may have written facts: if it has ended, its call
-// and its agents here end too.
+// Followed looks at a ring of which another node may have written facts: if it has ended, or was
+// erased, its call and its agents here end too.
 func (b Held) Followed(ctx context.Context, t tenants.TenantID, id tenants.RingID) error {
 	if !b.calls.has(id, t) && b.chains.find(id) == nil {
 		return nil
 	}
 	r, err := b.Store.For(t).Rings().Get(ctx, id)
+	if tenants.KindOf(err) == tenants.Unknown {
+		b.letGo(t, id)
+		return nil
+	}
 	if err == nil && r.State.Terminal() && !b.late.has(id) {
 		b.letGo(t, id)
 	}
@@ -274,11 +285,11 @@ func (b Held) Keep(ctx context.Context) error {
 	for id, t := range mine {
 		if b.lost(ctx, id) {
 			b.letGo(t, id)
-		} else if err := b.Followed(ctx, t, id); err != nil {
-			return err
+		} else if e := b.Followed(ctx, t, id); err == nil {
+			err = e // the first of them says enough
 		}
 	}
-	return nil
+	return err
 }
 
 // EndLost ends the calls of nodes that have been gone for a while, with node_lost.
@@ -288,32 +299,51 @@ func (b Held) EndLost(ctx context.Context) error {
 		return err
 	}
 	for _, h := range list {
-		r, err := b.Store.For(h.Tenant).Rings().Get(ctx, h.Ring)
-		if err != nil || r.State != tenants.Answered {
+		if h.Node == b.Peers.Self() {
 			continue
 		}
-		holder, err := b.Store.For(h.Tenant).Rings().Hold(ctx, h.Ring, b.Peers.Self())
-		if err != nil {
-			return err
-		}
-		if holder == b.Peers.Self() && !b.calls.has(h.Ring, h.Tenant) { // no phone answered here just now
-			b.endAnswered(r, nodeLost)
+		if e := b.endLost(ctx, h); err == nil {
+			err = e // the first of them says enough
 		}
 	}
-	return nil
+	return err
+}
+
+// endLost ends a call of a node that is gone, unless a phone has answered it again meanwhile, here
+// or on another node: the node that is gone is not its holder then.
+func (b Held) endLost(ctx context.Context, h store.Held) error {
+	rings := b.Store.For(h.Tenant).Rings()
+	r, err := rings.Get(ctx, h.Ring)
+	if tenants.KindOf(err) == tenants.Unknown || err == nil && r.State != tenants.Answered {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	took, err := rings.TakeOver(ctx, h.Ring, h.Node, b.Peers.Self(), store.NodeGone+lostAfter)
+	if err == nil && took {
+		b.endAnswered(r, nodeLost)
+	}
+	return err
 }
 
 // ReleaseIdle gives back the rings that this node holds and that are no call yet, so that their
-// phones are answered by another node. It is for a node that drains.
+// phones are answered by another node. Agents that wait for them here are sent away: those that
+// join can join again, where the phone will be. It is for a node that drains.
 func (b Held) ReleaseIdle(ctx context.Context) error {
 	if b.Peers == nil {
 		return nil
 	}
 	list, err := b.Store.Nodes().HeldBy(ctx, b.Peers.Self())
 	for _, h := range list {
-		if !b.calls.has(h.Ring, h.Tenant) && !b.chains.isBetween(h.Ring) {
-			err = errors.Join(err, b.Store.For(h.Tenant).Rings().Release(ctx, h.Ring, b.Peers.Self()))
+		if b.calls.has(h.Ring, h.Tenant) || b.chains.isBetween(h.Ring) {
+			continue
 		}
+		e := b.Store.For(h.Tenant).Rings().Release(ctx, h.Ring, b.Peers.Self())
+		if e == nil {
+			b.dropChain(h.Ring)
+		}
+		err = errors.Join(err, e)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ const holdersKept = 5 * time.Minute
 type Held struct {
 	Tenant tenants.TenantID
 	Ring   tenants.RingID
+	Node   tenants.NodeID // its holder; empty in what a Follower gives
 }
 
 // Hold makes the node the holder of a ring's sound if it has none, or if its holder is gone, and
@@ -79,18 +80,19 @@ func (s Nodes) HeldBy(ctx context.Context, node tenants.NodeID) ([]Held, error) 
 	return s.held(ctx, "node = ?", uuid(node))
 }
 
-// HeldByGone lists up to limit rings that have not ended and whose holder has been gone for a
-// while, of every tenant.
+// HeldByGone lists up to limit calls whose holder has been gone for a while, of every tenant.
 func (s Nodes) HeldByGone(ctx context.Context, since time.Duration, limit int) ([]Held, error) {
 	return s.held(ctx, "node IN (SELECT id FROM nodes WHERE NOT "+s.after("seen_at", NodeGone+since)+") AND EXISTS (SELECT 1 FROM "+
-		"rings r WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.ended_at = 0) LIMIT ?", limit)
+		"rings r WHERE r.tenant_id = ring_nodes.tenant_id AND r.id = ring_nodes.ring_id AND r.state = 'answered') LIMIT ?", limit)
 }
 
 func (s Nodes) held(ctx context.Context, where string, args ...any) ([]Held, error) {
-	type row struct{ tenant, ring uuid }
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, ring_id FROM ring_nodes WHERE "+where, args...)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring} })
-	return nouns(found, func(r row) Held { return Held{tenants.TenantID(r.tenant), tenants.RingID(r.ring)} }), translate(err)
+	type row struct{ tenant, ring, node uuid }
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, ring_id, node FROM ring_nodes WHERE "+where, args...)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.ring, &r.node} })
+	return nouns(found, func(r row) Held {
+		return Held{tenants.TenantID(r.tenant), tenants.RingID(r.ring), tenants.NodeID(r.node)}
+	}), translate(err)
 }
 
 // ForgetHolders removes the holders of rings that have ended.
@@ -134,7 +136,8 @@ func (f *Follower) Next(ctx context.Context, limit int) (rings []Held, more bool
 	}
 	for _, r := range found {
 		f.at = r.place
-		if h := (Held{tenants.TenantID(r.tenant), tenants.RingID(r.ring)}); !slices.Contains(rings[max(0, len(rings)-16):], h) {
+		h := Held{Tenant: tenants.TenantID(r.tenant), Ring: tenants.RingID(r.ring)}
+		if !slices.Contains(rings[max(0, len(rings)-16):], h) {
 			rings = append(rings, h)
 		}
 	}
