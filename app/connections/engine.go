@@ -142,7 +142,7 @@ func New(c Config) (*Engine, error) {
 		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, slow: map[tenants.ConnectionID]time.Time{},
 		trims: map[store.DueConnection]bool{}}
 	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), write: e.feed, wakes: make(chan struct{}, 1),
-		most: feedMost}
+		most: factsMost}
 	e.attempts, e.cut = context.WithCancel(context.Background())
 	e.claims, e.stop = context.WithCancel(e.attempts)
 	e.loops.Go(func() { e.feeds.run(e.claims, e.Log) })

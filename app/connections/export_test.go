@@ -16,6 +16,9 @@ func NewWebhook(d *outbound.Dialer, within time.Duration, now func() time.Time) 
 // Look finds what is due now, as the engine does each second.
 func (e *Engine) Look() { e.look() }
 
+// FactsFor is how many facts the feed's next commit may have.
+func FactsFor(facts, deliveries int) (next int, fits bool) { return factsFor(facts, deliveries) }
+
 // Cut breaks off attempts under way, as the end of the process does.
 func (e *Engine) Cut() { e.cut() }
 

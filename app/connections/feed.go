@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// feedMost bounds the facts of one commit, which rings wait for. Where several connections of
-	// a tenant want them, there are fewer, but feedLeast.
-	feedMost, feedLeast = 30, 4
+	// feedMost is how many deliveries one commit shall have: rings wait for it. Facts that nobody
+	// wants cost next to nothing, so factsMost of them pass in one commit. However many deliveries
+	// a fact makes, a commit may have factsLeast facts.
+	feedMost              = 30
+	factsMost, factsLeast = 500, 4
 	// feedPause is how long the feed lets facts come together after it was woken.
 	feedPause = 20 * time.Millisecond
 	// feedEvery is how often it looks for facts that other processes recorded.
@@ -29,7 +31,7 @@ type feed struct {
 	cursor store.Cursor
 	write  func(store.Cursor, store.Batch, []store.NewDelivery) (moved bool, err error)
 	wakes  chan struct{}
-	most   int  // facts of one commit
+	most   int  // facts of the next commit
 	heard  bool // some connection wanted something at the last look
 	turn   int  // of store.Jobs, at the last wake
 }
@@ -120,23 +122,29 @@ func (f *feed) once(ctx context.Context) (full bool, err error) {
 		return false, err
 	}
 	by := map[tenants.TenantID][]store.Listener{}
-	f.most = feedMost
 	for _, l := range listeners {
 		by[l.Tenant] = append(by[l.Tenant], l)
-		f.most = max(feedLeast, min(f.most, feedMost/len(by[l.Tenant])))
-	}
-	if len(b.Facts) > f.most { // too many deliveries: the next turn reads fewer facts
-		return true, nil
 	}
 	deliveries, err := f.compose(ctx, b.Facts, by)
 	if err != nil {
 		return false, err
+	}
+	var fits bool
+	if f.most, fits = factsFor(len(b.Facts), len(deliveries)); !fits { // the next turn reads fewer facts
+		return true, nil
 	}
 	moved, err := f.write(f.cursor, b, deliveries)
 	if err != nil || !moved {
 		return !moved && err == nil, err
 	}
 	return len(b.Facts) == most, nil
+}
+
+// factsFor returns how many facts the next commit may have, if they make as many deliveries as
+// these, and whether these may be in one: up to twice feedMost, so that few are read in vain.
+func factsFor(facts, deliveries int) (next int, fits bool) {
+	next = max(factsLeast, min(factsMost, facts*feedMost/max(1, deliveries)))
+	return next, deliveries <= 2*feedMost || facts <= factsLeast
 }
 
 func tenantsOf(facts []store.Committed) []tenants.TenantID {
