@@ -129,6 +129,7 @@ type Console struct {
 	mails   tenants.RateLimiter // see mayInvite and mayReset
 
 	downloads *web.Slots // of recordings
+	sizes     web.Sizes  // of recordings
 	readings  []route    // those that only read, for opens
 	verifier  *verifier
 }

@@ -61,7 +61,7 @@ func (k ringPages) recording(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	return web.SendFile(c, web.File{
 		ETag:  fmt.Sprintf(`"%s-%s-%d-%d"`, id, strings.ReplaceAll(detail, " ", "-"), rec.Length, rec.Bytes),
 		Write: func(w io.Writer) error { return record.Write(w, info, chunks) },
-	}, func(err error) {
+	}, &k.sizes, func(err error) {
 		leave()
 		if err != nil {
 			k.Log.LogAttrs(context.Background(), slog.LevelWarn, "recording cut off", slog.String("ring", string(id)),

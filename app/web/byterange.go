@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -18,13 +19,44 @@ type File struct {
 	Write func(io.Writer) error // makes the whole file, with the same bytes each time
 }
 
+// sizesMost bounds what Sizes keeps.
+const sizesMost = 1024
+
+// Sizes keeps the sizes of files that were asked for in parts, so that a player's next request need
+// not make the whole file to learn it. The zero Sizes is ready for use.
+type Sizes struct {
+	mu    sync.Mutex // guards known
+	known map[string]int64
+}
+
+// of returns the size of f. Where it is not known, the file is made to learn it.
+func (s *Sizes) of(f File) (int64, error) {
+	s.mu.Lock()
+	size, ok := s.known[f.ETag]
+	s.mu.Unlock()
+	if ok {
+		return size, nil
+	}
+	var all part
+	if err := Recovered(func() error { return f.Write(&all) }); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= sizesMost {
+		s.known = map[string]int64{}
+	}
+	s.known[f.ETag] = all.at
+	return all.at, nil
+}
+
 // errCut ends the making of a file of which enough was sent.
 var errCut = errors.New("web: the rest of the file is not wanted")
 
 // SendFile sends a file, or the part that the request asks for (RFC 9110 14): 206, or 416 where the
-// file is shorter. For a part the file is made twice, the first time to learn its size. ended is
-// called in any case, as by Download.
-func SendFile(c *fiber.Ctx, f File, ended func(error)) error {
+// file is shorter. For the first part the file is made twice, the first time to learn its size,
+// which is kept in sizes. ended is called in any case, as by Download.
+func SendFile(c *fiber.Ctx, f File, sizes *Sizes, ended func(error)) error {
 	h := &c.Response().Header
 	h.Set(fiber.HeaderAcceptRanges, "bytes")
 	h.Set(fiber.HeaderETag, f.ETag)
@@ -33,12 +65,11 @@ func SendFile(c *fiber.Ctx, f File, ended func(error)) error {
 		Download(c, func(_ context.Context, w io.Writer) error { return f.Write(w) }, ended)
 		return nil
 	}
-	var all part
-	if err := f.Write(&all); err != nil {
+	size, err := sizes.of(f)
+	if err != nil {
 		ended(err)
 		return err
 	}
-	size := all.at
 	from, to, ok := byteRange(asked, size)
 	switch {
 	case !ok:
