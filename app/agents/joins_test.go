@@ -79,12 +79,18 @@ func code(err error) string {
 // offerAs joins with a real WebRTC connection, which offers Opus if no codecs are named.
 func (j *Joins) offerAs(t *testing.T, token tenants.Secret, ring tenants.RingID, codecs ...string) error {
 	t.Helper()
+	return j.offerHeld(t, token, ring, func(error) {}, codecs...)
+}
+
+// offerHeld is offerAs, and calls answered before the agent gets the answer.
+func (j *Joins) offerHeld(t *testing.T, token tenants.Secret, ring tenants.RingID, answered func(error), codecs ...string) error {
 	p, err := phonetest.New(phonetest.Config{Codecs: codecs})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	c, err := p.Call(t.Context(), func(ctx context.Context, offer string) (string, error) {
 		a, err := j.Offer(ctx, token, ring, offer, nil)
+		answered(err)
 		return a.SDP, err
 	})
 	if err == nil {
@@ -438,8 +444,12 @@ func TestAConnectionOfAnotherCodecIsReplaced(t *testing.T) {
 func TestALostAgentConnectsAgain(t *testing.T) {
 	t.Parallel()
 	j, _ := openJoins(t)
-	lost := make(chan struct{})
+	lost, looks := make(chan struct{}), make(chan struct{}, 2)
 	a := &webrtcAgent{joins: j, ring: joinRing, away: func(p *gateway.Peer) bool {
+		select {
+		case looks <- struct{}{}:
+		default:
+		}
 		select {
 		case <-lost:
 			return true
@@ -465,6 +475,12 @@ func TestALostAgentConnectsAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	talked := make(chan error, 1)
 	go func() { talked <- a.Converse(ctx, newDeskLine()) }()
+	for range 2 { // what follows from the first look is done at the second
+		select {
+		case <-looks:
+		case <-first.Ended():
+		}
+	}
 	if isOver(first) || a.present() != first {
 		t.Fatal("a connection that was not lost was replaced")
 	}
@@ -478,6 +494,39 @@ func TestALostAgentConnectsAgain(t *testing.T) {
 	<-second.Ended()
 	if n := len(j.rings); n != 0 {
 		t.Errorf("%d meetings are left", n)
+	}
+}
+
+// TestAConnectionUnderWayCompletes although the one that it replaces is given up meanwhile.
+func TestAConnectionUnderWayCompletes(t *testing.T) {
+	t.Parallel()
+	j, _ := openJoins(t)
+	a := &webrtcAgent{joins: j, ring: joinRing, away: func(*gateway.Peer) bool { return true }}
+	t.Cleanup(a.Close)
+	token := j.mustIssue(t)
+	offered, answer, connected := make(chan error, 1), make(chan struct{}), make(chan error, 1)
+	go func() {
+		connected <- j.offerHeld(t, token, joinRing, func(err error) { offered <- err; <-answer }, "PCMU")
+	}()
+	if err := <-offered; err != nil {
+		t.Fatal(err)
+	}
+	looking, stop := context.WithCancel(t.Context())
+	defer stop()
+	next := make(chan *gateway.Peer, 1)
+	go func() { next <- a.replacement(t.Context(), looking, nil) }()
+	eventually(t, "the connection is not taken", func() bool {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return len(j.rings) == 0
+	})
+	stop()
+	close(answer)
+	if err := <-connected; err != nil {
+		t.Error(err)
+	}
+	if q := <-next; q == nil || a.present() != q || isOver(q) {
+		t.Error("the connection was given up with the one that it replaces")
 	}
 }
 

@@ -142,25 +142,31 @@ func (a *webrtcAgent) Converse(ctx context.Context, l gateway.Line) error {
 }
 
 // talk carries sound over p until it ends. next is the connection that took its place; nil = none.
+// When p is given up as lost, one that connects already may complete.
 func (a *webrtcAgent) talk(ctx context.Context, p *gateway.Peer, l gateway.Line) (next *gateway.Peer, err error) {
 	own, stop := context.WithCancel(ctx)
+	defer stop()
+	looking, settle := context.WithCancel(own)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		if next = a.replacement(own, p); next != nil {
+		if next = a.replacement(own, looking, p); next != nil {
 			p.Close()
 		}
 	})
 	err = p.Converse(ctx, l)
-	stop()
+	settle()
+	if !errors.Is(err, gateway.ErrPeerLost) {
+		stop()
+	}
 	watching.Wait()
 	return next, err
 }
 
-// replacement waits for a connection that comes while p is lost, and until it is connected. It
-// returns nil when ctx is done.
-func (a *webrtcAgent) replacement(ctx context.Context, p *gateway.Peer) *gateway.Peer {
+// replacement waits until looking is done for a connection that comes while p is lost, and until
+// ctx is done for it to be connected. Otherwise it returns nil.
+func (a *webrtcAgent) replacement(ctx, looking context.Context, p *gateway.Peer) *gateway.Peer {
 	for {
-		q := a.joins.takeInstead(ctx, a.ring, func() bool { return a.away(p) })
+		q := a.joins.takeInstead(looking, a.ring, func() bool { return a.away(p) })
 		if q == nil {
 			return nil
 		}
