@@ -361,9 +361,9 @@ type splice struct {
 	begun       bool
 	cut         bool // a key press came between: the next packet continues as one of a new source
 	source      uint32
-	sequence    uint16 // newest sent
-	timestamp   uint32 // newest sent
-	at          time.Time
+	sequence    uint16    // newest sent
+	timestamp   uint32    // newest sent
+	at          time.Time // of the timestamp
 	addSequence uint16
 	addTime     uint32
 }
@@ -394,7 +394,7 @@ func (s *splice) gap(now time.Time) uint32 {
 // addEvent returns the sequence and timestamp of a packet of a key press, and whether it is the
 // first. All packets of a press have the timestamp of its start.
 func (s *splice) addEvent(first bool, now time.Time) (sequence uint16, timestamp uint32, marker bool) {
-	if first {
+	if first || !s.begun { // the phone may have connected during the press
 		s.timestamp += s.gap(now)
 		s.at = now
 	}

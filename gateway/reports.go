@@ -116,15 +116,15 @@ func (l *leg) report(now time.Time) rtcp.Packet {
 		l.reportMu.Unlock()
 		heard = append(heard, r)
 	}
-	l.line.sayMu.Lock() // so that both are of the same packet
-	sent, at := l.track.counted(), l.line.sent.last
+	l.line.sayMu.Lock() // so that all are of the same packet
+	sent, timestamp, at := l.track.counted(), l.line.stream.timestamp, l.line.stream.at
 	l.line.sayMu.Unlock()
 	switch {
 	case sent.packets > 0:
 		since := max(0, now.Sub(at))
 		return &rtcp.SenderReport{
 			SSRC: l.track.ssrc(), NTPTime: ntp(now), PacketCount: sent.packets, OctetCount: sent.octets,
-			RTPTime: sent.timestamp + uint32(since*time.Duration(l.line.codec.ClockRate())/time.Second), Reports: heard,
+			RTPTime: timestamp + uint32(since*time.Duration(l.line.codec.ClockRate())/time.Second), Reports: heard,
 		}
 	case heard != nil:
 		return &rtcp.ReceiverReport{SSRC: l.track.ssrc(), Reports: heard}

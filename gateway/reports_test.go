@@ -66,8 +66,8 @@ func TestReports(t *testing.T) {
 		t.Errorf("%d reports, %d lost, round trip %v", q.Reports, q.LostOut, q.RoundTrip)
 	}
 
-	l.track.sent = sentRTP{packets: 5, octets: 800, timestamp: 1000}
-	l.line.sent.last = now
+	l.track.sent = sentRTP{packets: 5, octets: 800}
+	l.line.stream.timestamp, l.line.stream.at = 1000, now
 	now = now.Add(500 * time.Millisecond)
 	l.receive(soundPacket(t, 3, 0), inFormat{})
 	s, ok := l.report(now).(*rtcp.SenderReport)
@@ -80,6 +80,43 @@ func TestReports(t *testing.T) {
 	if _, err := s.Marshal(); err != nil {
 		t.Error(err)
 	}
+}
+
+// lastTimestamp is a connection that keeps the timestamp of the newest packet.
+type lastTimestamp struct{ at uint32 }
+
+func (o *lastTimestamp) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
+	o.at = h.Timestamp
+	return 0, nil
+}
+
+func (o *lastTimestamp) Write([]byte) (int, error) { return 0, nil }
+
+// TestReportsOfKeyPresses: a report continues the clock of the newest packet, also when that is of
+// a key press.
+func TestReportsOfKeyPresses(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	l, out := reportingLeg(&now), &lastTimestamp{}
+	l.track.out, l.track.events = out, 101
+	l.track.enabled.Store(true)
+	l.line.setOutput(l.track)
+	press := func(what string, first bool) {
+		t.Helper()
+		if err := l.line.sendEvent(keyEvent{code: 5}, first); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(500 * time.Millisecond)
+		r, ok := l.report(now).(*rtcp.SenderReport)
+		if !ok || r.RTPTime != out.at+4000 {
+			t.Errorf("%s: after the timestamp %d: %v", what, out.at, r)
+		}
+	}
+	press("the phone connects during a press", false)
+	press("a press before any sound", true)
+	l.line.send(Packet{Source: 1, Payload: []byte{1}})
+	now = now.Add(10 * time.Second)
+	press("a press after a pause", true)
 }
 
 // TestInboundKeepsTheOrder: packets from before Pion reported the source come first, once.

@@ -24,10 +24,7 @@ type outTrack struct {
 }
 
 // sentRTP is what a leg has sent, for its reports (RFC 3550 6.4.1).
-type sentRTP struct {
-	packets, octets uint32
-	timestamp       uint32 // of the newest packet
-}
+type sentRTP struct{ packets, octets uint32 }
 
 func (m *outTrack) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, c := range t.CodecParameters() {
@@ -80,7 +77,7 @@ func (m *outTrack) write(h *rtp.Header, payload []byte) (int, error) {
 	out := m.out
 	h.SSRC = uint32(m.id)
 	if out != nil {
-		m.sent = sentRTP{m.sent.packets + 1, m.sent.octets + uint32(len(payload)), h.Timestamp}
+		m.sent = sentRTP{m.sent.packets + 1, m.sent.octets + uint32(len(payload))}
 	}
 	m.mu.Unlock()
 	if out == nil {
