@@ -344,7 +344,7 @@ func (l *line) lastSound() (t soundTimes) {
 	l.mu.Unlock()
 	t.spoke = t.heard
 	l.bargeMu.Lock()
-	if l.barge.told {
+	if t.heard.Sub(l.barge.toldAt) <= talkPause { // else the phone has come back without levels
 		t.spoke = l.barge.loudAt
 	}
 	l.bargeMu.Unlock()

@@ -86,14 +86,14 @@ type bargeIns struct {
 	loud    int       // loud packets of the word
 	onset   time.Time // when the person began to speak over the agent; zero = nothing is measured
 	over    bool      // the agent talked when the word began
-	told    bool      // it is known how loud the person is
+	toldAt  time.Time // last packet of which it is known how loud it is
 	found   []time.Duration
 }
 
 // heard counts a packet of the person.
 func (b *bargeIns) heard(now time.Time, loud bool) {
 	b.settle(now)
-	b.told = true
+	b.toldAt = now
 	if !loud {
 		return
 	}

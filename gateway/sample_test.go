@@ -274,3 +274,18 @@ func TestASilentPersonIsNotLeftWithoutAnAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestALegWithoutLevels: when the phone comes back and no longer says how loud it is, all that it
+// sends counts as talk.
+func TestALegWithoutLevels(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	l := newLine(Opus, func() time.Time { return now })
+	l.receive(Packet{Payload: make([]byte, 80), At: now, Level: -90})
+	for _, after := range []time.Duration{Frame, talkPause + Frame} {
+		l.receive(Packet{Payload: make([]byte, 80), At: now.Add(after)})
+		if got := l.lastSound(); got.spoke.IsZero() != (after == Frame) {
+			t.Errorf("%v after the last level: %+v", after, got)
+		}
+	}
+}
