@@ -89,8 +89,16 @@ func (n *node) clusterLoops() []loop {
 	return append(all,
 		loop{"follow the other nodes", followEvery, byNode, func(ctx context.Context) error { return n.follow(ctx, follow) }},
 		loop{"keep calls", 2 * time.Second, byNode, switchboard.NewHeld(n.board).Keep},
-		loop{"end calls of nodes that are gone", 500 * time.Millisecond, byRow, switchboard.NewHeld(n.board).EndLost},
+		loop{"end calls of nodes that are gone", 500 * time.Millisecond, byRow, n.endLost},
 		loop{"forget holders", time.Minute, byTurn, n.store.Nodes().ForgetHolders})
+}
+
+// endLost ends the calls of nodes that are lost, if this node may find that they are.
+func (n *node) endLost(ctx context.Context) error {
+	if !n.store.Nodes().Steady() {
+		return nil
+	}
+	return switchboard.NewHeld(n.board).EndLost(ctx)
 }
 
 // turnLease is how long a node that has died keeps the turn of a loop at most.

@@ -99,7 +99,11 @@ func (c Cluster) nodeName() string {
 }
 
 // beatEvery is how often a node says that it lives; store.NodeGone is several times as long.
-const beatEvery = 1500 * time.Millisecond
+// beatMost is how long it tries: a connection that is broken must not hold up the next try.
+const (
+	beatEvery = 1500 * time.Millisecond
+	beatMost  = 2 * time.Second
+)
 
 // errAlone is why a second server is refused.
 func errAlone(name string) error {
@@ -234,7 +238,9 @@ func (n *node) leave() error {
 
 // beat says that this node lives.
 func (n *node) beat(ctx context.Context) error {
-	lived, err := n.store.Nodes().Beat(ctx, n.self.ID)
+	try, cancel := context.WithTimeout(ctx, beatMost)
+	defer cancel()
+	lived, err := n.store.Nodes().Beat(try, n.self.ID)
 	if err == nil && !lived {
 		if n.others != nil {
 			err = switchboard.NewHeld(n.board).Keep(ctx)

@@ -111,6 +111,7 @@ func TestSeveralNodes(t *testing.T) {
 	t.Run("an agent that joins", func(t *testing.T) { w.joins(a, b) })
 	t.Run("a node that drains", func(t *testing.T) { w.drains(a) })
 	t.Run("without NATS", func(t *testing.T) { w.withoutNATS(a, b) })
+	t.Run("without PostgreSQL", func(t *testing.T) { w.withoutPostgres(t, a, b) })
 	t.Run("a node that is killed", func(t *testing.T) { w.killed(a, b) })
 }
 

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 // world is one database, one NATS and one Apple, on which nodes run.
 type world struct {
 	*testing.T
+	server   *storetest.Server
 	nats     *natstest.Server
 	apple    *apnstest.Apple
 	env      []string
@@ -52,7 +53,8 @@ type device struct{ ID, Credential string }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, database: storetest.StartPostgres(t).Migrated(t)}
+	w := &world{T: t, server: storetest.StartPostgres(t)}
+	w.database = w.server.Migrated(t)
 	var err error
 	if w.nats, err = natstest.New(); err != nil {
 		t.Fatal(err)

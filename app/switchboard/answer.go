@@ -358,6 +358,9 @@ func (b *Board) sweepCall(r *tenants.Ring) {
 		return
 	}
 	if b.Peers != nil {
+		if !b.Store.Nodes().Steady() { // perhaps no node could renew its calls
+			return
+		}
 		ctx, cancel := context.WithTimeout(b.life, 5*time.Second)
 		defer cancel()
 		if to, err := (Held{b}).living(ctx, r.ID); err != nil || to != "" {

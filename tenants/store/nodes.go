@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strconv"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 // NodeGone is how long after its last heartbeat a node counts as gone.
 const NodeGone = 6 * time.Second
+
+// clockOff is how far a heartbeat may find the clock off. What is less is found by ReadClock.
+const clockOff = 250 * time.Millisecond
 
 // nodesKept is how long a node that is gone is listed. Its calls last an hour at most.
 const nodesKept = 24 * time.Hour
@@ -74,31 +78,71 @@ func forgetNodeKey(t *tx, id tenants.NodeID) error {
 	return err
 }
 
-// Beat says that the node lives. It returns false if the others had counted it as gone: they may
-// have taken over what it held. Then it counts as living again.
+// Beat says that the node lives, past the writer: what that waits for must not make a node look
+// gone. It returns false if the others had counted it as gone: they may have taken over what it
+// held. Then it counts as living again.
 func (s Nodes) Beat(ctx context.Context, id tenants.NodeID) (lived bool, err error) {
-	err = s.w.do(ctx, noTenant, func(t *tx) error {
-		clock := s.db.dialect.clock()
-		n, err := t.change("UPDATE nodes SET seen_at = "+clock+" WHERE id = ? AND "+s.living(), uuid(id))
-		if lived = n > 0; err == nil && !lived {
-			_, err = t.exec("UPDATE nodes SET seen_at = "+clock+" WHERE id = ?", uuid(id))
-		}
-		if err != nil {
+	if s.db.dialect.isFile() { // the writer has the only connection
+		err = s.w.do(ctx, noTenant, func(t *tx) error {
+			lived, err = s.beat(ctx, t, id)
 			return err
-		}
-		return s.count(t)
-	})
-	return lived, err
+		})
+		return lived, err
+	}
+	conn, err := s.db.writes.Conn(ctx)
+	if err != nil {
+		return false, translate(err)
+	}
+	defer conn.Close()
+	lived, err = s.beat(ctx, beside{conn, s.db.dialect}, id)
+	return lived, translate(err)
 }
 
-// count keeps how many nodes live for NodesNow.
-func (s Nodes) count(t *tx) error {
-	var n int64
-	err := t.row("SELECT COUNT(*) FROM nodes WHERE "+s.living(), nil, &n)
-	if err == nil {
+func (s Nodes) beat(ctx context.Context, q querier, id tenants.NodeID) (lived bool, err error) {
+	seen := "UPDATE nodes SET seen_at = " + s.db.dialect.clock() + " WHERE id = ?"
+	touch := func(query string) (found bool, err error) {
+		rows, err := q.query(ctx, query+" RETURNING 1", uuid(id))
+		n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
+		return len(n) > 0, err
+	}
+	if lived, err = touch(seen + " AND " + s.living()); err == nil && !lived {
+		_, err = touch(seen)
+	}
+	if err != nil {
+		return false, err
+	}
+	s.beats.add(time.Now(), lived)
+	return lived, s.look(ctx, q)
+}
+
+// beside runs statements of no tenant beside the writer. Each is a transaction of its own.
+type beside struct {
+	conn    *sql.Conn
+	dialect dialect
+}
+
+func (b beside) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return b.conn.QueryContext(noTenant.on(ctx), b.dialect.bind(query), args...)
+}
+
+// look keeps how many nodes live for NodesNow. While the others may not have reached the database
+// again, the number does not fall. It reads the clock again where that is off: the monotonic clock
+// stops while a machine is suspended.
+func (s Nodes) look(ctx context.Context, q querier) error {
+	type answer struct{ living, clock int64 }
+	sent := s.now()
+	rows, err := q.query(ctx, "SELECT COUNT(*), "+s.db.dialect.clock()+" FROM nodes WHERE "+s.living())
+	got, err := collect(rows, err, func(a *answer) []any { return []any{&a.living, &a.clock} })
+	if err != nil {
+		return err
+	}
+	if n := got[0].living; n > s.nodesNow.Load() || !s.beats.returned(time.Now()) {
 		s.nodesNow.Store(n)
 	}
-	return err
+	if at := moment(got[0].clock); s.clock != nil && (at.Before(sent.Add(-clockOff)) || at.After(s.now().Add(clockOff))) {
+		return s.clock.look(ctx, s.db.reads)
+	}
+	return nil
 }
 
 // Stop says that the node has stopped: what it still holds can be taken over at once.

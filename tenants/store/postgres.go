@@ -20,11 +20,12 @@ const (
 	silentMost = 5 * time.Second
 )
 
-// sessionLimits are set on each connection, unless the address or the role says otherwise. A
-// statement waits for a lock no longer than a request waits for its answer. The longest statements
-// of a server count or copy a table in parts.
+// sessionLimits are set on each connection, unless the address or the role says otherwise. The
+// writer's transaction waits for nothing but PostgreSQL, so one that does nothing belongs to a
+// server that was stopped, and holds up all others. Its end comes before the others give up their
+// wait for its locks. The longest statements of a server count or copy a table in parts.
 var sessionLimits = map[string]string{
-	"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s",
+	"statement_timeout": "60s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "3s",
 }
 
 // postgresConfig reads an address.

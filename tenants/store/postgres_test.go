@@ -216,6 +216,48 @@ func rollInOrder(t *testing.T, address string) {
 	}
 }
 
+// beatsBeside: a node whose writer waits for another one still counts as living.
+func beatsBeside(t *testing.T, address string) {
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := tenants.NewID[tenants.TenantID](time.Now())
+	must(s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"}))
+	node := store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: "a", Shared: true}
+	_, err := s.Nodes().Start(t.Context(), node)
+	must(err)
+	db, err := sql.Open("pgx", address)
+	must(err)
+	defer db.Close()
+	stopped, err := db.BeginTx(t.Context(), nil)
+	must(err)
+	defer stopped.Rollback()
+	_, err = stopped.ExecContext(t.Context(), "SELECT set_config('app.tenant', '*', true)")
+	must(err)
+	_, err = stopped.ExecContext(t.Context(), "SELECT 1 FROM tenants WHERE id = $1 FOR UPDATE", string(id))
+	must(err)
+	written := make(chan error, 1)
+	go func() { written <- s.For(id).Audits().Add(t.Context(), "test.note", "", "") }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for waits := 0; waits == 0; <-tick.C {
+		must(db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
+			"wait_event_type = 'Lock'").Scan(&waits))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if lived, err := s.Nodes().Beat(ctx, node.ID); err != nil || !lived {
+		t.Errorf("a heartbeat beside a writer that waits: %t %v", lived, err)
+	}
+	must(stopped.Rollback())
+	must(<-written)
+}
+
 // oneClock: a server whose own clock is wrong, or is set while it runs, has the database's time.
 func oneClock(t *testing.T, address string) {
 	var off atomic.Int64
@@ -237,6 +279,11 @@ func oneClock(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	look("after the next look")
+	off.Store(-int64(2 * time.Minute)) // as for a machine that was suspended
+	if _, err := s.Nodes().Beat(t.Context(), tenants.NewID[tenants.NodeID](time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	look("after a heartbeat")
 	was := s.Now()
 	if err := s.ReadClock(t.Context()); err != nil || s.Now().Before(was) {
 		t.Errorf("it goes back without a reason: %v", err)

@@ -69,6 +69,7 @@ type core struct {
 	self  uuid   // this server until it ends; see leases.go
 
 	nodesNow atomic.Int64 // see NodesNow
+	beats    beats        // of this node
 }
 
 // Open opens a database that is there. It refuses one whose schema is not exactly the one this
