@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -101,8 +102,12 @@ func (n *node) endLost(ctx context.Context) error {
 	return switchboard.NewHeld(n.board).EndLost(ctx)
 }
 
-// turnLease is how long a node that has died keeps the turn of a loop at most.
-const turnLease = 2 * time.Minute
+// turnLease is how long a node that has died keeps the turn of a loop at most. turnSpare is how
+// long before the end of its lease a node that cannot renew it stops.
+const (
+	turnLease = 2 * time.Minute
+	turnSpare = 15 * time.Second
+)
 
 // every runs a loop again and again, with a pause between, until ctx is done. An error is logged
 // and the next turn tries again.
@@ -137,7 +142,7 @@ func (n *node) every(ctx context.Context, wg *sync.WaitGroup, l loop) {
 
 // turn runs a loop once, unless another node has its turn. ran is false then.
 func (n *node) turn(ctx context.Context, l loop) (ran bool, late time.Duration, err error) {
-	if l.guard != byTurn || n.store.NodesNow() == 1 {
+	if l.guard != byTurn || n.others == nil {
 		return true, 0, l.do(ctx)
 	}
 	start := n.now()
@@ -145,12 +150,51 @@ func (n *node) turn(ctx context.Context, l loop) (ran bool, late time.Duration, 
 	if err != nil || !mine {
 		return err != nil, 0, err
 	}
-	err = l.do(ctx)
+	err = holdTurn(ctx, l.do, func(ctx context.Context) (bool, error) {
+		return n.store.Jobs().MoveTurn(ctx, l.name, n.now().Add(turnLease))
+	})
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	next := start.Add(l.pause - l.pause/10) // the nodes look once in each pause, and not at the same moment
-	if e := n.store.Jobs().EndTurn(end, l.name, next); err == nil {
+	if _, e := n.store.Jobs().MoveTurn(end, l.name, next); err == nil {
 		err = e
 	}
 	return true, late, err
 }
+
+// holdTurn runs do, and renews the lease of its turn meanwhile. Its ctx ends before another node
+// can have the turn.
+func holdTurn(ctx context.Context, do func(context.Context) error, renew func(context.Context) (mine bool, err error)) error {
+	held, lose := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer lose()
+	end := time.AfterFunc(turnLease-turnSpare, lose)
+	defer end.Stop()
+	wg.Go(func() {
+		tick := time.NewTicker(turnLease / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-tick.C:
+			}
+			asked := time.Now()
+			switch mine, err := renew(held); {
+			case err == nil && !mine:
+				lose()
+			case err == nil:
+				end.Reset(turnLease - turnSpare - time.Since(asked))
+			}
+		}
+	})
+	err := do(held)
+	if held.Err() != nil && ctx.Err() == nil {
+		err = errors.Join(errTurnLost, err)
+	}
+	return err
+}
+
+// errTurnLost is why a loop stopped in the middle of its turn.
+var errTurnLost = errors.New("stopped, because the lease of its turn could not be renewed; a node that reaches the database goes on")

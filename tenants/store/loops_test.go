@@ -63,23 +63,24 @@ func turns(t *testing.T, one, two *store.Store, raw func(string, ...any)) {
 		}
 		return late
 	}
-	end := func(s *store.Store, next time.Time) {
+	end := func(s *store.Store, next time.Time, want bool) {
 		t.Helper()
-		if err := s.Jobs().EndTurn(t.Context(), "loop", next); err != nil {
-			t.Error(err)
+		if mine, err := s.Jobs().MoveTurn(t.Context(), "loop", next); err != nil || mine != want {
+			t.Errorf("moved: %t, want %t, %v", mine, want, err)
 		}
 	}
 	take(one, true)
 	take(two, false)
 	take(one, false)
-	end(two, time.Now()) // it is not its turn
+	end(two, time.Now(), false) // it is not its turn
 	take(two, false)
-	end(one, time.Now().Add(time.Hour))
+	end(one, time.Now().Add(time.Hour), true)
 	take(two, false)
-	end(one, time.Now().Add(-3*time.Second))
+	end(one, time.Now().Add(-3*time.Second), true)
 	if late := take(two, true); late < 3*time.Second || late > time.Minute {
 		t.Errorf("%v late, want three seconds", late)
 	}
+	end(one, time.Now(), false)              // the other has it now
 	raw("UPDATE loop_turns SET next_at = 1") // it died, and its lease is over
 	var mu sync.Mutex
 	var wait sync.WaitGroup

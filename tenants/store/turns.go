@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Turn takes the turn of a loop if it is due: for as long as the lease, or until EndTurn, no other
+// Turn takes the turn of a loop if it is due: for as long as the lease, or until MoveTurn, no other
 // server gets it. late is how long after its moment it was taken. The first turn is due at once.
 func (s Jobs) Turn(ctx context.Context, loop string, lease time.Duration) (mine bool, late time.Duration, err error) {
 	now := s.now()
@@ -27,11 +27,13 @@ func (s Jobs) Turn(ctx context.Context, loop string, lease time.Duration) (mine 
 	return mine && err == nil, late, err
 }
 
-// EndTurn ends a turn and says when the next one is due. It changes nothing if the lease was over
-// and another server has the turn.
-func (s Jobs) EndTurn(ctx context.Context, loop string, next time.Time) error {
-	return s.w.do(ctx, noTenant, func(t *tx) error {
-		_, err := t.exec("UPDATE loop_turns SET next_at = ? WHERE name = ? AND held_by = ?", micros(next), loop, s.self)
+// MoveTurn ends a turn of this server and says when the next one is due, or keeps it until then. It
+// changes nothing and gives false if the lease was over and another server has the turn.
+func (s Jobs) MoveTurn(ctx context.Context, loop string, next time.Time) (mine bool, err error) {
+	err = s.w.do(ctx, noTenant, func(t *tx) error {
+		n, err := t.change("UPDATE loop_turns SET next_at = ? WHERE name = ? AND held_by = ?", micros(next), loop, s.self)
+		mine = n > 0
 		return err
 	})
+	return mine && err == nil, err
 }
