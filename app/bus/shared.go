@@ -23,7 +23,8 @@ const (
 )
 
 const (
-	// tellMost bounds the hints that wait to be sent. What does not fit is found in the database.
+	// tellMost bounds the hints about rings that wait to be sent. What does not fit is found in the
+	// database. Revocations are not: there is one for each tenant at most, and all of them fit.
 	tellMost = 20_000
 	// batchMost is how many hints one message carries.
 	batchMost = 1000
@@ -57,7 +58,7 @@ type Shared struct {
 
 	mu      sync.Mutex // guards pending
 	pending map[topic]struct{}
-	wake    chan struct{} // holds one token while pending is not empty
+	wake    chan struct{} // holds one token once pending is to be sent
 	stop    chan struct{}
 	ended   sync.WaitGroup
 
@@ -116,6 +117,7 @@ func (b *Shared) connected(c *nats.Conn) {
 		b.log.Info("connected to NATS", "server", c.ConnectedUrlRedacted())
 	}
 	b.Local.WakeAll() // what was told meanwhile
+	b.wakeUp()        // and the revocations that could not be sent
 }
 
 func (b *Shared) disconnected(_ *nats.Conn, err error) {
@@ -142,12 +144,16 @@ func (b *Shared) Counts() *Counts { return &b.counts }
 func (b *Shared) Tell(t tenants.TenantID, r tenants.RingID) {
 	b.Local.Tell(t, r)
 	b.mu.Lock()
-	if len(b.pending) < tellMost {
+	if r == "" || len(b.pending) < tellMost {
 		b.pending[topic{t, r}] = struct{}{}
 	} else {
 		b.counts.Dropped.Add(1)
 	}
 	b.mu.Unlock()
+	b.wakeUp()
+}
+
+func (b *Shared) wakeUp() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -167,12 +173,26 @@ func (b *Shared) send() {
 		}
 		for _, message := range b.take() {
 			if err := b.conn.Publish(hintsSubject, message); err != nil {
-				b.counts.Dropped.Add(int64(len(message) / hintSize))
+				b.counts.Dropped.Add(int64(len(message)/hintSize - b.keep(message)))
 				continue
 			}
 			b.counts.Sent.Add(int64(len(message) / hintSize))
 		}
 	}
+}
+
+// keep has the revocations of a message that could not be sent wait for the next one, and gives
+// their number.
+func (b *Shared) keep(message []byte) (kept int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for ; len(message) >= hintSize; message = message[hintSize:] {
+		if readID[tenants.RingID](message[16:hintSize]) == "" {
+			b.pending[topic{readID[tenants.TenantID](message[:16]), ""}] = struct{}{}
+			kept++
+		}
+	}
+	return kept
 }
 
 // take takes the hints that wait, as messages.
