@@ -67,8 +67,8 @@ const postgresBackups = `on PostgreSQL its own tools make backups. A copy of one
   pg_dump --format=custom --file=carillon.dump "$ADMIN_URL"
   pg_restore --no-owner --role=carillon --exit-on-error --single-transaction --dbname="$NEW_ADMIN_URL" carillon.dump
 Every moment of the last days: set archive_mode=on, wal_level=replica and an archive_command, take a base backup each night, and restore
-it with a restore_command and recovery_target_time. The page /docs/keys-and-backups has each command, and
-https://www.postgresql.org/docs/current/continuous-archiving.html explains them.`
+it with a restore_command and recovery_target_time. The page /docs/keys-and-backups has each command; more at
+https://www.postgresql.org/docs/current/continuous-archiving.html`
 
 // Run makes a backup.
 func (b *backupCmd) Run(ctx context.Context, c terminal) error {
