@@ -27,6 +27,13 @@ func (w *world) answer(leg *phonetest.Leg) *phonetest.Call {
 		w.Fatal(err)
 	}
 	call, err := iphone.Call(w.Context(), leg.Answer)
+	// One device answers every call here, and a quick machine meets its limit: do what the refusal says.
+	wait := time.NewTicker(500 * time.Millisecond)
+	defer wait.Stop()
+	for end := time.Now().Add(20 * time.Second); err != nil && strings.Contains(err.Error(), "too_many_answers") && time.Now().Before(end); {
+		<-wait.C
+		call, err = iphone.Call(w.Context(), leg.Answer)
+	}
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -151,7 +158,8 @@ func (w *world) joins(a, b *node) {
 		w.Errorf("the agent hangs up on the other node: %v", err)
 	}
 	b.call("POST", "/v1/rings/"+r.ID+"/cancel", w.key, "", nil)
-	if err := closedWithin(call.Closed(), 5*time.Second); err != nil {
+	// A call that waits for its agent to come again may end with that wait.
+	if err := closedWithin(call.Closed(), 30*time.Second); err != nil {
 		w.Errorf("the call goes on: %v", err)
 	}
 }

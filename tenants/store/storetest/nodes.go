@@ -86,8 +86,8 @@ func testHolders(b *bench) {
 		b.Errorf("the first look gives %v %v %v", rings, more, err)
 	}
 	r := b.ring(s, b.device(s, "h1"))
-	// On PostgreSQL a fact is seen once every transaction that began before it has ended, also those
-	// of the tests beside this one.
+	// On PostgreSQL a fact is seen once every transaction that began before it has ended, also the
+	// transactions of the tests beside this one.
 	var rings []store.Held
 	var err error
 	look := time.NewTicker(5 * time.Millisecond)
