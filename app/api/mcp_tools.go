@@ -344,6 +344,9 @@ func (m *mcpServer) await(ctx context.Context, c *conversation, id tenants.RingI
 	if _, _, err := m.api.keyOf(after, c.hash, tenants.RingsRead, c.IP); err != nil {
 		return nil, err
 	}
+	if last == nil && ctx.Err() == nil && short.Err() != nil { // the time was over before the first look
+		last, err = c.scope.Rings().Get(after, id)
+	}
 	if last == nil {
 		return nil, cmp.Or(err, context.DeadlineExceeded)
 	}
