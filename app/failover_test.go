@@ -61,7 +61,13 @@ func serveBadly(t *testing.T) *badServers {
 			say(ctx, c, "garbage")
 		}
 		say(ctx, c, strings.Repeat("x", 2<<20))
-		_, _, _ = c.Read(ctx)
+		// Until the caller closes: a server that goes away with unread bytes resets the connection,
+		// and the reset overtakes the long message.
+		for {
+			if _, _, err := c.Read(ctx); err != nil {
+				return
+			}
+		}
 	}))
 	mux.HandleFunc("/is-slow", socket(func(ctx context.Context, c *websocket.Conn) {
 		late := time.NewTimer(700 * time.Millisecond)
