@@ -56,6 +56,7 @@ func (n *node) loops() []loop {
 		{"remove exports", time.Minute, byNode, n.console.SweepExports},
 		{"erase people", time.Second, byTurn, n.erase},
 		{"delete tenants", time.Minute, byTurn, n.deleteTenants},
+		{"empty removed connections", 5 * time.Second, byTurn, n.store.EmptyConnections},
 		{"trim deliveries", 10 * time.Second, byTurn, n.events.Trim},
 		{"measure deliveries", 10 * time.Second, byNode, n.measureDeliveries},
 		{"record failed sign-ins", time.Minute, byNode, n.common.RecordFailures},

@@ -143,7 +143,7 @@ func (s Connections) Add(ctx context.Context, c tenants.Connection) (tenants.Sec
 		return "", err
 	}
 	err = s.changing(ctx, func(t *tx) error {
-		if err := t.room(s.scope, tenants.CapConnections, "connections", "TRUE"); err != nil {
+		if err := t.room(s.scope, tenants.CapConnections, "connections", there); err != nil {
 			return err
 		}
 		if err := t.db().Create(&row).Error; err != nil {
@@ -289,7 +289,7 @@ func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionSta
 // held reads a connection that will be changed in the same transaction.
 func (s Connections) held(t *tx, id tenants.ConnectionID) (connectionRow, error) {
 	var row connectionRow
-	err := s.in(t.db(), "connections").Where("id = ?", uuid(id)).Take(&row).Error
+	err := s.in(t.db(), "connections").Where("id = ? AND "+there, uuid(id)).Take(&row).Error
 	if err != nil {
 		return row, missing(err, "connection")
 	}
@@ -327,46 +327,10 @@ func (s Connections) RotateSecret(ctx context.Context, id tenants.ConnectionID) 
 	return fresh, oldEnds, nil
 }
 
-// Remove removes a connection with its deliveries. It is paused first and loses them a few at a
-// time, so that rings never wait long for it. The audit row comes with the pause: also of a removal
-// that breaks off, and is asked for again, it is known who asked.
-func (s Connections) Remove(ctx context.Context, id tenants.ConnectionID) error {
-	err := s.changing(ctx, func(t *tx) error {
-		old, err := s.held(t, id)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec("UPDATE connections SET state = 'paused' WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
-			return err
-		}
-		return t.audit(s.scope, "connection.remove", string(id), old.Name)
-	})
-	if err != nil {
-		return err
-	}
-	err = Deliveries(s).inParts(ctx, "connection_id = ?", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
-		_, err := t.exec("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND seq IN ("+in+")",
-			append([]any{uuid(s.id)}, seqs...)...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.write(ctx, func(t *tx) error {
-		if _, err := s.held(t, id); err != nil {
-			return err
-		}
-		if _, err := t.exec("DELETE FROM connections WHERE tenant_id = ? AND id = ?", uuid(s.id), uuid(id)); err != nil {
-			return err
-		}
-		return t.alerts().settle(s.scope, string(id))
-	})
-}
-
 // Get is one connection.
 func (s Connections) Get(ctx context.Context, id tenants.ConnectionID) (tenants.Connection, error) {
 	var row connectionRow
-	if err := s.read(ctx, "connections").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "connections").Where("id = ? AND "+there, uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Connection{}, missing(err, "connection")
 	}
 	return row.noun(), nil
@@ -375,7 +339,7 @@ func (s Connections) Get(ctx context.Context, id tenants.ConnectionID) (tenants.
 // Secrets opens the secrets of a connection.
 func (s Connections) Secrets(ctx context.Context, id tenants.ConnectionID) (ConnectionSecrets, error) {
 	var row connectionRow
-	if err := s.read(ctx, "connections").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "connections").Where("id = ? AND "+there, uuid(id)).Take(&row).Error; err != nil {
 		return ConnectionSecrets{}, missing(err, "connection")
 	}
 	return s.opened(row)
@@ -394,7 +358,7 @@ func (s Connections) opened(row connectionRow) (ConnectionSecrets, error) {
 }
 
 func (s Connections) found(ctx context.Context, q Page) *gorm.DB {
-	db := s.read(ctx, "connections")
+	db := s.read(ctx, "connections").Where(there)
 	if q.Search != "" {
 		named, args := s.s.db.dialect.contains(q.Search).inAny("name", "url", "role")
 		db = db.Where("("+named+")", args...)

@@ -248,7 +248,7 @@ func (s Deliveries) Release(ctx context.Context, id tenants.ConnectionID, claime
 // Open gives a connection with its opened secrets.
 func (s Connections) Open(ctx context.Context, id tenants.ConnectionID) (tenants.Connection, ConnectionSecrets, error) {
 	var row connectionRow
-	if err := s.read(ctx, "connections").Where("id = ?", uuid(id)).Take(&row).Error; err != nil {
+	if err := s.read(ctx, "connections").Where("id = ? AND "+there, uuid(id)).Take(&row).Error; err != nil {
 		return tenants.Connection{}, ConnectionSecrets{}, missing(err, "connection")
 	}
 	secrets, err := s.opened(row)

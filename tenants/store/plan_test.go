@@ -51,6 +51,7 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	_, err = scope.Deliveries().Trim(ctx, conn.ID, now.Add(tenants.DeliveriesKept+time.Hour))
 	must(err)
 	must(scope.Connections().Remove(ctx, conn.ID))
+	must(s.EmptyConnections(ctx))
 
 	texts := statements()
 	const insertOne = "INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, " +

@@ -59,7 +59,7 @@ func (s Rosters) Claim(ctx context.Context, id tenants.ConnectionID, address str
 		if err == nil && n == 0 {
 			n, err = t.change("INSERT INTO schedules (tenant_id, connection_id, address, due_at, read_at, good_at, full_at, failed, "+
 				"cause, etag, modified, duties, notes) SELECT tenant_id, id, ?, ?, 0, 0, 0, 0, '', '', '', '[]', '[]' FROM connections "+
-				"WHERE tenant_id = ? AND id = ? ON CONFLICT (tenant_id, connection_id) DO NOTHING", address, micros(then),
+				"WHERE tenant_id = ? AND id = ? AND "+there+" ON CONFLICT (tenant_id, connection_id) DO NOTHING", address, micros(then),
 				uuid(s.id), uuid(id))
 		}
 		mine = n > 0

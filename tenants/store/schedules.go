@@ -78,7 +78,7 @@ func (s Schedules) hasCalendar(t *tx, id tenants.ConnectionID) error {
 	if id == "" {
 		return nil
 	}
-	n, err := t.tally("SELECT COUNT(*) FROM connections WHERE tenant_id = ? AND id = ? AND role = ?", uuid(s.id), uuid(id),
+	n, err := t.tally("SELECT COUNT(*) FROM connections WHERE tenant_id = ? AND id = ? AND role = ? AND "+there, uuid(s.id), uuid(id),
 		string(tenants.RoleCalendar))
 	if err != nil || n > 0 {
 		return err

@@ -140,7 +140,7 @@ func (s Texts) Stopped(ctx context.Context, number string) (bool, error) {
 // TextConnection finds the tenant of a connection of the role sms: the provider that sends us texts
 // of people knows nothing else. Suspended tenants are found too: a person says STOP only once.
 func (s Jobs) TextConnection(ctx context.Context, id tenants.ConnectionID) (tenants.TenantID, error) {
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id FROM connections WHERE id = ? AND role = ?",
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id FROM connections WHERE id = ? AND role = ? AND "+there,
 		uuid(id), string(tenants.RoleSMS))
 	found, err := collect(rows, err, func(t *tenants.TenantID) []any { return []any{(*uuid)(t)} })
 	if err != nil {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -381,8 +382,30 @@ func testManyDeliveries(b *bench) {
 	}
 	equal(b, removed, 250, "retired")
 	equal(b, in(""), 200, "left")
+	other := b.connected(s)
+	b.feed(other, "", "of another")
 	b.must(s.Connections().Remove(ctx, c.ID))
+	_, err = s.Connections().Get(ctx, c.ID)
+	b.refused(err, tenants.Unknown, "a removed connection")
+	list, _, err := s.Connections().List(ctx, store.Page{})
+	b.must(err)
+	equal(b, len(list), 1, "connections")
+	b.refused(s.Deliveries().Record(ctx, store.NewDelivery{Tenant: c.Tenant, Connection: c.ID}, tenants.DeliveryAttempt{}), tenants.Unknown,
+		"an event of a removed connection")
+	equal(b, in(""), 200, "removed by and by, not within the request")
+	broken, stop := context.WithCancel(ctx)
+	stop()
+	if b.s.EmptyConnections(broken) == nil {
+		b.Error("no error after it was broken off")
+	}
+	b.must(b.s.EmptyConnections(ctx))
 	equal(b, in(""), 0, "left after the removal")
+	total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: other.ID})
+	b.must(err)
+	equal(b, total.N, 1, "deliveries of another connection")
+	c.Headers = nil
+	_, err = s.Connections().Add(ctx, c) // the row is gone too
+	b.must(err)
 }
 
 // testTold: what is no fact of a ring is written for the connections that want it, in the
