@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -146,14 +145,7 @@ func (r *ringsRecording) Run(ctx context.Context, c terminal) error {
 		_, err = io.Copy(c.out, sound)
 		return r.cure(err)
 	}
-	file, err := os.OpenFile(r.To, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	n, err := io.Copy(file, sound)
-	if e := file.Close(); err == nil {
-		err = e
-	}
+	n, err := saveAs(r.To, sound)
 	if err != nil {
 		return r.cure(err)
 	}
