@@ -18,7 +18,8 @@ type migrateCmd struct {
 type migrateUpCmd struct{ Database }
 
 // Run applies the missing steps. Running it again does nothing. It refuses a schema with a gap, of
-// a newer program or made from other files.
+// a newer program or made from other files, and a step that servers which still run do not know
+// how to work with.
 func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.check(); err != nil {
 		return fmt.Errorf("CARILLON_DATABASE_URL: %w", err)
@@ -57,12 +58,16 @@ func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 
 func stepState(s migrations.Step) string {
 	switch {
+	case s.Unknown && s.Expands:
+		return "applied by a newer program; this one works with it"
 	case s.Unknown:
 		return "applied by a newer program"
 	case s.Edited:
 		return "applied, and changed since"
 	case s.Applied:
 		return "applied"
+	case s.Expands:
+		return "missing"
 	}
-	return "missing"
+	return "missing; stop the servers first"
 }

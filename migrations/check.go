@@ -21,6 +21,26 @@ type Step struct {
 	Applied bool
 	Edited  bool // the file was changed after it was applied
 	Unknown bool // the database has it and this program does not
+	// Expands: an earlier program works beside it, so that servers of two versions may run side by
+	// side. Of an unknown step the program that applied it has said so.
+	Expands bool
+}
+
+// contract marks a file whose step breaks programs of before it: its line says why.
+const contract = "-- contract:"
+
+// expands reports whether an earlier program works with the step. On SQLite one server runs at a
+// time, so nothing is promised.
+func expands(dialect, text string) bool {
+	if dialect != Postgres {
+		return false
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, contract) {
+			return false
+		}
+	}
+	return true
 }
 
 // Errors of Check and Apply. Each is wrapped in a sentence that names the steps and the cure.
@@ -36,16 +56,19 @@ var (
 )
 
 // inspection reads what a database has, in its dialect. development finds a table as only a
-// development version had it: with ids as text.
-var inspection = map[string]struct{ table, development string }{
+// development version had it: with ids as text. sums also reads a table without the column expands,
+// which steps before 50 did not have.
+var inspection = map[string]struct{ table, development, sums string }{
 	SQLite: {
 		"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ",
 		"SELECT COUNT(*) FROM pragma_table_info('tenants') WHERE name = 'id' AND type = 'TEXT'",
+		"SELECT version, sum, FALSE FROM schema_sums",
 	},
 	Postgres: {
 		"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ",
 		"SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = current_schema() " +
 			"AND table_name = 'tenants' AND column_name = 'id' AND data_type = 'text'",
+		"SELECT version, sum, COALESCE((to_jsonb(schema_sums)->>'expands')::boolean, FALSE) FROM schema_sums",
 	},
 }
 
@@ -62,25 +85,26 @@ func Status(ctx context.Context, db *sql.DB, dialect string) ([]Step, error) {
 	}
 	var steps []Step
 	for _, s := range p.ListSources() {
-		sum, err := checksum(dialect, s.Path)
+		text, err := fs.ReadFile(files, dialect+"/"+s.Path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("migrations: %w", err)
 		}
 		was, found := have[s.Version]
 		delete(have, s.Version)
-		steps = append(steps, Step{Version: s.Version, Name: s.Path, Applied: found, Edited: was != nil && !bytes.Equal(was, sum)})
+		steps = append(steps, Step{Version: s.Version, Name: s.Path, Applied: found, Expands: expands(dialect, string(text)),
+			Edited: was.sum != nil && !bytes.Equal(was.sum, checksum(string(text)))})
 	}
 	var unknown []Step
-	for version := range have {
-		unknown = append(unknown, Step{Version: version, Applied: true, Unknown: true})
+	for version, was := range have {
+		unknown = append(unknown, Step{Version: version, Applied: true, Unknown: true, Expands: was.expands})
 	}
 	slices.SortFunc(unknown, func(a, b Step) int { return cmp.Compare(a.Version, b.Version) })
 	return append(steps, unknown...), nil
 }
 
-// Check refuses a database whose schema is not exactly what this program wants: with ErrMissing if
-// Apply can mend it, and with ErrEarlier, ErrGap, ErrNewer or ErrEdited if it cannot. It changes
-// nothing.
+// Check refuses a database whose schema this program does not work with: with ErrMissing if Apply
+// can mend it, and with ErrEarlier, ErrGap, ErrNewer or ErrEdited if it cannot. Steps of a newer
+// program that only expand the schema are no reason. It changes nothing.
 func Check(ctx context.Context, db *sql.DB, dialect string) error {
 	steps, err := mendable(ctx, db, dialect)
 	if err != nil {
@@ -150,6 +174,7 @@ func judge(steps []Step) error {
 	}
 	for _, s := range steps {
 		switch {
+		case s.Unknown && s.Expands:
 		case s.Unknown:
 			return fmt.Errorf("%w: it has step %d, which this program does not know; run the program that made it, "+
 				"or restore the backup from before that step", ErrNewer, s.Version)
@@ -164,15 +189,20 @@ func judge(steps []Step) error {
 	return nil
 }
 
-// applied reads the versions that the database has, each with the checksum of its file, or nil
-// where that was not recorded.
-func applied(ctx context.Context, db *sql.DB, dialect string) (map[int64][]byte, error) {
-	have := map[int64][]byte{}
+// recorded is what a database says of a step that it has.
+type recorded struct {
+	sum     []byte // of its file; nil = not recorded
+	expands bool
+}
+
+// applied reads the versions that the database has.
+func applied(ctx context.Context, db *sql.DB, dialect string) (map[int64]recorded, error) {
+	have := map[int64]recorded{}
 	q := inspection[dialect].table
 	for _, part := range []struct{ table, read string }{
 		// goose's own table; its row 0 only says that the table was made.
-		{"goose_db_version", "SELECT version_id, NULL FROM goose_db_version WHERE is_applied AND version_id > 0"},
-		{"schema_sums", "SELECT version, sum FROM schema_sums"},
+		{"goose_db_version", "SELECT version_id, NULL, FALSE FROM goose_db_version WHERE is_applied AND version_id > 0"},
+		{"schema_sums", inspection[dialect].sums},
 	} {
 		found, err := exists(ctx, db, q+"'"+part.table+"'")
 		if err != nil || !found {
@@ -184,12 +214,12 @@ func applied(ctx context.Context, db *sql.DB, dialect string) (map[int64][]byte,
 		}
 		for rows.Next() {
 			var version int64
-			var sum []byte
-			if err := rows.Scan(&version, &sum); err != nil {
+			var is recorded
+			if err := rows.Scan(&version, &is.sum, &is.expands); err != nil {
 				return nil, errors.Join(fmt.Errorf("migrations: %w", err), rows.Close())
 			}
-			if _, isApplied := have[version]; isApplied || sum == nil {
-				have[version] = sum
+			if _, isApplied := have[version]; isApplied || is.sum == nil {
+				have[version] = is
 			}
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
@@ -205,19 +235,19 @@ func record(ctx context.Context, db *sql.DB, dialect string) error {
 	if err != nil {
 		return err
 	}
-	insert := "INSERT INTO schema_sums (version, sum) VALUES (?, ?) ON CONFLICT (version) DO NOTHING"
+	insert := "INSERT INTO schema_sums (version, sum, expands) VALUES (?, ?, ?) ON CONFLICT (version) DO NOTHING"
 	if dialect == Postgres {
-		insert = strings.Replace(insert, "(?, ?)", "($1, $2)", 1)
+		insert = strings.Replace(insert, "(?, ?, ?)", "($1, $2, $3)", 1)
 	}
 	for _, s := range steps {
 		if !s.Applied || s.Unknown {
 			continue
 		}
-		sum, err := checksum(dialect, s.Name)
+		text, err := fs.ReadFile(files, dialect+"/"+s.Name)
 		if err != nil {
-			return err
+			return fmt.Errorf("migrations: %w", err)
 		}
-		if _, err := db.ExecContext(ctx, insert, s.Version, sum); err != nil {
+		if _, err := db.ExecContext(ctx, insert, s.Version, checksum(string(text)), s.Expands); err != nil {
 			return fmt.Errorf("migrations: %w", err)
 		}
 	}
@@ -226,13 +256,9 @@ func record(ctx context.Context, db *sql.DB, dialect string) error {
 
 // checksum is that of a step's statements: comments and spacing do not count, and what goose reads
 // in comments does.
-func checksum(dialect, name string) ([]byte, error) {
-	text, err := fs.ReadFile(files, dialect+"/"+name)
-	if err != nil {
-		return nil, fmt.Errorf("migrations: %w", err)
-	}
+func checksum(text string) []byte {
 	h := sha256.New()
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		code, comment, _ := strings.Cut(line, "--")
 		if strings.HasPrefix(comment, " +goose") {
 			code = line
@@ -242,7 +268,7 @@ func checksum(dialect, name string) ([]byte, error) {
 			h.Write([]byte{' '})
 		}
 	}
-	return h.Sum(nil), nil
+	return h.Sum(nil)
 }
 
 func exists(ctx context.Context, db *sql.DB, query string) (bool, error) {

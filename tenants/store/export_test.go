@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -54,6 +55,11 @@ func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (c
 		return nil
 	})
 	return counts, err
+}
+
+// MayContract is what Migrate asks before it applies steps.
+func (s *Store) MayContract(ctx context.Context, steps []migrations.Step) error {
+	return s.db.beside(ctx, steps)
 }
 
 // Direct runs a statement on the readers' pool without an access, as code outside of the store

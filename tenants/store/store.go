@@ -124,7 +124,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Migrate brings the schema up to date and says how many steps that took.
+// Migrate brings the schema up to date and says how many steps that took. While servers of an
+// earlier program live it applies only steps that these work with, and otherwise refuses all of
+// them with Conflict, which names the servers.
 func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
@@ -133,7 +135,9 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	applied, err = migrations.Apply(ctx, db.writes, string(db.dialect))
+	if err = db.mayContract(ctx); err == nil {
+		applied, err = migrations.Apply(ctx, db.writes, string(db.dialect))
+	}
 	if err == nil && applied > 0 {
 		err = chainOld(ctx, db, c)
 	}

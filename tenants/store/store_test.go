@@ -33,6 +33,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("copy from SQLite", func(t *testing.T) { moved(t, server) })
 	t.Run("a copy that fails", func(t *testing.T) { movedBadly(t, server) })
 	t.Run("a damaged schema", func(t *testing.T) { refusesDamagePostgres(t, server) })
+	t.Run("steps beside servers", func(t *testing.T) { contracts(t, server.Migrated(t)) })
 	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
 }
 

@@ -1,0 +1,118 @@
+package migrations
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// kept stands in a statement's text for the comment that says why earlier programs still work.
+const kept = " /* kept */ "
+
+// ruled is the first step of PostgreSQL that the rule is about.
+const ruled = "postgres/00050"
+
+// breaks are the statements that can break a server of the earlier program.
+var breaks = map[string]*regexp.Regexp{
+	"takes a table, a column or a rule away": regexp.MustCompile(
+		`(?i)\bDROP\s+(TABLE|COLUMN|CONSTRAINT|FUNCTION|VIEW|TYPE|DEFAULT|IDENTITY)\b`),
+	"gives another name":                              regexp.MustCompile(`(?i)\bRENAME\b`),
+	"changes the type of a column":                    regexp.MustCompile(`(?i)\bALTER\s+(COLUMN\s+)?\w+\s+(SET\s+DATA\s+)?TYPE\b`),
+	"asks for a value that may be missing":            regexp.MustCompile(`(?i)\bSET\s+NOT\s+NULL\b`),
+	"adds a column that earlier programs do not fill": regexp.MustCompile(`(?i)\bADD\s+COLUMN\b[^;,]*\bNOT\s+NULL\b[^;,]*`),
+}
+
+var (
+	hasDefault = regexp.MustCompile(`(?i)\bDEFAULT\b|\bGENERATED\b`)
+	plpgsql    = regexp.MustCompile(`(?s)-- \+goose StatementBegin.*?-- \+goose StatementEnd`)
+)
+
+// faults are the statements of a file that need a mark and have none. What stands between
+// StatementBegin and StatementEnd is code of a function, or says in a comment before it why it
+// keeps earlier programs working.
+func faults(text string) (found []string) {
+	if !expands(Postgres, text) {
+		return nil
+	}
+	up, _, _ := strings.Cut(text, "-- +goose Down")
+	var code strings.Builder
+	for line := range strings.Lines(plpgsql.ReplaceAllString(up, ";")) {
+		before, comment, _ := strings.Cut(line, "--")
+		if strings.HasPrefix(comment, " expand: ") {
+			before = kept
+		}
+		code.WriteString(before + "\n")
+	}
+	for statement := range strings.SplitSeq(code.String(), ";") {
+		for why, pattern := range breaks {
+			at := pattern.FindString(statement)
+			if at == "" || strings.Contains(statement, kept) || strings.Contains(why, "do not fill") && hasDefault.MatchString(at) {
+				continue
+			}
+			found = append(found, why+": "+strings.Join(strings.Fields(statement), " "))
+		}
+	}
+	return found
+}
+
+// TestStepsSayWhetherTheyContract: a step that takes away what the servers of the earlier program
+// use says so, and `migrate up` then waits until none of them runs.
+func TestStepsSayWhetherTheyContract(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"ALTER TABLE a DROP COLUMN b;", "DROP TABLE a;", "ALTER TABLE a RENAME TO b;", "ALTER TABLE a RENAME COLUMN b TO c;",
+		"ALTER TABLE a ALTER COLUMN b TYPE BIGINT;", "ALTER TABLE a ALTER b SET NOT NULL;", "ALTER TABLE a ADD COLUMN b TEXT NOT NULL;",
+		"ALTER TABLE a ADD COLUMN b TEXT NOT NULL, ADD COLUMN c TEXT DEFAULT '';",
+	} {
+		if len(faults("-- +goose Up\n"+text)) == 0 {
+			t.Errorf("%s is not found", text)
+		}
+		if f := faults(contract + " nothing reads it since the last release\n-- +goose Up\n" + text); len(f) > 0 {
+			t.Errorf("%s with its mark: %v", text, f)
+		}
+	}
+	for _, text := range []string{
+		"CREATE TABLE a (b TEXT NOT NULL);", "ALTER TABLE a ADD COLUMN b TEXT NOT NULL DEFAULT '';", "DROP INDEX a;",
+		"-- expand: a table of the same name takes its place\nALTER TABLE a RENAME TO b;", "SELECT 1; -- +goose Down\nDROP TABLE a;",
+	} {
+		if f := faults("-- +goose Up\n" + text); len(f) > 0 {
+			t.Errorf("%s: %v", text, f)
+		}
+	}
+	list, err := fs.Glob(files, "postgres/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, name := range list {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name < ruled {
+			continue
+		}
+		looked++
+		for _, f := range faults(string(text)) {
+			t.Errorf("%s %s\nWrite why earlier programs still work in a line before it, `-- expand: …`; or, if they do not, in a "+
+				"line of the file, `-- contract: …`. CONTRIBUTING.md has the rule.", name, f)
+		}
+	}
+	if looked == 0 {
+		t.Errorf("no step from %s on", ruled)
+	}
+}
+
+// TestAnEarlierProgramWorksWithAnExpandedSchema: unknown steps are refused unless the program that
+// applied them said that earlier programs work with them.
+func TestAnEarlierProgramWorksWithAnExpandedSchema(t *testing.T) {
+	t.Parallel()
+	known := Step{Version: 1, Applied: true}
+	if err := judge([]Step{known, {Version: 2, Applied: true, Unknown: true, Expands: true}}); err != nil {
+		t.Errorf("a step that expands: %v", err)
+	}
+	if judge([]Step{known, {Version: 2, Applied: true, Unknown: true, Expands: true}, {Version: 3, Applied: true, Unknown: true}}) == nil {
+		t.Error("a step that contracts is not refused")
+	}
+}
