@@ -123,6 +123,9 @@ func (s Jobs) DeleteTenant(ctx context.Context, id tenants.TenantID) (gone bool,
 	if err != nil || removed > 0 {
 		return false, err
 	}
+	if err := s.deleteLeftFacts(ctx, scope); err != nil {
+		return false, err
+	}
 	for _, step := range deletionSteps {
 		if step.table == "audits" {
 			if err := s.signDeletion(ctx, scope); err != nil {
@@ -231,8 +234,8 @@ func (s Jobs) deleteRings(ctx context.Context, scope *scope) (removed int64, err
 	}
 	return int64(len(ids)), s.w.do(ctx, scope.access(), func(t *tx) error {
 		args := some(scope.id, ids)
-		if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+") "+
-			"AND seq < (SELECT MAX(seq) FROM facts)", args...); err != nil {
+		if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+")"+s.db.dialect.notNewest(),
+			args...); err != nil {
 			return err
 		}
 		if _, err := t.exec("UPDATE facts SET detail = '' WHERE tenant_id = ? AND ring_id IN ("+marks(len(ids))+")", args...); err != nil {

@@ -231,6 +231,27 @@ func (d dialect) lastFact() string {
 	return "SELECT xact, seq FROM facts ORDER BY seq DESC LIMIT 1"
 }
 
+// splitsFacts reports that facts are in a table for each month, which is dropped as a whole; see
+// months.go.
+func (d dialect) splitsFacts() bool { return d == pg }
+
+// notNewest is the condition that a fact is not the newest of all, which SQLite must keep: it would
+// give its seq again, and readers resume by seqs. PostgreSQL gives no seq twice.
+func (d dialect) notNewest() string {
+	if d == pg {
+		return ""
+	}
+	return " AND seq < (SELECT MAX(seq) FROM facts)"
+}
+
+// ofRing is the condition that the ring of a fact is still there. On SQLite facts go with it.
+func (d dialect) ofRing() string {
+	if d == pg {
+		return " AND EXISTS (SELECT 1 FROM rings r WHERE r.tenant_id = facts.tenant_id AND r.id = facts.ring_id)"
+	}
+	return ""
+}
+
 // behindMark is behind for the place in a row w of watermarks.
 func (d dialect) behindMark() string {
 	if d == pg {

@@ -165,7 +165,7 @@ func (m *move) find(ctx context.Context) error {
 	all := map[string]movedTable{}
 	rows, err := m.target.Query(ctx, "SELECT c.table_name, c.column_name, c.data_type, k.relforcerowsecurity "+
 		"FROM information_schema.columns c JOIN pg_class k ON k.oid = (quote_ident(c.table_name))::regclass "+
-		"WHERE c.table_schema = current_schema() AND c.is_generated = 'NEVER' AND k.relkind = 'r' "+
+		"WHERE c.table_schema = current_schema() AND c.is_generated = 'NEVER' AND k.relkind IN ('r', 'p') AND NOT k.relispartition "+
 		"ORDER BY c.table_name, c.ordinal_position")
 	if err != nil {
 		return fmt.Errorf("store: the target: %w", err)

@@ -29,6 +29,7 @@ const retireRecordings = 5
 // past is what one removal takes.
 type past struct {
 	rings             []tenants.RingID
+	factsLater        bool // the table of the rings' month takes their facts
 	keys              []tenants.KeyID
 	devices           []tenants.DeviceID
 	notes, recordings []tenants.RingID // rings without them from now on, as the plan says
@@ -61,11 +62,11 @@ func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) 
 	return p.count(), s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if len(p.rings) > 0 {
 			args := some(s.id, p.rings)
-			// The newest fact of all stays: SQLite would give its seq again, and readers resume by
-			// seqs.
-			if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+") "+
-				"AND seq < (SELECT MAX(seq) FROM facts)", args...); err != nil {
-				return err
+			if !p.factsLater {
+				if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+")"+
+					s.s.db.dialect.notNewest(), args...); err != nil {
+					return err
+				}
 			}
 			// Attempts, calls and how they sounded go with their ring.
 			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")", args...); err != nil {
@@ -226,6 +227,7 @@ func (s *scope) retireAudits(ctx context.Context, now time.Time, rules tenants.R
 
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
 func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p past, err error) {
+	p.factsLater = s.s.db.dialect.splitsFacts() && sooner(RingsKept, rules, tenants.DataRings) == RingsKept
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
 		uuid(s.id),
 		uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)

@@ -427,8 +427,8 @@ func (s Rings) Get(ctx context.Context, id tenants.RingID) (*tenants.Ring, error
 
 // Facts lists a ring's facts with a Seq past after, in the order of record.
 func (s Rings) Facts(ctx context.Context, id tenants.RingID, after int64) ([]tenants.Fact, error) {
-	rows, err := s.reads().query(ctx, "SELECT seq, "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ? ORDER BY seq",
-		uuid(s.id), uuid(id), after)
+	rows, err := s.reads().query(ctx, "SELECT seq, "+factColumns+" FROM facts WHERE tenant_id = ? AND ring_id = ? AND seq > ?"+
+		s.s.db.dialect.ofRing()+" ORDER BY seq", uuid(s.id), uuid(id), after)
 	found, err := collect(rows, err, (*factRow).read)
 	if err != nil {
 		return nil, translate(err)
