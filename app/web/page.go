@@ -7,6 +7,8 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/language"
 )
 
 // contentPolicy lets a page load only from this server, without inline scripts or styles, framing,
@@ -17,14 +19,26 @@ const contentPolicy = "default-src 'self'; img-src 'self' data:; media-src 'self
 // gzipFrom is the size in bytes from which compression is worth its cost.
 const gzipFrom = 1 << 10
 
-// Page renders a component and then sends it. If the component fails, nothing has been sent, and
-// the edge answers the error.
+type languageKey struct{}
+
+// Speak names the language of the pages that answer a request. Without it they are in English.
+func Speak(c *fiber.Ctx, tag string) { c.Locals(languageKey{}, tag) }
+
+// Page renders a component and then sends it, in the language that Speak named. If the component
+// fails, nothing has been sent, and the edge answers the error.
 func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	var body bytes.Buffer
 	if err := page.Render(c.UserContext(), &body); err != nil {
 		return err
 	}
+	text := body.Bytes()
 	h := &c.Response().Header
+	if tag, _ := c.Locals(languageKey{}).(string); tag != "" {
+		h.Set(fiber.HeaderContentLanguage, tag)
+		if catalogue, ok := language.In(tag); ok {
+			text = catalogue.Page(text)
+		}
+	}
 	h.SetContentType("text/html; charset=utf-8")
 	h.Set(fiber.HeaderContentSecurityPolicy, contentPolicy)
 	h.Set(fiber.HeaderCacheControl, "no-store")
@@ -34,11 +48,11 @@ func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	h.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=(self)")
 	h.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	c.Status(status)
-	if body.Len() <= gzipFrom || !takesGzip(Header(c, fiber.HeaderAcceptEncoding)) {
-		c.Response().SetBodyRaw(body.Bytes())
+	if len(text) <= gzipFrom || !takesGzip(Header(c, fiber.HeaderAcceptEncoding)) {
+		c.Response().SetBodyRaw(text)
 		return nil
 	}
-	compressed, err := compress(c, body.Bytes())
+	compressed, err := compress(c, text)
 	if err != nil {
 		return err
 	}

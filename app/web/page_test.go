@@ -68,6 +68,30 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestSpeak: a page is in the language that was named, and otherwise the same bytes as ever.
+func TestSpeak(t *testing.T) {
+	t.Parallel()
+	const page = `<!DOCTYPE html><html lang="en"><time datetime="2026-12-10">10 Dec 2026</time>`
+	drawn := templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := io.WriteString(w, page)
+		return err
+	})
+	app := New(Config{})
+	app.Get("/", func(c *fiber.Ctx) error {
+		if tag := Query(c, "in"); tag != "" {
+			Speak(c, tag)
+		}
+		return Page(c, drawn, 200)
+	})
+	at := serving(t, app)
+	for tag, want := range map[string]string{"": page, "en": page, "de": page,
+		"es": `<!DOCTYPE html><html lang="es"><time datetime="2026-12-10">10 dic 2026</time>`} {
+		if resp, body := do(t, request(t, "GET", at+"/?in="+tag, "")); body != want || resp.Header.Get("Content-Language") != tag {
+			t.Errorf("%q: %s %v", tag, body, resp.Header)
+		}
+	}
+}
+
 func TestQR(t *testing.T) {
 	t.Parallel()
 	svg, err := QR("https://carillon.example/pair#ABCDE-23456")

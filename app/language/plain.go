@@ -1,0 +1,128 @@
+package language
+
+import (
+	"slices"
+	"strings"
+)
+
+// plain translates a text without elements: by its own entry, or in its parts. Parts are joined as
+// pages join them: with a point in the middle, as sentences, with a colon or with commas. ok is
+// false if any part has no entry; the parts that have one are translated all the same, except
+// within a sentence.
+func (w *writer) plain(s string) (said string, ok bool) {
+	var key strings.Builder
+	squeeze(&key, strings.TrimSpace(s))
+	k := key.String()
+	if !words(k) {
+		return s, true
+	}
+	parts := sentences(k)
+	if said, ok = w.find(k, len(parts) > 1); ok {
+		return said, true
+	}
+	if parts := strings.Split(k, " · "); len(parts) > 1 {
+		return w.each(parts, " · ")
+	}
+	if len(parts) > 1 {
+		return w.each(parts, " ")
+	}
+	for _, sign := range []string{": ", ", "} {
+		if parts := strings.Split(k, sign); len(parts) > 1 {
+			if said, ok := w.all(parts, sign); ok {
+				return said, true
+			}
+		}
+	}
+	w.missed(k)
+	return s, false
+}
+
+func (w *writer) missed(k string) {
+	if w.miss != nil {
+		w.miss(k)
+	}
+}
+
+// find translates a whole text by one entry, or as a moment. Of several sentences, no hole may take
+// more than one: the end of one and the beginning of the next are no name.
+func (w *writer) find(k string, several bool) (string, bool) {
+	e, fill := w.c.index.find(k)
+	if e == nil || several && slices.ContainsFunc(fill, func(s string) bool { return len(sentences(s)) > 1 }) {
+		return w.c.words.moment(k)
+	}
+	var out strings.Builder
+	for _, p := range e.to.parts {
+		if p.kind == noHole {
+			out.WriteString(strings.ReplaceAll(p.text, "&lt;", "<"))
+		} else {
+			out.WriteString(strings.ReplaceAll(w.filled(e, p.name, fill), "&lt;", "<"))
+		}
+	}
+	return out.String(), true
+}
+
+// each translates parts that stand for themselves.
+func (w *writer) each(parts []string, sign string) (string, bool) {
+	all := true
+	out := make([]string, len(parts))
+	for i, part := range parts {
+		said, ok := w.plain(part)
+		out[i], all = said, all && ok
+	}
+	return strings.Join(out, sign), all
+}
+
+// all translates parts of one sentence: every one, or none.
+func (w *writer) all(parts []string, sign string) (string, bool) {
+	out := make([]string, len(parts))
+	for i, part := range parts {
+		said, ok := part, true
+		if words(part) {
+			said, ok = w.find(part, false)
+		}
+		if !ok {
+			return "", false
+		}
+		out[i] = said
+	}
+	return strings.Join(out, sign), true
+}
+
+// partly tells whether every text of a list has an entry of its own.
+func (w *writer) partly(list []*node) bool {
+	quiet := writer{c: w.c}
+	for _, n := range list {
+		if n.element && !n.whole && !quiet.partly(n.kids) {
+			return false
+		}
+		if !n.element {
+			if _, ok := quiet.plain(n.text); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sentences splits a text where a sentence ends and another begins.
+func sentences(s string) []string {
+	var out []string
+	for from := 0; ; {
+		at := -1
+		for i := from; i+2 < len(s); i++ {
+			if s[i+1] == ' ' && (s[i] == '.' || s[i] == '?' || s[i] == '!') && begins(s[i+2:]) {
+				at = i + 1
+				break
+			}
+		}
+		if at < 0 {
+			return append(out, s[from:])
+		}
+		out, from = append(out, s[from:at]), at+1
+	}
+}
+
+// begins tells whether a sentence may begin so: a capital letter, a digit or a quotation mark.
+func begins(s string) bool {
+	return s[0] >= 'A' && s[0] <= 'Z' || s[0] >= '0' && s[0] <= '9' || strings.HasPrefix(s, "“")
+}
