@@ -311,7 +311,7 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	}
 	n.close = append(n.close, n.endPushes)
 	if n.others != nil {
-		n.others.Serve(switchboard.NewHeld(n.board).Asked)
+		n.others.Serve(answerNodes(exportFolder(c.Database), switchboard.NewHeld(n.board)))
 	}
 	if c.MetricsAddr != "" {
 		return n.metrics(c)
@@ -439,7 +439,7 @@ func (n *node) openPages(c checked, x extras) (p pages, err error) {
 		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
 		Calendars: n.calendars,
 		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Exports: exportFolder(c.Database), AlertTargets: n.sendsNews,
+		CheckConnection: n.checkConnection, Exports: n.exports(c.Database), AlertTargets: n.sendsNews,
 		Digest: n.digest,
 	})
 	n.console = p.console

@@ -23,6 +23,35 @@ type ExportFolder struct {
 	Node string // the name of this server among those on one database
 	// Free says how many bytes are free on the disk of a folder; nil = not known.
 	Free func(dir string) (uint64, error)
+	// Others opens the sealed file of an export that another server has. It refuses with Unknown
+	// where none of those that run has it; nil = there are no others.
+	Others func(ctx context.Context, id string) (io.ReadCloser, error)
+}
+
+// exportPartMost bounds a part of a file that another server asks for. A message between servers
+// takes a megabyte.
+const exportPartMost = 256 << 10
+
+// Part is a part of the sealed file of an export that this server has, from a byte on, and whether
+// it is the last one. It refuses a file that is not here with Unknown.
+func (f ExportFolder) Part(id string, at int64) (data []byte, last bool, err error) {
+	if !tenants.ValidID(id) || f.Dir == "" || at < 0 {
+		return nil, false, tenants.NoSuch("export")
+	}
+	file, err := os.Open(f.path(id, exportFull))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, tenants.NoSuch("export")
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer file.Close()
+	data = make([]byte, exportPartMost)
+	n, err := file.ReadAt(data, at)
+	if last = errors.Is(err, io.EOF); last {
+		err = nil
+	}
+	return data[:n], last, err
 }
 
 // exportFree is what stays free on the disk.
@@ -238,25 +267,35 @@ func (k *Console) openExport(ctx context.Context, v *page.Visitor) (send func(io
 	if !found || e.State != tenants.ExportReady {
 		return nil, tenants.NoSuch("export")
 	}
-	f, err := os.Open(k.Exports.path(e.ID, exportFull))
-	if e.Node != k.Exports.Node || errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(tenants.Refuse(tenants.Unavailable, "export_elsewhere", exportElsewhere), closeFile(f))
-	}
+	f, err := k.exportFile(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	e, key, err := v.Scope.Exports().Open(ctx)
 	if err != nil {
-		return nil, errors.Join(err, closeFile(f))
+		return nil, errors.Join(err, f.Close())
 	}
 	return func(w io.Writer) error {
 		return errors.Join(key.Unseal(w, f, exportOf(e)...), f.Close())
 	}, nil
 }
 
-func closeFile(f *os.File) error {
-	if f == nil {
-		return nil
+// exportFile opens the sealed file here, or at the server that has it.
+func (k *Console) exportFile(ctx context.Context, e tenants.Export) (io.ReadCloser, error) {
+	if e.Node == k.Exports.Node {
+		f, err := os.Open(k.Exports.path(e.ID, exportFull))
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
-	return f.Close()
+	if k.Exports.Others != nil {
+		f, err := k.Exports.Others(ctx, e.ID)
+		if kind := tenants.KindOf(err); err == nil || kind != tenants.Unknown && kind != tenants.Unavailable {
+			return f, err
+		}
+	}
+	return nil, tenants.Refuse(tenants.Unavailable, "export_elsewhere", exportElsewhere)
 }

@@ -3,6 +3,8 @@ package console
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -67,6 +69,15 @@ func TestExportEverything(t *testing.T) {
 	if n := len(z.File); n != len(store.ExportFiles())+1 {
 		t.Errorf("%d files", n)
 	}
+	h.k.Exports.Node = "there" // the visitor reaches another server
+	w.Get("/settings/data/export.zip").Want(503).Has("does not run now")
+	h.k.Exports.Others = func(_ context.Context, id string) (io.ReadCloser, error) {
+		return os.Open(filepath.Join(dir, id+".sealed"))
+	}
+	if there := w.Get("/settings/data/export.zip").Want(200); len(there.Body) != len(got.Body) {
+		t.Errorf("from the other server: %d bytes, want %d", len(there.Body), len(got.Body))
+	}
+	h.k.Exports.Node, h.k.Exports.Others = "here", nil
 	h.Clock.Pass(20 * time.Minute)
 	if to := w.Get("/settings/data/export.zip").Want(303).Header.Get("Location"); !strings.HasPrefix(to, "/account/confirm") {
 		t.Errorf("without a fresh proof the download leads to %s", to)
@@ -97,7 +108,7 @@ func TestExportEverything(t *testing.T) {
 	for _, a := range audits {
 		did = append([]string{strings.TrimPrefix(a.Action, "export.")}, did...)
 	}
-	if want := "ask begin ready download expire"; strings.Join(did, " ") != want {
+	if want := "ask begin ready download download expire"; strings.Join(did, " ") != want {
 		t.Errorf("audit rows: %v, want %s", did, want)
 	}
 }
