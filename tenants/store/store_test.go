@@ -34,6 +34,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("a copy that fails", func(t *testing.T) { movedBadly(t, server) })
 	t.Run("a damaged schema", func(t *testing.T) { refusesDamagePostgres(t, server) })
 	t.Run("steps beside servers", func(t *testing.T) { contracts(t, server.Migrated(t)) })
+	t.Run("indexes", func(t *testing.T) { indexesOf(t, server.Migrated(t)) })
 	t.Run("facts by month", func(t *testing.T) { months(t, server) })
 	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
 }
