@@ -2,29 +2,37 @@ package tenants
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Gap reports whether nobody of a group, and of those that follow it, is on duty at a moment, and
-// until when: zero = somebody is in no schedule of the next 60 days.
+// Hole is a time in which nobody of a group is on duty.
+type Hole struct {
+	Until     time.Time // zero = somebody is in no schedule of the next 60 days
+	Schedules string    // the ids of those that leave it, in order: groups with the same ones share it
+}
+
+// Gap reports whether nobody of a group, and of those that follow it, is on duty at a moment.
 //
 // A group whose persons all keep the same weekly hours is closed outside of them, as it is meant to
 // be. That is no gap: one is a time that several schedules, or a calendar, leave to nobody.
-func Gap(now time.Time, g Group, d Duties) (until time.Time, gap bool) {
+func Gap(now time.Time, g Group, d Duties) (h Hole, gap bool) {
 	names, calendars := map[ScheduleID]bool{}, false
 	for depth := 0; depth <= MaxEscalations; depth++ {
 		for _, m := range g.Members {
 			s, timed := d.Schedules[m.Schedule]
 			if !timed {
-				return time.Time{}, false // always on duty
+				return Hole{}, false // always on duty
 			}
 			r := d.Rosters[s.Calendar]
 			if on, _ := s.duty(m.Person, now, r); on {
-				return time.Time{}, false
+				return Hole{}, false
 			}
 			names[s.ID], calendars = true, calendars || s.Calendar != ""
-			if next := s.next(m.Person, now, r); !next.IsZero() && (until.IsZero() || next.Before(until)) {
-				until = next
+			if next := s.next(m.Person, now, r); !next.IsZero() && (h.Until.IsZero() || next.Before(h.Until)) {
+				h.Until = next
 			}
 		}
 		var more bool
@@ -32,7 +40,12 @@ func Gap(now time.Time, g Group, d Duties) (until time.Time, gap bool) {
 			break
 		}
 	}
-	return until, calendars || len(names) > 1
+	h.Until = h.Until.UTC() // holes are compared
+	ids := slices.Sorted(maps.Keys(names))
+	for _, id := range ids {
+		h.Schedules += string(id) + " "
+	}
+	return h, calendars || len(ids) > 1
 }
 
 // next is when a person who is off comes on duty; zero = not that is known.
@@ -59,12 +72,22 @@ func (g Group) Timed() bool {
 	return false
 }
 
-// GapWarning says in a sentence that nobody is on duty for a group.
-func GapWarning(g Group, until time.Time, zone *time.Location) string {
-	if until.IsZero() {
-		return fmt.Sprintf("Nobody of the group “%s” is on duty, and no schedule says when somebody will be. Rings to it are refused.",
-			g.Name)
+// groupsNamed is how many groups a warning names.
+const groupsNamed = 10
+
+// GapWarning says in a sentence that nobody is on duty for one or several groups.
+func GapWarning(groups []string, until time.Time, zone *time.Location) string {
+	who, them := "the group “"+groups[0]+"”", "it"
+	if len(groups) > 1 {
+		last, rest := "“"+groups[len(groups)-1]+"”", groups[:len(groups)-1]
+		if more := len(groups) - groupsNamed; more > 0 {
+			last, rest = fmt.Sprintf("%d others", more), groups[:groupsNamed]
+		}
+		who, them = "the groups “"+strings.Join(rest, "”, “")+"” and "+last, "them"
 	}
-	return fmt.Sprintf("Nobody of the group “%s” is on duty until %s (%s). Rings to it are refused until then.", g.Name,
-		until.In(zone).Format("2 January 2006, 15:04"), zone)
+	if until.IsZero() {
+		return fmt.Sprintf("Nobody of %s is on duty, and no schedule says when somebody will be. Rings to %s are refused.", who, them)
+	}
+	return fmt.Sprintf("Nobody of %s is on duty until %s (%s). Rings to %s are refused until then.", who,
+		until.In(zone).Format("2 January 2006, 15:04"), zone, them)
 }

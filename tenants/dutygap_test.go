@@ -48,19 +48,35 @@ func TestGap(t *testing.T) {
 		"a calendar that was not read":  {group("fed"), Duties{Schedules: d.Schedules}, false, ""},
 		"a schedule that was not found": {group("gone"), d, false, ""},
 	} {
-		until, gap := Gap(now, c.g, c.d)
+		hole, gap := Gap(now, c.g, c.d)
 		got := ""
-		if !until.IsZero() {
-			got = until.In(now.Location()).Format("2 15:04")
+		if !hole.Until.IsZero() {
+			got = hole.Until.In(now.Location()).Format("2 15:04")
 		}
 		if gap != c.gap || got != c.until {
 			t.Errorf("%s: %v until %q, want %v until %q", name, gap, got, c.gap, c.until)
 		}
 	}
-	if s := GapWarning(group(), now, now.Location()); !strings.Contains(s, "until 27 November 2026, 20:00 (Europe/Berlin)") {
+	if one, other := group("late", "day"), group("day", "late", "day"); func() bool {
+		a, _ := Gap(now, one, d)
+		b, _ := Gap(now, other, d)
+		c, _ := Gap(now, group("late", "fed"), d)
+		return a != b || a.Schedules == c.Schedules
+	}() {
+		t.Error("groups with the same schedules share their gap, and others do not")
+	}
+	if s := GapWarning([]string{"A", "B", "C"}, now, now.Location()); !strings.HasPrefix(s,
+		"Nobody of the groups “A”, “B” and “C” is on") ||
+		!strings.Contains(s, "Rings to them are") {
 		t.Error(s)
 	}
-	if s := GapWarning(group(), time.Time{}, now.Location()); !strings.Contains(s, "no schedule says when") {
+	if s := GapWarning(strings.Split("abcdefghijklm", ""), now, now.Location()); !strings.Contains(s, "“j” and 3 others is") {
+		t.Error(s)
+	}
+	if s := GapWarning([]string{"Line"}, now, now.Location()); !strings.Contains(s, "until 27 November 2026, 20:00 (Europe/Berlin)") {
+		t.Error(s)
+	}
+	if s := GapWarning([]string{"Line"}, time.Time{}, now.Location()); !strings.Contains(s, "no schedule says when") {
 		t.Error(s)
 	}
 	if group("").Timed() || !group("", "day").Timed() {

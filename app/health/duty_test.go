@@ -53,3 +53,58 @@ func TestNobodyOnDuty(t *testing.T) {
 	must(t, w.scope.Groups().Set(ctx, g))
 	look(0, 0)
 }
+
+// TestGroupsShareAGap: groups whose schedules leave the same gap have one alert, which names them;
+// it goes on with the others when the first is no longer in the gap.
+func TestGroupsShareAGap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, now := t.Context(), w.clock.Now()
+	hours := func(after time.Duration) tenants.ScheduleID {
+		s := tenants.Schedule{ID: tenants.NewID[tenants.ScheduleID](now), Name: "Hours", Zone: "UTC", CreatedAt: now}
+		begin := now.UTC().Add(after)
+		minute := begin.Hour()*60 + begin.Minute()
+		for day := range s.Weekly {
+			s.Weekly[day] = []tenants.Span{{From: minute, To: (minute + 60) % tenants.DayMinutes}}
+		}
+		must(t, w.scope.Schedules().Add(ctx, s))
+		return s.ID
+	}
+	one, two, three := hours(2*time.Hour), hours(4*time.Hour), hours(3*time.Hour)
+	add := func(name string, schedules ...tenants.ScheduleID) tenants.Group {
+		g := tenants.Group{ID: tenants.NewID[tenants.GroupID](now), Name: name, Way: tenants.Sequential, StepSeconds: 20, CreatedAt: now}
+		now = now.Add(time.Millisecond) // ids in order
+		for i, s := range schedules {
+			g.Members = append(g.Members, tenants.GroupMember{Person: "person-" + string(rune('a'+i)), Schedule: s})
+		}
+		must(t, w.scope.Groups().Add(ctx, g))
+		return g
+	}
+	first, second := add("First", one, two), add("Second", two, one)
+	add("Other", one, three)
+	look := func(want map[tenants.GroupID]string) {
+		t.Helper()
+		for range 2 {
+			must(t, w.monitor.ReviewDuty(ctx))
+		}
+		list := w.alerts(tenants.AlertDuty)
+		for _, a := range list {
+			if names := want[tenants.GroupID(a.Target)]; a.Count > 2 || names != "" && !strings.Contains(a.Detail, names+" on duty until") {
+				t.Errorf("%+v", a)
+			}
+			if _, ok := want[tenants.GroupID(a.Target)]; !ok && !strings.Contains(a.Detail, "“Other”") {
+				t.Errorf("%+v", a)
+			}
+		}
+		if len(list) != len(want)+1 {
+			t.Errorf("%d alerts: %+v", len(list), list)
+		}
+	}
+	look(map[tenants.GroupID]string{first.ID: "the groups “First” and “Second” is"})
+	first.Members[0].Schedule = ""
+	must(t, w.scope.Groups().Set(ctx, first))
+	look(map[tenants.GroupID]string{second.ID: "the group “Second” is"})
+	first.Members[0].Schedule = one
+	must(t, w.scope.Groups().Set(ctx, first))
+	look(map[tenants.GroupID]string{second.ID: "the groups “First” and “Second” is"})
+}
