@@ -45,7 +45,7 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	return web.Page(c, views.PaletteItems(links, views.PaletteCommands(text)), fiber.StatusOK)
 }
 
-// findRings finds rings by what the list finds them by, and by the apns-id of a push.
+// findRings finds rings by what the list finds them by.
 func (k *Console) findRings(ctx context.Context, v *page.Visitor, text string) ([]views.Link, error) {
 	if text == "" {
 		return nil, nil
@@ -53,17 +53,6 @@ func (k *Console) findRings(ctx context.Context, v *page.Visitor, text string) (
 	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Search: text, Limit: paletteMost})
 	if err != nil {
 		return nil, err
-	}
-	if id, ok := tenants.ParseID[string](text); ok && len(rings) == 0 {
-		pushed, err := v.Scope.Rings().ByPush(ctx, id)
-		switch tenants.KindOf(err) {
-		case tenants.Unknown:
-		default:
-			if err != nil {
-				return nil, err
-			}
-			rings = append(rings, pushed)
-		}
 	}
 	n, err := namesOf(ctx, v.Scope, rings...)
 	return mapped(rings, func(r *tenants.Ring) views.Link {

@@ -42,6 +42,7 @@ type past struct {
 	phones     []tenants.Device
 	now        time.Time
 	random     *rand.Rand
+	pushes     tenants.PushIDs
 }
 
 // write writes the rings of the last thirty days, as they may have gone. They are over, so nothing
@@ -115,7 +116,7 @@ func (p past) ring(at time.Time, ago int) *tenants.Ring {
 	id := tenants.NewID[tenants.AttemptID](at)
 	r.Attempts = []tenants.Attempt{{
 		ID: id, Ring: r.ID, Device: d.ID, Credential: p.credential, State: tenants.Placed, AppVersion: d.AppVersion, OSVersion: d.OSVersion,
-		Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: tenants.Production, Tries: 1,
+		Push: tenants.Push{APNsID: p.pushes.New(at), Topic: d.Topic(), Token: d.Token, Environment: tenants.Production, Tries: 1,
 			Status: 200, SentAt: at.Add(2 * time.Millisecond), AnsweredAt: at.Add(p.between(20, 90))},
 		Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: at, Received: at}},
 	}}

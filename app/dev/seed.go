@@ -174,9 +174,13 @@ func (s seeder) build(ctx context.Context, user tenants.User, f tenants.Industry
 	if err != nil || !s.history {
 		return h, err
 	}
+	pushes, err := s.store.PushIDs()
+	if err != nil {
+		return SeededTenant{}, err
+	}
 	return h, past{scope: scope, tenant: t.ID, agent: agents[0], credential: credential,
 		key: tenants.Actor{Kind: tenants.ActorKey, ID: string(h.key), Name: keyName}, phones: phones, now: s.now(),
-		random: rand.New(rand.NewPCG(uint64(i), historyDays))}.write(ctx)
+		random: rand.New(rand.NewPCG(uint64(i), historyDays)), pushes: pushes}.write(ctx)
 }
 
 // awake turns quiet hours off: people try dev mode at any hour.

@@ -183,7 +183,7 @@ func (b *Board) draft(ctx context.Context, scope *store.Scope, c *Caller, q tena
 	if err != nil {
 		return nil, err
 	}
-	r.Attempts, err = attempts(r, *c, rules, targets, now)
+	r.Attempts, err = drafts{b}.attempts(r, *c, rules, targets, now)
 	c.quiet = inQuiet(rules, targets, r.Attempts, now)
 	return r, err
 }
@@ -229,12 +229,20 @@ func (b *Board) entitled(ctx context.Context, scope *store.Scope, c Caller) erro
 	return e.Ring(c.Test || c.Trial)
 }
 
+// drafts make the attempts of a ring, on paper only.
+type drafts struct{ *Board }
+
 // attempts makes one for each device that policy lets ring; when it lets none, its first refusal is
 // the answer. rules has the rules of the persons.
-func attempts(r *tenants.Ring, c Caller, rules tenants.Question, targets []store.Target, now time.Time) ([]tenants.Attempt, error) {
+func (b drafts) attempts(r *tenants.Ring, c Caller, rules tenants.Question, targets []store.Target, now time.Time) (
+	[]tenants.Attempt, error) {
 	if len(targets) == 0 {
 		return nil, tenants.Refuse(tenants.Unprocessable, "no_devices",
 			"This person has no registered device. Pair their phone first, under Devices.")
+	}
+	pushes, err := b.Store.PushIDs()
+	if err != nil {
+		return nil, err
 	}
 	var refusal error
 	var list []tenants.Attempt
@@ -252,7 +260,7 @@ func attempts(r *tenants.Ring, c Caller, rules tenants.Question, targets []store
 		list = append(list, tenants.Attempt{
 			ID: id, Ring: r.ID, Device: t.Device.ID, Credential: t.Credential.ID, State: tenants.Placed,
 			AppVersion: t.Device.AppVersion, OSVersion: t.Device.OSVersion,
-			Push: tenants.Push{APNsID: tenants.NewRandomID(), Topic: t.Device.Topic(), Token: t.Device.Token,
+			Push: tenants.Push{APNsID: pushes.New(r.CreatedAt), Topic: t.Device.Topic(), Token: t.Device.Token,
 				Environment: t.Credential.Host(t.Device), NoHedge: t.Credential.NoHedge, Profile: t.Credential.Profile},
 			Facts: []tenants.Fact{{Attempt: id, Kind: tenants.FactPlaced, At: now, Received: now}},
 		})

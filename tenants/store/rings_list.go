@@ -164,24 +164,6 @@ func placedIn(db *gorm.DB, column string, q RingQuery) *gorm.DB {
 	return db
 }
 
-// pushesLooked is how many of the newest attempts are looked through for an apns-id. It is random,
-// and an index of random values would slow every ring down.
-const pushesLooked = 20_000
-
-// ByPush is the ring of a push, by its apns-id, among the newest pushesLooked attempts.
-func (s Rings) ByPush(ctx context.Context, apnsID string) (*tenants.Ring, error) {
-	rows, err := s.reads().query(ctx, "SELECT ring_id FROM (SELECT ring_id, apns_id FROM attempts WHERE tenant_id = ? "+
-		"ORDER BY ring_id DESC, id DESC LIMIT ?) AS newest WHERE apns_id = ? LIMIT 1", uuid(s.id), pushesLooked, uuid(apnsID))
-	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
-	if err != nil {
-		return nil, translate(err)
-	}
-	if len(found) == 0 {
-		return nil, tenants.NoSuch("ring")
-	}
-	return s.Get(ctx, found[0])
-}
-
 // Live are the tenant's rings that have not ended and ring, or have as their call, the device.
 func (s Rings) Live(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
 	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+

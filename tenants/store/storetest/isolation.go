@@ -167,7 +167,6 @@ func (p property) single(ctx context.Context, s *store.Scope, now time.Time) map
 	_, _, m["Connections.RotateSecret"] = s.Connections().RotateSecret(ctx, p.connection.ID)
 	_, m["Rosters.Get"] = s.Rosters().Get(ctx, p.connection.ID)
 	m["Rosters.Hurry"] = s.Rosters().Hurry(ctx, p.connection.ID)
-	_, m["Rings.ByPush"] = s.Rings().ByPush(ctx, p.ring.Attempts[0].Push.APNsID)
 	_, m["Lists.View"] = s.Lists().View(ctx, p.member.ID, p.view.ID)
 	m["Lists.RemoveView"] = s.Lists().RemoveView(ctx, p.view)
 	_, m["AlertRules.Get"] = s.AlertRules().Get(ctx, p.rule.ID)
@@ -251,7 +250,7 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Schedules.Uses", uses, err)
 	history, err := s.Consents().Of(ctx, "canary")
 	put("Consents.Of", history, err)
-	consents, _, err := s.Consents().List(ctx, store.Page{})
+	consents, _, err := s.Consents().List(ctx, store.ConsentQuery{})
 	put("Consents.List", consents, err)
 	agreed, err := s.Consents().Agreed(ctx, []string{"canary"})
 	put("Consents.Agreed", agreed, err)
@@ -345,7 +344,7 @@ func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (st
 		"AlertTargets.Total": func(p store.Page) (store.Total, error) { return s.AlertTargets().Total(ctx, p) },
 		"Groups.Total":       func(p store.Page) (store.Total, error) { return s.Groups().Total(ctx, p) },
 		"Schedules.Total":    func(p store.Page) (store.Total, error) { return s.Schedules().Total(ctx, p) },
-		"Consents.Total":     func(p store.Page) (store.Total, error) { return s.Consents().Total(ctx, p) },
+		"Consents.Total":     func(p store.Page) (store.Total, error) { return s.Consents().Total(ctx, store.ConsentQuery{Page: p}) },
 		"Agents.Total":       func(p store.Page) (store.Total, error) { return s.Agents().Total(ctx, p) },
 		"Connections.Total":  func(p store.Page) (store.Total, error) { return s.Connections().Total(ctx, p) },
 		"Keys.Total":         func(p store.Page) (store.Total, error) { return s.Keys().Total(ctx, p) },

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -290,6 +291,7 @@ func testRings(b *bench) {
 		"from":                 {store.RingQuery{From: start.Add(time.Second)}, []*tenants.Ring{last, person}},
 		"to":                   {store.RingQuery{To: start.Add(time.Second)}, []*tenants.Ring{first}},
 		"id":                   {store.RingQuery{Search: string(last.ID[:30])}, []*tenants.Ring{last}},
+		"a push":               {store.RingQuery{Search: strings.ToUpper(last.Attempts[0].Push.APNsID)}, []*tenants.Ring{last}},
 		"a caller":             {store.RingQuery{Search: "SALON a"}, []*tenants.Ring{last, first}},
 		"device and search":    {store.RingQuery{Device: d.ID, Search: "lead_"}, []*tenants.Ring{person}},
 		"not a caller":         {store.RingQuery{Search: "anna"}, nil}, // the beginning counts

@@ -400,6 +400,8 @@ func (b *bench) newKey() tenants.Key {
 // newRing is a ring with an attempt on each device.
 func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 	now := b.clock.Now()
+	pushes, err := b.s.PushIDs()
+	b.must(err)
 	r := &tenants.Ring{
 		ID: tenants.NewID[tenants.RingID](now), State: tenants.Placed, Caller: "Salon Anna", Reference: fmt.Sprintf("ref-%d", b.next()),
 		By: tenants.Actor{Kind: tenants.ActorKey, ID: "0190aaaa-0000-7000-8000-00000000000a",
@@ -412,7 +414,7 @@ func (b *bench) newRing(devices ...tenants.Device) *tenants.Ring {
 			State:      tenants.Placed,
 			AppVersion: d.AppVersion,
 			OSVersion:  d.OSVersion,
-			Push:       tenants.Push{APNsID: tenants.NewRandomID(), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
+			Push:       tenants.Push{APNsID: pushes.New(now), Topic: d.Topic(), Token: d.Token, Environment: d.Host()},
 		})
 	}
 	if len(devices) > 1 {
