@@ -138,7 +138,7 @@ func Connection(p ConnectionPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = deliveryHead().Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = deliveryHead(Table{}).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

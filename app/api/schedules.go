@@ -11,6 +11,7 @@ import (
 
 	"carillon/app/web"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // timeSpan is a part of a day: 08:00 to 16:00. 24:00 is the end of the day.
@@ -270,7 +271,7 @@ func (a groupAPI) listConsents(ctx context.Context, c *fiber.Ctx, k caller) erro
 	if err != nil {
 		return err
 	}
-	rows, next, err := k.scope.Consents().List(ctx, q)
+	rows, next, err := k.scope.Consents().List(ctx, store.ConsentQuery{Page: q})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ var agentWords = page.Words{
 	Name: "Agents", Path: views.PathAgents, CSV: views.PathAgentsCSV, File: "agents", Search: "Name", One: "agent", Many: "agents",
 	Empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
 	Add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "kind", Text: "Kind, A to Z"}, page.Sort{Key: "-kind", Text: "Kind, Z to A"}),
 	Columns: []page.Column{
 		{Key: "kind", Text: "Kind", File: []string{"kind"}},
 		{Key: "state", Text: "State"},

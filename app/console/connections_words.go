@@ -13,7 +13,10 @@ var connectionWords = page.Words{
 	One: "connection", Many: "connections",
 	Empty: views.Empty{Icon: views.IconPlug, Text: "Nothing is connected yet. Your other systems do not learn what happens here."},
 	Add:   views.Button{Text: "Add connection", Href: views.PathConnectionAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "address", Text: "Address, A to Z"}, page.Sort{Key: "-address", Text: "Address, Z to A"},
+		page.Sort{Key: "state", Text: "On first"}, page.Sort{Key: "-state", Text: "Paused first"},
+		page.Sort{Key: "-delivered", Text: "Last delivered first"}, page.Sort{Key: "delivered", Text: "Longest silent first"}),
 	Columns: []page.Column{
 		{Key: "address", Text: "Address"},
 		{Key: "state", Text: "State"},

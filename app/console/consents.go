@@ -10,17 +10,25 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
 // consentPages serve the recorded consents of persons to be called.
 type consentPages struct{ *Console }
 
-func (k consentPages) list(v *page.Visitor) page.List[tenants.Agreement] {
-	consents := v.Scope.Consents()
+func (k consentPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Agreement] {
+	consents, state := v.Scope.Consents(), q.OneOf("state", "holds", "withdrawn")
+	ask := func(p store.Page) store.ConsentQuery {
+		return store.ConsentQuery{Page: p, Held: state == "holds", Withdrawn: state == "withdrawn"}
+	}
 	return page.List[tenants.Agreement]{
-		Words: consentWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayGroups), Find: consents.List, Total: consents.Total,
-		Head: []string{"id", "person", "kind", "given_at", "by", "evidence", "withdrawn_at", "created_at"},
+		Words: consentWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayGroups),
+		Find: func(ctx context.Context, p store.Page) ([]tenants.Agreement, string, error) {
+			return consents.List(ctx, ask(p))
+		},
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return consents.Total(ctx, ask(p)) },
+		Head:  []string{"id", "person", "kind", "given_at", "by", "evidence", "withdrawn_at", "created_at"},
 		Cells: page.Each(func(a tenants.Agreement) []string {
 			return []string{string(a.ID), a.Person, string(a.Kind), page.Stamp(a.GivenAt), a.By.Name, a.Evidence, page.Stamp(a.WithdrawnAt),
 				page.Stamp(a.CreatedAt)}
@@ -29,7 +37,9 @@ func (k consentPages) list(v *page.Visitor) page.List[tenants.Agreement] {
 }
 
 func (k consentPages) consents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	all, table, err := k.list(v).Page(ctx, page.QueryOf(c))
+	q := page.QueryOf(c)
+	all, table, err := k.list(v, q).Page(ctx, q, views.Filter{Name: "state", Label: "State", Choices: q.Chosen("state",
+		page.Choice("", "Any state"), page.Choice("holds", "Holds"), page.Choice("withdrawn", "Withdrawn"))})
 	if err != nil {
 		return err
 	}
@@ -37,19 +47,24 @@ func (k consentPages) consents(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err != nil {
 		return err
 	}
-	p := views.DutyPage{Shell: s, Table: table, Lead: consentsLead(v.Tenant.Rules()), Head: "Person", Key: "person", What: "Consent"}
+	p := views.ConsentsPage{Shell: s, Table: table, Lead: consentsLead(v.Tenant.Rules())}
 	if v.Role.May(mayGroups) {
 		p.Add = consentWords.Add
 	}
 	for _, a := range all {
-		p.Rows = append(p.Rows, views.DutyRow{Href: views.ConsentPath(string(a.ID)), Name: a.Person, Note: page.Shown(a.Evidence, 120),
-			What: consentText(a, v.Zone), Changed: v.At(a.CreatedAt)})
+		row := views.ConsentListRow{Href: views.ConsentPath(string(a.ID)), Person: a.Person, Evidence: page.Shown(a.Evidence, 120),
+			Given: views.OnDay(a.GivenAt, v.Zone), By: orDash(a.By.Name), Added: v.At(a.CreatedAt), Tone: views.ToneGood, Word: "Holds"}
+		if !a.WithdrawnAt.IsZero() {
+			row.Tone, row.Word, row.Withdrawn = views.ToneNeutral, "Withdrawn", views.OnDay(a.WithdrawnAt, v.Zone)
+		}
+		p.Rows = append(p.Rows, row)
 	}
-	return web.Page(c, views.Duty(p), fiber.StatusOK)
+	return web.Page(c, views.Consents(p), fiber.StatusOK)
 }
 
 func (k consentPages) consentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.list(v).Send(ctx, c, k.Common, page.QueryOf(c))
+	q := page.QueryOf(c)
+	return k.list(v, q).Send(ctx, c, k.Common, q)
 }
 
 func (k consentPages) consentForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

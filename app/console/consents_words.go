@@ -17,11 +17,17 @@ const (
 )
 
 var consentWords = page.Words{
-	Name: "Consents", Path: views.PathConsents, CSV: views.PathConsentsCSV, File: "consents", Search: "Person",
+	Name: "Consents", Path: views.PathConsents, CSV: views.PathConsentsCSV, File: "consents", Search: "Person, evidence or who recorded it",
 	One: "consent", Many: "consents",
 	Empty: views.Empty{Icon: views.IconCheck, Text: "No consent is recorded yet."},
 	Add:   views.Button{Text: "Record consent", Href: views.PathConsentAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "person", Text: "Person, A to Z"}, page.Sort{Key: "-person", Text: "Person, Z to A"}),
+	Sorts: page.Newest(page.Sort{Key: "person", Text: "Person, A to Z"}, page.Sort{Key: "-person", Text: "Person, Z to A"},
+		page.Sort{Key: "-given", Text: "Given last first"}, page.Sort{Key: "given", Text: "Given first first"}),
+	Columns: []page.Column{
+		{Key: "given", Text: "Given", File: []string{"given_at"}},
+		{Key: "evidence", Text: evidenceLabel, File: []string{"evidence"}},
+		{Key: "by", Text: "Recorded by", File: []string{"by"}},
+	},
 }
 
 // consentsLead says whether consents are asked for.

@@ -13,7 +13,8 @@ var deviceWords = page.Words{
 	Empty: views.Empty{Icon: views.IconDevice, Text: "No phone is paired yet."},
 	Add:   views.Button{Text: "Pair a device", Href: views.PathPair, Icon: views.IconQR, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "-seen", Text: "Last seen first"}, page.Sort{Key: "seen", Text: "Longest unseen first"}),
+		page.Sort{Key: "-seen", Text: "Last seen first"}, page.Sort{Key: "seen", Text: "Longest unseen first"},
+		page.Sort{Key: "person", Text: "Person, A to Z"}, page.Sort{Key: "-person", Text: "Person, Z to A"}),
 	Columns: []page.Column{
 		{Key: "person", Text: "Person", File: []string{"person"}},
 		{Key: "tags", Text: "Tags", File: []string{"tags"}},

@@ -45,7 +45,7 @@ func (k groupPages) groups(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	p := views.DutyPage{Shell: s, Table: table, Lead: groupsLead, Head: "Group", Key: "name", What: "Way"}
+	p := views.DutyPage{Shell: s, Table: table, Lead: groupsLead, Head: "Group", Key: "name", What: "Way", By: "way"}
 	if v.Role.May(mayGroups) {
 		p.Add = groupWords.Add
 	}

@@ -26,7 +26,8 @@ var groupWords = page.Words{
 	Name: "Groups", Path: views.PathGroups, CSV: views.PathGroupsCSV, File: "groups", Search: "Name", One: "group", Many: "groups",
 	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several people, at once or one after the other."},
 	Add:   views.Button{Text: "Add group", Href: views.PathGroupAdd, Icon: views.IconPlus, Kind: views.Primary},
-	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"}),
+	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
+		page.Sort{Key: "way", Text: "Way, A to Z"}, page.Sort{Key: "-way", Text: "Way, Z to A"}),
 }
 
 // groupGoes is what happens when a group is removed.

@@ -17,7 +17,8 @@ type listPages struct{ *Console }
 
 // keptLists are the lists of which something can be kept.
 var keptLists = []page.Words{ringWords, deviceWords, alertListWords, alertRuleWords, alertTargetWords, agentWords,
-	credentialWords, connectionWords, keyWords, peopleWords, auditListWords}
+	credentialWords, connectionWords, keyWords, peopleWords, auditListWords, consentWords, groupWords, scheduleWords,
+	phoneHealthWords}
 
 // listNamed finds the list that a form is about.
 func listNamed(f page.Form) (page.Words, error) {

@@ -537,6 +537,14 @@ func TestConsentPages(t *testing.T) {
 	w.Get(path).Want(200).Has("Holds", "Form 7", "Given on 2 Jan 2026", "Withdraw consent")
 	w.Post(path+"/withdraw", url.Values{}).Want(303)
 	w.Get(path).Want(200).Has("Withdrawn", "History of this person").Lacks("/withdraw")
+	form.Set("person", "ben.ito")
+	w.Post("/consents/add", form).Want(303)
+	w.Get("/consents?sort=given").Want(200).Has("ana.ruiz", "ben.ito", `aria-sort="ascending"`, "sort=-given")
+	w.Get("/consents?state=withdrawn").Want(200).Has("ana.ruiz").Lacks("ben.ito")
+	w.Get("/consents.csv?state=holds").Want(200).Has("ben.ito", "Form 7").Lacks("ana.ruiz")
+	w.Get("/consents?q=form+7").Want(200).Has("ben.ito")
+	w.Post("/lists/columns", url.Values{"list": {"consents"}, "column": {"given"}}).Leads("/consents")
+	w.Get("/consents").Want(200).Lacks(">Recorded by</th>")
 
 	w.Get("/rings/" + string(b.ring)).Lacks("Consent when the ring was placed")
 	pagetest.Must(t, b.Scope().SetRules(t.Context(), func(c *tenants.RuleChanges) {

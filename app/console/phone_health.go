@@ -98,7 +98,7 @@ func (w judgedPhones) found(search, verdict string) []ratedPhone {
 func (k phoneHealthPages) list(v *page.Visitor, q *page.Query, w judgedPhones) page.List[ratedPhone] {
 	phones := w.found(q.Text("q"), q.OneOf("verdict", "trouble", "fine"))
 	return page.List[ratedPhone]{
-		Words: phoneHealthWords, MayAdd: v.Role.May(mayDevices), Find: page.InMemory(phones, phoneOrders),
+		Words: phoneHealthWords, Keeper: v.Keeper(), MayAdd: v.Role.May(mayDevices), Find: page.InMemory(phones, phoneOrders),
 		Total: func(context.Context, store.Page) (store.Total, error) { return store.Total{N: int64(len(phones))}, nil },
 		Head:  []string{"device", "name", "app_version", "os_version", "verdict", "silent_in_a_row", "not_shown_in_a_row", "last_ring_at"},
 		Cells: page.Each(func(p ratedPhone) []string {

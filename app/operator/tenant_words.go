@@ -29,7 +29,8 @@ var tenantWords = page.Words{
 	One: "tenant", Many: "tenants",
 	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-rings", Text: "Most rings first"}, {Key: "-calls", Text: "Most calls first"},
 		{Key: "answered", Text: "Fewest answered first"}, {Key: "-devices", Text: "Most devices first"},
-		{Key: "-last", Text: "Last ring first"}, {Key: "-alerts", Text: "Most alerts first"}, {Key: "-created", Text: "Newest first"}},
+		{Key: "-last", Text: "Last ring first"}, {Key: "-alerts", Text: "Most alerts first"}, {Key: "-created", Text: "Newest first"},
+		{Key: "plan", Text: "Plan, A to Z"}, {Key: "-plan", Text: "Plan, Z to A"}},
 	Empty: views.Empty{Icon: views.IconWorld, Text: "No tenants yet. Make one with “carillon tenant create”, or let people sign up."},
 }
 

@@ -75,6 +75,7 @@ var tenantOrders = map[store.Sort]func(a, b overview) int{
 	"devices":  func(a, b overview) int { return cmp.Compare(a.Devices, b.Devices) },
 	"last":     func(a, b overview) int { return a.LastRing.Compare(b.LastRing) },
 	"alerts":   func(a, b overview) int { return cmp.Compare(a.Alerts, b.Alerts) },
+	"plan":     func(a, b overview) int { return strings.Compare(planName(a), planName(b)) },
 }
 
 // list is the tenants that the search and filters of q leave.

@@ -61,6 +61,7 @@ func (r agentRow) noun() tenants.Agent {
 var agentOrders = orders[agentRow]{"created", map[Sort]order[agentRow]{
 	"created": by("created_at, id", func(r agentRow) []any { return []any{r.Created, r.ID} }),
 	"name":    byText("LOWER(name)", "id", func(r agentRow) []any { return []any{r.Name, r.ID} }),
+	"kind":    by("kind, id", func(r agentRow) []any { return []any{r.Kind, r.ID} }),
 }}
 
 // sealedAgent is the associated data of an agent's secret: a blob that is copied to another row

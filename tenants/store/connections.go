@@ -89,6 +89,9 @@ var connectionOrders = orders[connectionRow]{"created", map[Sort]order[connectio
 	"name":    byText("LOWER(name)", "id", func(r connectionRow) []any { return []any{r.Name, r.ID} }),
 	"role":    by("role, id", func(r connectionRow) []any { return []any{r.Role, r.ID} }),
 	"state":   by("state, id", func(r connectionRow) []any { return []any{r.State, r.ID} }),
+
+	"address":   byText("LOWER(url)", "id", func(r connectionRow) []any { return []any{r.URL, r.ID} }),
+	"delivered": by("delivered_at, id", func(r connectionRow) []any { return []any{r.Delivered, r.ID} }),
 }}
 
 // Connections are the tenant's own systems to which we send what happens.

@@ -34,6 +34,7 @@ func (r consentRow) noun() tenants.Agreement {
 var consentOrders = orders[consentRow]{"created", map[Sort]order[consentRow]{
 	"created": by("id", func(r consentRow) []any { return []any{r.ID} }),
 	"person":  by("person, id", func(r consentRow) []any { return []any{r.Person, r.ID} }),
+	"given":   by("given_at, id", func(r consentRow) []any { return []any{r.GivenAt, r.ID} }),
 }}
 
 // Consents are the recorded consents of persons to be called. One is never changed or removed, only
@@ -111,20 +112,34 @@ func (s Consents) Of(ctx context.Context, person string) ([]tenants.Agreement, e
 	return nouns(rows, consentRow.noun), translate(err)
 }
 
-func (s Consents) found(ctx context.Context, q Page) *gorm.DB {
+// ConsentQuery asks for a page of consents.
+type ConsentQuery struct {
+	Page                 // Search is a part of the person, of the evidence or of who recorded it
+	Held, Withdrawn bool // neither = both
+}
+
+func (s Consents) found(ctx context.Context, q ConsentQuery) *gorm.DB {
 	db := s.read(ctx, "consents")
 	if q.Search != "" {
-		m := s.s.db.dialect.contains(q.Search)
-		db = db.Where(m.in("person"), m.arg())
+		found, args := s.s.db.dialect.contains(q.Search).inAny("person", "evidence", "by_name")
+		db = db.Where("("+found+")", args...)
+	}
+	switch {
+	case q.Held:
+		db = db.Where("withdrawn_at = 0")
+	case q.Withdrawn:
+		db = db.Where("withdrawn_at <> 0")
 	}
 	return db
 }
 
-// List lists consents, also withdrawn ones. They can be sorted by "created" and "person".
-func (s Consents) List(ctx context.Context, q Page) ([]tenants.Agreement, string, error) {
-	rows, next, err := list(s.found(ctx, q), q, consentOrders)
+// List lists consents, also withdrawn ones. They can be sorted by "created", "person" and "given".
+func (s Consents) List(ctx context.Context, q ConsentQuery) ([]tenants.Agreement, string, error) {
+	rows, next, err := list(s.found(ctx, q), q.Page, consentOrders)
 	return nouns(rows, consentRow.noun), next, err
 }
 
 // Total counts the consents that List finds.
-func (s Consents) Total(ctx context.Context, q Page) (Total, error) { return totalOf(s.found(ctx, q)) }
+func (s Consents) Total(ctx context.Context, q ConsentQuery) (Total, error) {
+	return totalOf(s.found(ctx, q))
+}

@@ -67,6 +67,8 @@ var credentialOrders = orders[credentialRow]{"created", map[Sort]order[credentia
 	"app":     byText("LOWER(bundle)", "id", func(r credentialRow) []any { return []any{r.Bundle, r.ID} }),
 	"state":   by("state, id", func(r credentialRow) []any { return []any{r.State, r.ID} }),
 	"used":    by("last_used_at, id", func(r credentialRow) []any { return []any{r.LastUsedAt, r.ID} }),
+
+	"environment": by("environment, id", func(r credentialRow) []any { return []any{r.Environment, r.ID} }),
 }}
 
 // sealedAs is the associated data of a credential's secret: a blob that is copied to another row

@@ -74,6 +74,7 @@ var deviceOrders = orders[deviceRow]{"created", map[Sort]order[deviceRow]{
 	"created": by("created_at, id", func(r deviceRow) []any { return []any{r.Created, r.ID} }),
 	"name":    byText("title_low", "id", func(r deviceRow) []any { return []any{r.title(), r.ID} }),
 	"seen":    by("seen_at, id", func(r deviceRow) []any { return []any{r.SeenAt, r.ID} }),
+	"person":  by("person, id", func(r deviceRow) []any { return []any{r.Person, r.ID} }),
 }}
 
 // DeviceQuery asks for a page of devices.

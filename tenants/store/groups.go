@@ -32,6 +32,7 @@ func (r groupRow) noun() tenants.Group {
 var groupOrders = orders[groupRow]{"created", map[Sort]order[groupRow]{
 	"created": by("created_at, id", func(r groupRow) []any { return []any{r.Created, r.ID} }),
 	"name":    byText("LOWER(name)", "id", func(r groupRow) []any { return []any{r.Name, r.ID} }),
+	"way":     by("way, id", func(r groupRow) []any { return []any{r.Way, r.ID} }),
 }}
 
 type groupMemberRow struct {
@@ -251,7 +252,7 @@ func (s Groups) found(ctx context.Context, q Page) *gorm.DB {
 	return db
 }
 
-// List lists groups with their members. They can be sorted by "created" and "name".
+// List lists groups with their members. They can be sorted by "created", "name" and "way".
 func (s Groups) List(ctx context.Context, q Page) ([]tenants.Group, string, error) {
 	rows, next, err := list(s.found(ctx, q), q, groupOrders)
 	if err != nil {

@@ -36,10 +36,10 @@ func pagesOf[T any](name string, sorts []store.Sort, page func(store.Page) ([]T,
 
 func lists(ctx context.Context, s *store.Scope) []listed {
 	all := []listed{
-		pagesOf("Agents", []store.Sort{"created", "name"}, func(p store.Page) ([]tenants.Agent, string, error) {
+		pagesOf("Agents", []store.Sort{"created", "name", "kind"}, func(p store.Page) ([]tenants.Agent, string, error) {
 			return s.Agents().List(ctx, p)
 		}, func(a tenants.Agent, key store.Sort) any {
-			return map[store.Sort]any{"created": a.CreatedAt.UnixMicro(), "name": strings.ToLower(a.Name)}[key]
+			return map[store.Sort]any{"created": a.CreatedAt.UnixMicro(), "name": strings.ToLower(a.Name), "kind": string(a.Kind)}[key]
 		}, func(a tenants.Agent) string { return string(a.ID) }),
 		pagesOf("Keys", []store.Sort{"created", "name", "used"}, func(p store.Page) ([]tenants.Key, string, error) {
 			return s.Keys().List(ctx, p)
@@ -47,22 +47,33 @@ func lists(ctx context.Context, s *store.Scope) []listed {
 			return map[store.Sort]any{"created": k.CreatedAt.UnixMicro(), "name": strings.ToLower(k.Name),
 				"used": k.LastUsedAt.UnixMicro()}[key]
 		}, func(k tenants.Key) string { return string(k.ID) }),
-		pagesOf("Credentials", []store.Sort{"created", "app", "state", "used"}, func(p store.Page) ([]tenants.Credential, string, error) {
+		pagesOf("Credentials", []store.Sort{"created", "app", "state", "used", "environment"}, func(p store.Page) (
+			[]tenants.Credential, string, error) {
 			return s.Credentials().List(ctx, p)
 		}, func(c tenants.Credential, key store.Sort) any {
 			return map[store.Sort]any{"created": c.CreatedAt.UnixMicro(), "app": strings.ToLower(c.Bundle), "state": string(c.State),
-				"used": c.LastUsedAt.UnixMicro()}[key]
+				"used": c.LastUsedAt.UnixMicro(), "environment": string(c.Environment)}[key]
 		}, func(c tenants.Credential) string { return string(c.ID) }),
-		pagesOf("Devices", []store.Sort{"created", "name", "seen"}, func(p store.Page) ([]tenants.Device, string, error) {
+		pagesOf("Devices", []store.Sort{"created", "name", "seen", "person"}, func(p store.Page) ([]tenants.Device, string, error) {
 			return s.Devices().List(ctx, store.DeviceQuery{}.At(p))
 		}, func(d tenants.Device, key store.Sort) any {
 			return map[store.Sort]any{"created": d.CreatedAt.UnixMicro(), "name": strings.ToLower(d.Title()),
-				"seen": d.SeenAt.UnixMicro()}[key]
+				"seen": d.SeenAt.UnixMicro(), "person": d.Person}[key]
 		}, func(d tenants.Device) string { return string(d.ID) }),
 		pagesOf("Rings", []store.Sort{"created"}, func(p store.Page) ([]*tenants.Ring, string, error) {
 			return s.Rings().List(ctx, store.RingQuery{}.At(p))
 		}, func(r *tenants.Ring, _ store.Sort) any { return r.CreatedAt.UnixMicro() },
 			func(r *tenants.Ring) string { return string(r.ID) }),
+		pagesOf("Consents", []store.Sort{"created", "person", "given"}, func(p store.Page) ([]tenants.Agreement, string, error) {
+			return s.Consents().List(ctx, store.ConsentQuery{Page: p})
+		}, func(a tenants.Agreement, key store.Sort) any {
+			return map[store.Sort]any{"created": a.CreatedAt.UnixMicro(), "person": a.Person, "given": a.GivenAt.UnixMicro()}[key]
+		}, func(a tenants.Agreement) string { return string(a.ID) }),
+		pagesOf("Groups", []store.Sort{"created", "name", "way"}, func(p store.Page) ([]tenants.Group, string, error) {
+			return s.Groups().List(ctx, p)
+		}, func(g tenants.Group, key store.Sort) any {
+			return map[store.Sort]any{"created": g.CreatedAt.UnixMicro(), "name": strings.ToLower(g.Name), "way": string(g.Way)}[key]
+		}, func(g tenants.Group) string { return string(g.ID) }),
 		pagesOf("Members", []store.Sort{"created", "name", "role"}, func(p store.Page) ([]tenants.Member, string, error) {
 			return s.Members().List(ctx, p)
 		}, func(m tenants.Member, key store.Sort) any {
@@ -95,6 +106,10 @@ func testPages(b *bench) {
 		d := b.device(s, "")
 		b.ring(s, d)
 		b.member(s, tenants.Owner)
+		b.must(s.Consents().Add(ctx, tenants.Agreement{ID: tenants.NewID[tenants.ConsentID](b.clock.Now()), Person: fmt.Sprint("p", i%3),
+			Kind: tenants.AgreedCalls, GivenAt: b.clock.Now().AddDate(0, 0, -i%2), Evidence: "Form 7", CreatedAt: b.clock.Now()}))
+		b.must(s.Groups().Add(ctx, tenants.Group{ID: tenants.NewID[tenants.GroupID](b.clock.Now()), Name: fmt.Sprint("G", i%2),
+			Way: tenants.Ways[i%3], StepSeconds: 20, CreatedAt: b.clock.Now(), Members: []tenants.GroupMember{{Person: "ana"}}}))
 		_, err := s.Alerts().Raise(ctx, tenants.AlertPhone, string(d.ID), "silent")
 		b.must(err)
 		if i%2 == 0 { // two and three rows that are alike but for their ids

@@ -158,7 +158,7 @@ func testConsents(b *bench) {
 	if agreed, err = s.Consents().Agreed(ctx, []string{"ben"}); err != nil || !agreed["ben"] {
 		b.Errorf("agreed again: %v %v", agreed, err)
 	}
-	all, _, err := s.Consents().List(ctx, store.Page{Search: "ben", Sort: "person"})
+	all, _, err := s.Consents().List(ctx, store.ConsentQuery{Page: store.Page{Search: "ben", Sort: "person"}})
 	b.must(err)
 	equal(b, len(all), 2, "consents of ben")
 	all, err = s.Consents().Of(ctx, "ben")

@@ -1,0 +1,6 @@
+-- Devices are sorted by person.
+-- +goose Up
+CREATE INDEX devices_by_person ON devices (tenant_id, person, id);
+
+-- +goose Down
+DROP INDEX devices_by_person;
