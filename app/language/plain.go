@@ -110,7 +110,7 @@ func sentences(s string) []string {
 	for from := 0; ; {
 		at := -1
 		for i := from; i+2 < len(s); i++ {
-			if s[i+1] == ' ' && (s[i] == '.' || s[i] == '?' || s[i] == '!') && begins(s[i+2:]) {
+			if s[i+1] == ' ' && (s[i] == '.' && !title(s[from:i]) || s[i] == '?' || s[i] == '!') && begins(s[i+2:]) {
 				at = i + 1
 				break
 			}
@@ -120,6 +120,12 @@ func sentences(s string) []string {
 		}
 		out, from = append(out, s[from:at]), at+1
 	}
+}
+
+// title tells whether the point after s belongs to a title before a name, such as Dr. or Mrs.
+func title(s string) bool {
+	word := s[strings.LastIndexByte(s, ' ')+1:]
+	return len(word) > 0 && len(word) <= 3 && word[0] >= 'A' && word[0] <= 'Z'
 }
 
 // begins tells whether a sentence may begin so: a capital letter, a digit or a quotation mark.
