@@ -140,11 +140,14 @@ func (h *fixture) edgeTime() time.Time {
 	return time.Now()
 }
 
-// open starts the fixture. The end of the test closes everything.
-func open(t testing.TB) *fixture {
+// open starts the fixture on SQLite. The end of the test closes everything.
+func open(t testing.TB) *fixture { return openOn(t, "") }
+
+// openOn starts the fixture on PostgreSQL; without an address it is SQLite.
+func openOn(t testing.TB, address string) *fixture {
 	t.Helper()
 	ears := bus.New()
-	rows := storetest.OpenConfig(t, store.Config{Revoked: func(t tenants.TenantID) { ears.Tell(t, "") }})
+	rows := storetest.OpenConfig(t, store.Config{URL: address, Revoked: func(t tenants.TenantID) { ears.Tell(t, "") }})
 	h := &fixture{TB: t, store: rows, apple: &apple{pushed: make(chan struct{}, 1)}, media: &voice{}, spec: readContract(t)}
 	quiet := slog.New(slog.DiscardHandler)
 	credentials, err := health.NewCredentials(health.CredentialsConfig{Store: h.store, Probe: h.apple, Now: time.Now})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carillon/tenants"
+	"carillon/tenants/store/storetest"
 )
 
 // callerKind is who may call a route.
@@ -177,7 +178,16 @@ type attempt struct {
 // tenant may change.
 func TestTenantIsolation(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	isolated(t, open(t))
+}
+
+// TestTenantIsolationOnPostgres is the same beside row-level security.
+func TestTenantIsolationOnPostgres(t *testing.T) {
+	t.Parallel()
+	isolated(t, openOn(t, storetest.Postgres(t)))
+}
+
+func isolated(t *testing.T, h *fixture) {
 	victim, stranger, suspended := h.tenant("victim", canary), h.tenant("stranger", "Stranger"), h.tenant("suspended", "Suspended")
 	rings := map[*tenant]string{}
 	for _, v := range []*tenant{victim, stranger, suspended} {

@@ -62,3 +62,68 @@ func away(t *testing.T, server *storetest.Server) {
 		}
 	}
 }
+
+// TestPostgresFailsOver: the primary crashes and its standby takes over. With both in the address,
+// and commits that wait for the standby, rings are refused meanwhile with a time to try again, and
+// no ring that was taken is lost.
+func TestPostgresFailsOver(t *testing.T) {
+	t.Parallel()
+	primary := storetest.StartPostgres(t)
+	database := primary.Migrated(t)
+	standby := primary.Standby(t)
+	s := storetest.OpenConfig(t, store.Config{URL: primary.Both(standby, database)})
+	scope := oneTenant(t, s)
+	var taken []tenants.RingID
+	add := func() error {
+		r := ring(time.Now(), len(taken))
+		_, err := scope.Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt)
+		if err == nil {
+			taken = append(taken, r.ID)
+		}
+		return err
+	}
+	for range 20 {
+		if err := add(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	primary.Stop()
+	refused := func(when string) {
+		t.Helper()
+		var ours *tenants.Error
+		if err := add(); !errors.As(err, &ours) || ours.Kind != tenants.Unavailable || ours.RetryAfter <= 0 {
+			t.Errorf("a ring %s: %v", when, err)
+		}
+	}
+	refused("after the crash")
+	refused("beside a standby")
+	standby.Promote(t)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	promoted := time.Now()
+	for late := time.After(time.Minute); ; {
+		err := add()
+		if err == nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("after the standby took over: %v", err)
+		}
+	}
+	t.Logf("the first ring %v after the standby took over", time.Since(promoted).Round(time.Millisecond))
+	for range 5 {
+		if err := add(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, id := range taken {
+		if r, err := scope.Rings().Get(t.Context(), id); err != nil || len(r.Facts()) == 0 {
+			t.Errorf("ring %s after the failover: %v", id, err)
+		}
+	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}

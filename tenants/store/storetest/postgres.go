@@ -135,6 +135,63 @@ func (s *Server) URL(role, database string) string {
 	return "postgres://" + role + "@/" + database + "?" + url.Values{"host": {s.dir}, "port": {"5432"}}.Encode()
 }
 
+// Both is the address of a database on this server and on its standby: connections go to the one
+// that takes changes.
+func (s *Server) Both(standby *Server, database string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		return database
+	}
+	u.RawQuery = url.Values{"host": {s.dir + "," + standby.dir}, "port": {"5432,5432"}, "target_session_attrs": {"read-write"}}.Encode()
+	return u.String()
+}
+
+// Standby starts a server that follows this one. From now on a commit waits until the standby has
+// it too. It ends with the test.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	standby := &Server{}
+	t.Cleanup(func() {
+		if err := standby.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := standby.follow(s); err != nil {
+		t.Fatal(err)
+	}
+	s.Super(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()",
+		"DO $$ BEGIN FOR n IN 1..1500 LOOP PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE "+
+			"sync_state = 'sync') THEN RETURN; END IF; PERFORM pg_sleep(0.02); END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
+	return standby
+}
+
+func (s *Server) follow(primary *Server) (err error) {
+	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
+		return err
+	}
+	who, err := s.unprivileged()
+	if err != nil {
+		return err
+	}
+	bin, _ := binaries()
+	if server, err := filepath.EvalSymlinks(filepath.Join(bin, "postgres")); err == nil { // the copier may not be linked beside it
+		bin = filepath.Dir(server)
+	}
+	copied := exec.Command(filepath.Join(bin, "pg_basebackup"), "-h", primary.dir, "-p", "5432", "-U", super, "-D",
+		filepath.Join(s.dir, "data"), "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
+	copied.Dir, copied.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: who}
+	if out, err := copied.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_basebackup: %w\n%s", err, out)
+	}
+	return s.Start(nil)
+}
+
+// Promote makes a standby a server that takes changes.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	s.Super(t, "postgres", "SELECT pg_promote()")
+}
+
 func (s *Server) start(bin string) (err error) {
 	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
 		return err
