@@ -36,6 +36,9 @@ func (n *node) drain(ctx context.Context) {
 	if err := n.voice.Drain(limit); err != nil {
 		n.log.Warn("stopping: calls were ended", "calls", len(n.voice.Calls()))
 	}
+	if n.others != nil {
+		n.others.PipesEnd(limit) // of agents whose calls are on other nodes
+	}
 	if calls == 0 {
 		return
 	}

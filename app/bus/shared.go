@@ -16,10 +16,12 @@ import (
 	"carillon/tenants"
 )
 
-// The subjects. They name no tenant: hints carry ids, and a node has another id at each start.
+// The subjects. They name no tenant: hints carry ids, a node has another id at each start, and the
+// name of a pipe is made up.
 const (
 	hintsSubject = "carillon.hints"
 	askSubject   = "carillon.ask."
+	pipeSubject  = "carillon.pipe."
 )
 
 const (
@@ -66,7 +68,8 @@ type Shared struct {
 	asked   chan struct{} // one token for each request that is being answered
 	counts  Counts
 	lostAt  atomic.Int64 // when the connection was lost, in Unix nanoseconds; 0 = it is there
-	closing atomic.Bool
+	pipes   atomic.Int64 // ends that are open
+	closing atomic.Bool  // set with mu held
 }
 
 // Counts are what a Shared has done. Each field may be read while it grows.
@@ -250,7 +253,10 @@ func (b *Shared) EndListeners() { _ = b.Local.Close() } // it has no errors
 // Close ends every Listener and the connection. Requests of other nodes that are being answered
 // have a second to end.
 func (b *Shared) Close() error {
-	if b.closing.Swap(true) {
+	b.mu.Lock()
+	was := b.closing.Swap(true)
+	b.mu.Unlock()
+	if was {
 		return nil
 	}
 	close(b.stop)

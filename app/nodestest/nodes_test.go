@@ -119,6 +119,7 @@ func TestSeveralNodes(t *testing.T) {
 		within("the second leg", second.Closed())
 	})
 	t.Run("an agent that joins", func(t *testing.T) { w.joins(a, b) })
+	t.Run("an agent on a WebSocket", func(t *testing.T) { w.streams(a, b) })
 	t.Run("a node that drains", func(t *testing.T) { w.drains(a) })
 	t.Run("without NATS", func(t *testing.T) { w.withoutNATS(a, b) })
 	t.Run("without PostgreSQL", func(t *testing.T) { w.withoutPostgres(t, a, b) })

@@ -109,6 +109,7 @@ type Board struct {
 	removed recent[tenants.DeviceID]
 	hungUp  recent[tenants.RingID]
 	late    lateWrites
+	passed  passed
 	sounded qualities
 
 	draining draining

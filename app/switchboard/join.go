@@ -1,12 +1,9 @@
 package switchboard
 
 import (
-	"cmp"
 	"context"
-	"net"
 	"time"
 
-	"carillon/app/agents"
 	"carillon/gateway"
 	"carillon/tenants"
 )
@@ -139,12 +136,6 @@ func (j Joining) joins(ctx context.Context, t tenants.TenantID, first tenants.Ag
 	return false, err
 }
 
-// errOtherNode is the refusal of a WebSocket: its bytes cannot be passed on between nodes.
-func errOtherNode() error {
-	return tenants.Refuse(tenants.Conflict, "other_node", "Another server holds this ring, and a WebSocket cannot be passed on to it. "+
-		"Connect again: a balancer that sends one ring's requests to one server avoids this.")
-}
-
 var (
 	errNoVoice   = tenants.Refuse(tenants.Unavailable, "no_voice", "This server cannot carry calls right now.")
 	errRingEnded = tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
@@ -262,19 +253,6 @@ func (j Joining) Leave(ctx context.Context, token tenants.Secret, id tenants.Rin
 		return Held{j.b}.ask(ctx, to, askLeave, request{Ring: id, Token: string(token)}, &none)
 	}
 	return j.b.Joins.Leave(token, id)
-}
-
-// Stream lets an agent that joins the ring have a WebSocket. It returns what takes the
-// connection.
-func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade) (serve func(net.Conn), err error) {
-	token := tenants.Secret(u.Token())
-	if to, err := j.holder(ctx, token, id); err != nil || to != "" {
-		return nil, cmp.Or(err, errOtherNode())
-	}
-	if _, err := j.joining(ctx, token, id); err != nil {
-		return nil, err
-	}
-	return j.b.Joins.Stream(token, id, u)
 }
 
 // HangUp ends the ring's call for a program that has the call's password. It returns false if

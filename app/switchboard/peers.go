@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/app/agents"
 	"carillon/app/bus"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -23,6 +24,8 @@ type Peers interface {
 	Ask(ctx context.Context, to tenants.NodeID, kind string, body []byte) ([]byte, error)
 	// Post passes on what needs no answer, and may be lost.
 	Post(to tenants.NodeID, kind string, body []byte)
+	// Pipe opens an end of a connection between two nodes; see bus.Shared.
+	Pipe(name string) (*bus.Pipe, error)
 }
 
 // nodeLost ended a call whose node is gone.
@@ -84,6 +87,8 @@ type request struct {
 	Password string           `json:"password,omitempty"`
 	Caller   *Caller          `json:"caller,omitempty"`
 	Transfer *Transfer        `json:"transfer,omitempty"`
+	Upgrade  *agents.Upgrade  `json:"upgrade,omitempty"` // of an agent's WebSocket
+	Pipe     string           `json:"pipe,omitempty"`    // through which it is passed on
 }
 
 // The kinds of requests.
@@ -97,6 +102,7 @@ const (
 	askJoin        = "join"
 	askJoinOffer   = "join_offer"
 	askJoinTrickle = "join_trickle"
+	askJoinStream  = "join_stream"
 	askLeave       = "leave"
 	askComplete    = "complete"
 )
@@ -162,6 +168,8 @@ func (b Held) answerTo(ctx context.Context, kind string, q request) (any, error)
 		return j.offer(ctx, token, q.Ring, q.SDP)
 	case askJoinTrickle:
 		return j.trickle(ctx, token, q.Ring, q.IfMatch, q.SDP)
+	case askJoinStream:
+		return nil, j.streamHere(ctx, q)
 	case askLeave:
 		return nil, b.Joins.Leave(token, q.Ring)
 	case askComplete:

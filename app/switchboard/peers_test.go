@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carillon/app/agents"
+	"carillon/app/bus"
 	"carillon/app/switchboard"
 	"carillon/gateway"
 	"carillon/tenants"
@@ -23,6 +24,8 @@ func (peer) Ask(context.Context, tenants.NodeID, string, []byte) ([]byte, error)
 }
 
 func (peer) Post(tenants.NodeID, string, []byte) {}
+
+func (peer) Pipe(string) (*bus.Pipe, error) { return nil, errors.New("nobody answers") }
 
 // asNode gives the first server a name among the nodes, calls without sound, and an agent for each.
 func (p *pair) asNode(a agents.Agent) (self tenants.NodeID, media *refusingMedia) {
