@@ -33,6 +33,7 @@ func (n *node) loops() []loop {
 	all := []loop{
 		{"sweep", 250 * time.Millisecond, byRow, n.board.Sweep},
 		{"roll the tally", time.Second, byRow, n.roll},
+		{"file the rings of devices", time.Second, byRow, n.store.DeviceRings().FileAll},
 		{"checkpoint", 5 * time.Second, byNode, n.store.Checkpoint},
 		{"renew calls", 10 * time.Second, byNode, n.board.Renew},
 		{"store how calls sounded", 5 * time.Second, byNode, n.board.SaveQuality},

@@ -137,7 +137,7 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 			return err
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, db.DeviceRings().FileAll(ctx))...)
 }
 
 // roads are ways a ring may go after Apple's yes, and how often: of ten, six are answered.

@@ -23,6 +23,7 @@ type Bare struct {
 	tx     *tx
 	prior  []*tenants.Ring // placed in the group before, still to be answered
 	rings  int
+	filed  int // of them, when DeviceRings last had a turn
 	phones []tenants.DeviceID
 	empty  int64 // bytes of the database before the first ring
 }
@@ -89,6 +90,7 @@ func (b *Bare) commit(place int) (answered int, err error) {
 		}
 	}
 	answered, b.prior = len(b.prior), b.prior[:0]
+	defer b.file(&err)
 	for range place {
 		r := b.ring()
 		b.rings++
@@ -100,6 +102,14 @@ func (b *Bare) commit(place int) (answered int, err error) {
 		b.prior = append(b.prior, r)
 	}
 	return answered, errors.Join(b.tx.flush(), b.tx.commit())
+}
+
+// file has the rings of each device filed, as the server does.
+func (b *Bare) file(err *error) {
+	if *err == nil && b.rings-b.filed >= filedMost/3 {
+		b.filed = b.rings
+		_, *err = b.store.DeviceRings().File(context.Background())
+	}
 }
 
 func (b *Bare) answer(r *tenants.Ring) error {

@@ -143,6 +143,7 @@ var exportOthers = map[string]ExportFile{
 var exportLeft = map[string]string{
 	"device_phones":      "hashes of ids that apps keep",
 	"ring_nodes":         "which server carries a call",
+	"device_rings":       "found from attempts",
 	"device_credentials": "hashes of secrets", "idempotency": "hashes of requests, for 24 hours", "agent_sounds": "sounds; download them",
 	"recording_keys": "secret", "recording_chunks": "sounds; download them", "delivery_attempts": "answers of receivers, kept a few days",
 	"audit_marks": "what was sent last", "audit_heads": "in audit.jsonl", "audit_repeats": "in audit.jsonl once ten minutes are over",

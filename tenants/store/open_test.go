@@ -141,7 +141,8 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 }
 
-// agree: both sets of migrations end with the same tables and columns.
+// agree: both sets of migrations end with the same tables and columns, but for a table that SQLite
+// has in the place of an index.
 func agree(t *testing.T, postgres string) {
 	c := config(t)
 	if _, err := store.Migrate(t.Context(), c); err != nil {
@@ -149,7 +150,7 @@ func agree(t *testing.T, postgres string) {
 	}
 	lite := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"),
 		"SELECT m.name || '.' || p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE "+
-			"'sqlite_%'")
+			"'sqlite_%' AND m.name <> 'device_rings'")
 	keys := columns(t, "sqlite", "file:"+filepath.Join(c.Dir, "carillon.db"),
 		"SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "+
 			"WHERE m.type = 'table' AND p.name = 'tenant_id' AND p.pk <> 1 AND m.name NOT IN "+

@@ -55,10 +55,10 @@ func (s *Scope) Outcomes() Outcomes { return Outcomes{&s.scope} }
 // OfDevice lists how the latest attempts on a device came out, newest first.
 func (s Outcomes) OfDevice(ctx context.Context, d tenants.DeviceID, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, ring_id, id, device_id, app_version, os_version, token, status, reason FROM "+
-		"attempts "+
-		"WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = "+
-		"a.ring_id"+outcomeFacts,
-		uuid(s.id), uuid(d), limit)
+		"attempts WHERE tenant_id = ? AND device_id = ? AND ring_id IN (SELECT ring_id FROM "+s.s.db.dialect.rung()+
+		" WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) ORDER BY ring_id DESC LIMIT ?) a "+
+		"JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id"+outcomeFacts,
+		uuid(s.id), uuid(d), uuid(s.id), uuid(d), limit, limit)
 }
 
 // Since lists how the attempts of the latest rings since a moment came out, newest first; limit

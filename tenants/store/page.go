@@ -92,16 +92,21 @@ func list[R any](db *gorm.DB, p Page, o orders[R]) ([]R, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if db, err = r.from(db, p); err != nil {
+	rows, err := r.rows(db, p)
+	if err != nil {
 		return nil, "", err
 	}
-	var rows []R
-	n := limit(p.Limit)
-	if err := db.Limit(n + 1).Find(&rows).Error; err != nil {
-		return nil, "", translate(err)
-	}
-	rows, next := r.cut(rows, n)
+	rows, next := r.cut(rows, limit(p.Limit))
 	return rows, next, nil
+}
+
+// rows reads the rows of a page and one more, in the order of the statement.
+func (r reading[R]) rows(db *gorm.DB, p Page) (rows []R, err error) {
+	if db, err = r.from(db, p); err != nil {
+		return nil, err
+	}
+	err = db.Limit(limit(p.Limit) + 1).Find(&rows).Error
+	return rows, translate(err)
 }
 
 // from narrows to the rows behind the cursor, and sorts them.

@@ -130,6 +130,7 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 	}
 	since := func() error { _, err := scope.Audits().Since(ctx, 0); return err }
 	const entries, one = "SELECT * FROM audits", "SELECT tenant_id, id"
+	const ofDevice = "USING PRIMARY KEY (tenant_id=? AND device_id=?)"
 	for name, x := range map[string]struct {
 		read  func() error
 		start string // of the statements looked at
@@ -140,10 +141,10 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 		"the oldest changes":       {list(store.AuditQuery{Folded: true, Sort: "created"}), entries, "audits_changes ("},
 		"the number of changes":    {list(store.AuditQuery{Folded: true}), "SELECT count(*)", "audits_changes ("},
 		"refused":                  {list(store.AuditQuery{Refused: true}), entries, "audits_refused (tenant_id=?)"},
-		"a phone's rings":          {rings(store.RingQuery{Device: device}), one, "attempts_device ("},
-		"a phone's first rings":    {rings(store.RingQuery{Device: device, Sort: "created"}), one, "attempts_device ("},
-		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), one, "attempts_device ("},
-		"number of a phone's":      {rings(store.RingQuery{Device: device}), "SELECT count(*)", "attempts_device ("},
+		"a phone's rings":          {rings(store.RingQuery{Device: device}), one, ofDevice},
+		"a phone's first rings":    {rings(store.RingQuery{Device: device, Sort: "created"}), one, ofDevice},
+		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), one, ofDevice},
+		"number of a phone's":      {rings(store.RingQuery{Device: device}), "SELECT count(*)", ofDevice},
 		"what is not reviewed yet": {since, "SELECT actor_kind", "audits_changes ("},
 	} {
 		statements()
@@ -155,9 +156,13 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 			if !strings.HasPrefix(strings.ReplaceAll(q, "`", ""), x.start) {
 				continue
 			}
+			if strings.Contains(q, "FROM rung_new ") {
+				continue // of the last seconds: they are few, and sorted
+			}
 			found++
 			plan := planOf(t, scope, q)
-			if !strings.Contains(plan[0]+plan[min(1, len(plan)-1)], x.index) || strings.Contains(strings.Join(plan, " "), "FOR ORDER BY") {
+			if !strings.Contains(strings.Join(plan[:min(4, len(plan))], ""), x.index) ||
+				strings.Contains(strings.Join(plan, " "), "FOR ORDER BY") {
 				t.Errorf("%s:\n%s\nhas the plan\n%s", name, q, strings.Join(plan, "\n"))
 			}
 		}

@@ -242,8 +242,8 @@ func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p
 	}
 	before := micros(now.Add(-silentFor))
 	rows, err = s.reads().query(ctx, "SELECT id FROM devices WHERE tenant_id = ? AND created_at <= ? AND state = 'disabled' "+
-		"AND seen_at <= ? AND registered_at <= ? AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.tenant_id = devices.tenant_id "+
-		"AND attempts.device_id = devices.id) LIMIT ?", uuid(s.id), before, before, before, retireMost)
+		"AND seen_at <= ? AND registered_at <= ? AND NOT EXISTS (SELECT 1 FROM "+s.s.db.dialect.rung()+" a "+
+		"WHERE a.tenant_id = devices.tenant_id AND a.device_id = devices.id) LIMIT ?", uuid(s.id), before, before, before, retireMost)
 	if p.devices, err = collect(rows, err, func(id *tenants.DeviceID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}

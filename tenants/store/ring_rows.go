@@ -272,6 +272,8 @@ type RingQuery struct {
 	After    string
 	Upto     string
 	Limit    int
+
+	rung string // where the rings of Device are found; empty = dialect.rung
 }
 
 // Clock is an hour of the day and a weekday in a zone; less than 0 = any.
@@ -298,7 +300,8 @@ const oftenRung = 5000
 
 // often reports whether a device was rung so often.
 func (s Rings) often(ctx context.Context, d tenants.DeviceID) (bool, error) {
-	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
+	rows, err := s.reads().query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+s.s.db.dialect.rung()+
+		" WHERE tenant_id = ? AND device_id = ? LIMIT ?) few",
 		uuid(s.id), uuid(d), oftenRung)
 	n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 	return err == nil && n[0] == oftenRung, translate(err)

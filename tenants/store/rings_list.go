@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -18,6 +20,48 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 	if err != nil {
 		return nil, "", err
 	}
+	var fresh, rows []ringRow
+	if walks := q.Device != "" && q.Search == ""; walks && s.s.db.dialect.isFile() {
+		// First, for they may be filed meanwhile. Together nothing could walk along them in order.
+		q.rung = rungNew
+		if fresh, _, err = s.rows(ctx, q, p, r); err != nil {
+			return nil, "", err
+		}
+		q.rung = rungFiled
+	}
+	rows, beyond, err := s.rows(ctx, q, p, r)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(fresh) > 0 {
+		rows = merged(fresh, rows, r.up)
+	}
+	rows, next = r.cut(rows[:min(len(rows), limit(p.Limit)+1)], limit(p.Limit))
+	if next == "" {
+		next = beyond
+	}
+	rings = nouns(rows, ringRow.noun)
+	if err := s.fill(ctx, s.reads(), rings); err != nil {
+		return nil, "", translate(err)
+	}
+	return rings, next, nil
+}
+
+// merged are rows of two statements in the order of both, each ring once.
+func merged(a, b []ringRow, up bool) []ringRow {
+	all := append(a, b...)
+	slices.SortFunc(all, func(a, b ringRow) int {
+		if !up {
+			a, b = b, a
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return slices.CompactFunc(all, func(a, b ringRow) bool { return a.ID == b.ID })
+}
+
+// rows reads a page of rings and one more. beyond leads on where the bound of what is looked
+// through ended the page.
+func (s Rings) rows(ctx context.Context, q RingQuery, p Page, r reading[ringRow]) (rows []ringRow, beyond string, err error) {
 	db, how, err := s.narrow(ctx, s.read(ctx, "rings").Select(ringColumns), q)
 	if err != nil {
 		return nil, "", err
@@ -37,18 +81,8 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 		}
 		db = bound.narrow(db, r)
 	}
-	rows, next, err := list(db, p, ringOrders)
-	if err != nil {
-		return nil, "", err
-	}
-	if next == "" {
-		next = bound.next
-	}
-	rings = nouns(rows, ringRow.noun)
-	if err := s.fill(ctx, s.reads(), rings); err != nil {
-		return nil, "", translate(err)
-	}
-	return rings, next, nil
+	rows, err = r.rows(db, p)
+	return rows, bound.next, err
 }
 
 // Total counts the rings that List finds. Where no index leads to them it counts among the newest
@@ -57,7 +91,7 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 	only := RingQuery{Device: q.Device, Search: q.Search, From: q.From, To: q.To}
 	if q.Device != "" && q.Search == "" && q.At(Page{}) == only {
-		rung, args := s.rungBy(q.Device)
+		rung, args := s.rungBy(q)
 		return totalOf(placedIn(s.reads().gorm(ctx).Table(rung, args...), "rung", q))
 	}
 	db, how, err := s.narrow(ctx, s.read(ctx, "rings"), q)
@@ -124,13 +158,14 @@ func (s Rings) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB
 		how.scanned = often
 		switch {
 		case q.Search == "":
-			rung, args := s.rungBy(q.Device)
+			rung, args := s.rungBy(q)
 			how.walked, db = true, db.Table(rung+" CROSS JOIN rings", args...).Where("rings.id = rung")
 		case often:
 			db = db.Where("EXISTS (SELECT 1 FROM attempts WHERE tenant_id = ? AND device_id = ? AND ring_id = rings.id)",
 				uuid(s.id), uuid(q.Device))
 		default:
-			db = db.Where("id IN (SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id = ?)", uuid(s.id), uuid(q.Device))
+			db = db.Where("id IN (SELECT ring_id FROM "+s.s.db.dialect.rung()+" WHERE tenant_id = ? AND device_id = ?)", uuid(s.id),
+				uuid(q.Device))
 			how.collected = true
 		}
 	}
@@ -142,15 +177,6 @@ func (s Rings) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB
 		how.collected, how.scanned = how.collected || few, !few
 	}
 	return placedIn(db, "id", q), how, nil
-}
-
-// rungBy is the rings of a device as a table with the column rung, each once although a group's
-// ring may have rung the device in two steps. Nothing sorts it: the index of attempts has it in
-// order.
-func (s Rings) rungBy(d tenants.DeviceID) (string, []any) {
-	return "(SELECT ring_id AS rung FROM attempts a" + s.s.db.dialect.by("attempts_device") + " WHERE tenant_id = ? AND device_id = ? " +
-		"AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.tenant_id = a.tenant_id AND b.device_id = a.device_id " +
-		"AND b.ring_id = a.ring_id AND b.id > a.id)) AS d", []any{uuid(s.id), uuid(d)}
 }
 
 // placedIn leaves the rings of the span of time that q asks for; column has their ids.
@@ -166,8 +192,8 @@ func placedIn(db *gorm.DB, column string, q RingQuery) *gorm.DB {
 
 // Live are the tenant's rings that have not ended and ring, or have as their call, the device.
 func (s Rings) Live(ctx context.Context, d tenants.DeviceID) ([]tenants.RingID, error) {
-	rows, err := s.reads().query(ctx, "SELECT r.id FROM attempts a JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id "+
-		"WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
+	rows, err := s.reads().query(ctx, "SELECT r.id FROM "+s.s.db.dialect.rung()+" a JOIN rings r ON r.tenant_id = a.tenant_id AND "+
+		"r.id = a.ring_id WHERE a.tenant_id = ? AND a.device_id = ? AND r.ended_at = 0", uuid(s.id), uuid(d))
 	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
 	return found, translate(err)
 }

@@ -78,7 +78,7 @@ func (s Rings) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB
 		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND " + column + " <> '' AND " + begins,
 			append([]any{tenant}, args...)})
 	}
-	ways = append(ways, way{"SELECT ring_id FROM attempts WHERE tenant_id = ? AND device_id IN " +
+	ways = append(ways, way{"SELECT ring_id FROM " + s.s.db.dialect.rung() + " WHERE tenant_id = ? AND device_id IN " +
 		"(SELECT id FROM devices WHERE tenant_id = ? AND " + named.in("name") + ")", []any{tenant, tenant, named.arg()}})
 	low, high, id := beginning(text)
 	if id {
