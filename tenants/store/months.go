@@ -28,8 +28,8 @@ func (s Months) Keep(ctx context.Context, now time.Time) error {
 	if !s.db.dialect.splitsFacts() {
 		return nil
 	}
-	// Beside the writer: what a change of the schema waits for must not hold up rings.
-	conn, err := s.db.writes.Conn(ctx)
+	// Not by the writer, nor by the connection of the heartbeat: a change of the schema may wait.
+	conn, err := s.db.reads.Conn(ctx)
 	if err != nil {
 		return translate(err)
 	}
