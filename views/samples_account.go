@@ -265,7 +265,10 @@ func (s sampler) otherPages() []Sample {
 			Title: "Remove the passkey “Safari on macOS”?", Button: "Remove passkey", Action: PasskeyRemovePath("p1"), Back: PathAccount,
 			Consequence: []string{"It no longer signs in here. Delete it in your browser or password manager too."}})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers),
-			BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice})},
+			BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, CanMake: true,
+			Samples: []DocExample{{"curl", "curl https://ring.lindenhof.example/v1/rings"}, {"Python", "import carillon"}},
+			Tries: []DocOperation{{ID: "place", Method: "POST", Path: "/v1/rings", Summary: "Ring the device", Body: DocBody{
+				Type: "application/json", Examples: []DocExample{{Text: "{}"}}}}}})},
 		{"storybook", Storybook(s.storybook())},
 		{"phone", PhoneOf(PhonePage{Name: "Ana’s iPhone", Tenant: "Lindenhof Dental", API: "", Credential: "sample",
 			Slug: "alpha"})},

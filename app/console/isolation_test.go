@@ -196,6 +196,8 @@ var visits = map[string]visit{
 	"POST /checklist": {access: editors, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
 
+	"POST /developers/key": {access: editors, form: fields()},
+
 	"GET /rings/bulk":      {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},
 	"POST /rings/bulk":     {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing), form: fields()},
 	"GET /devices/bulk":    {access: editors, owned: true, path: bulkOf("devices", "remove", theDevice)},

@@ -520,6 +520,38 @@ func TestSchedulePage(t *testing.T) {
 	w.Post(path+"/remove", url.Values{"confirm": {"Nights"}}).Want(409).Has("Give their members another one first")
 }
 
+// TestDevelopersTryTheAPI: the page has the tenant's values in each language, and makes a test key
+// that rings its device only and soon ends.
+func TestDevelopersTryTheAPI(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	w := b.Quick(b.Owner)
+	page := w.Get("/developers").Want(200).Has("Make a test key", "/static/docs.", `data-path="/v1/rings"`).Lacks(tenants.TestPrefix + "A")
+	for _, s := range codeSamples {
+		filled := samplesFor("https://x.example", "d1", "com.x")
+		if !strings.Contains(page.Body, "<summary>"+s.Name+"</summary>") || len(filled) != len(codeSamples) {
+			t.Errorf("no example in %s", s.Name)
+		}
+	}
+	for _, s := range samplesFor("https://x.example", "d1", "com.x") {
+		if !strings.Contains(s.Text, "https://x.example") || strings.Contains(s.Text, "DEVICE") || strings.Contains(s.Text, "BUNDLE") {
+			t.Errorf("%s has not the values: %s", s.Name, s.Text)
+		}
+	}
+	made := w.Post("/developers/key", url.Values{}).Want(200).Has(`value="`+tenants.TestPrefix, "ends at")
+	if cache := made.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+		t.Errorf("the page with the secret is kept: %s", cache)
+	}
+	all, _, err := b.Scope().Keys().List(t.Context(), store.Page{Search: "Developer page"})
+	pagetest.Must(t, err)
+	if len(all) != 1 || !all[0].Test || len(all[0].Only.Devices) != 1 || all[0].ExpiresAt.Sub(all[0].CreatedAt) > time.Hour {
+		t.Errorf("%+v", all)
+	}
+	w.Get("/developers").Want(200).Lacks(`value="` + tenants.TestPrefix)
+	b.Quick(b.viewer()).Post("/developers/key", url.Values{}).Want(403)
+}
+
 // TestConsentPages: a consent is recorded and withdrawn, and both stay on record.
 func TestConsentPages(t *testing.T) {
 	t.Parallel()

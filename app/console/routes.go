@@ -71,7 +71,7 @@ const (
 // routes lists every address. Where two patterns match, the first one wins.
 func (k *Console) routes() []route {
 	devices, people, signIn, overview := devicePages{k}, peoplePages{k}, signInPages{k}, overviewPages{k}
-	forgot := forgotPages{k}
+	forgot, developers := forgotPages{k}, developerPages{k}
 	all := []route{
 		{method: get, path: "/static/*", public: page.Asset},
 		{method: get, path: views.PathSignIn, sample: "signin", public: signIn.signInPage},
@@ -90,7 +90,8 @@ func (k *Console) routes() []route {
 		{method: get, path: views.PathOverview, sample: "overview", samples: []string{"?period=week", "?period=month"},
 			member: overview.overview},
 		{method: post, path: views.PathChecklist, needs: mayRing, member: signIn.hideChecklist},
-		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: k.developers},
+		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: developers.developers},
+		{method: post, path: views.PathDeveloperKey, needs: mayKeys, stepUp: true, member: developers.addTryKey},
 	}
 	all = append(all, k.secondRoutes()...)
 	all = append(all, k.passkeyRoutes()...)
