@@ -58,7 +58,7 @@ func TestRingsWhilePostgresIsAway(t *testing.T) {
 	} {
 		unavailable(what, got)
 	}
-	must(t, server.Start(nil))
+	must(t, server.Start())
 
 	seen := map[string]bool{}
 	for i := range keys {

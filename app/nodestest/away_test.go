@@ -29,7 +29,7 @@ func (w *world) withoutPostgres(t *testing.T, a, b *node) {
 	}
 	w.server.Stop()
 	unended("while PostgreSQL is away", 9*time.Second)
-	if err := w.server.Start(nil); err != nil {
+	if err := w.server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	unended("once PostgreSQL is back", 2*time.Second)

@@ -49,7 +49,7 @@ func away(t *testing.T, server *storetest.Server) {
 	if took := time.Since(started); took > 10*time.Second {
 		t.Errorf("the refusals took %v", took)
 	}
-	if err := server.Start(nil); err != nil {
+	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	after, err := add()

@@ -1,0 +1,66 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Both is the address of a database on this server and on its standby: connections go to the one
+// that takes changes.
+func (s *Server) Both(standby *Server, database string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		return database
+	}
+	u.RawQuery = url.Values{"host": {s.dir + "," + standby.dir}, "port": {"5432,5432"}, "target_session_attrs": {"read-write"}}.Encode()
+	return u.String()
+}
+
+// Standby starts a server that follows this one. From now on a commit waits until the standby has
+// it too.
+func (s *Server) Standby(ctx context.Context) (*Server, error) {
+	standby, err := s.follow()
+	if err != nil {
+		return nil, err
+	}
+	err = s.Do(ctx, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()",
+		"DO $$ BEGIN FOR n IN 1..1500 LOOP PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE "+
+			"sync_state = 'sync') THEN RETURN; END IF; PERFORM pg_sleep(0.02); END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
+	if err != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	return standby, nil
+}
+
+// follow starts a server on a copy of this one.
+func (s *Server) follow() (standby *Server, err error) {
+	standby = &Server{config: s.config, bin: s.bin}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, standby.Close())
+		}
+	}()
+	if standby.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
+		return nil, err
+	}
+	who, err := unprivileged(standby.dir)
+	if err != nil {
+		return nil, err
+	}
+	bin := s.bin
+	if server, err := filepath.EvalSymlinks(filepath.Join(bin, "postgres")); err == nil { // the copier may not be linked beside it
+		bin = filepath.Dir(server)
+	}
+	copied := exec.Command(filepath.Join(bin, "pg_basebackup"), "-h", s.dir, "-p", "5432", "-U", Super, "-D", standby.data(), "-R",
+		"-X", "stream", "--checkpoint=fast", "--no-sync")
+	copied.Dir, copied.SysProcAttr = standby.dir, who
+	if out, err := copied.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("pg_basebackup: %w\n%s", err, out)
+	}
+	return standby, standby.Start()
+}
