@@ -21,6 +21,9 @@ type benchCmd struct {
 	Events benchEventsCmd `cmd:"" help:"Rings beside the delivery of their events, and without it."`
 	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
 	Sweep  benchSweepCmd  `cmd:"" help:"Rings that nobody answers: how late they end, and what becomes of them when the server is killed."`
+	Nodes  benchNodesCmd  `cmd:"" help:"Rings on several nodes beside one on SQLite, and what goes wrong with them."`
+	NATS   benchNATSCmd   `cmd:"" name:"nats" hidden:"" help:"Serve NATS; bench nodes starts it."`
+	Node   benchNodeCmd   `cmd:"" hidden:"" help:"Serve with a wrong clock; bench nodes starts it."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
 	Store  benchStoreCmd  `cmd:"" hidden:"" help:"Write the rows of rings and nothing else; bench rings starts it."`
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`

@@ -2,12 +2,14 @@ package bench_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"carillon/app/bench"
+	"carillon/tenants/store/postgrestest"
 )
 
 // TestRings measures for a moment, in which a busy machine too gets something done: nothing is
@@ -128,6 +130,36 @@ func TestFaults(t *testing.T) {
 	if _, err := bench.Faults(t.Context(), bench.FaultsConfig{Only: "no such fault"}); err == nil {
 		t.Error("an unknown fault was no error")
 	}
+}
+
+// TestNodes measures for a moment, and kills a node among rings and calls: what becomes of each is
+// right however slow the machine is.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 500 * time.Millisecond, At: 4,
+		Faults: true, Only: "kill -9", Shrink: 10})
+	if errors.Is(err, postgrestest.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rows) != 2 || len(r.Faults) != 1 || r.Bytes <= 0 {
+		t.Fatalf("%+v", r)
+	}
+	for _, x := range r.Rows {
+		if x.Count == 0 || x.Lost != 0 || x.P99 < x.P50 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if x := r.Rows[1]; x.Commits <= 0 || x.Log <= 0 || x.PacedCPU <= 0 {
+		t.Errorf("%+v", x)
+	}
+	if x := r.Faults[0]; x.Count == 0 || x.Lost != 0 || x.Repeated != 0 || !strings.Contains(x.Figure, "0 late") {
+		t.Errorf("%+v", x)
+	}
+	printed(t, r.Print, "per ring")
+	printed(t, r.PrintJSON, `"cpu_to_sqlite"`)
 }
 
 func printed(t *testing.T, print func(io.Writer) error, want string) {

@@ -104,18 +104,43 @@ func (c *child) peak() int64 {
 // say (proc(5)).
 func (c *child) cpu() time.Duration { return cpuOf(c.cmd.Process.Pid) }
 
-func cpuOf(process int) time.Duration {
+func cpuOf(process int) time.Duration { return ticks(statOf(process), 11, 13) }
+
+// statOf is what the system says of a process, from its state on; shorter where it says nothing.
+func statOf(process int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process))
 	if err != nil {
-		return 0
+		return nil
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
+	return strings.Fields(rest)
+}
+
+// ticks adds up some fields of processor time.
+func ticks(fields []string, from, to int) (sum time.Duration) {
+	if len(fields) < to {
 		return 0
 	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
-	return time.Duration(user+system) * tick
+	for _, f := range fields[from:to] {
+		n, _ := strconv.ParseInt(f, 10, 64)
+		sum += time.Duration(n) * tick
+	}
+	return sum
+}
+
+// cpuOfTree is the processor time of a process and its children, those that have ended included.
+func cpuOfTree(process int) time.Duration {
+	sum := ticks(statOf(process), 11, 15)
+	list, _ := os.ReadDir("/proc")
+	for _, f := range list {
+		child, err := strconv.Atoi(f.Name())
+		if err != nil {
+			continue
+		}
+		if fields := statOf(child); len(fields) > 1 && fields[1] == strconv.Itoa(process) {
+			sum += ticks(fields, 11, 13)
+		}
+	}
+	return sum
 }

@@ -135,9 +135,13 @@ func (t tally) fill(row *FaultRow) {
 func (r FaultsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\nTimes are from when a ring was due: of the Sender alone until it knows Apple's answer, of "+
 		"the server until Apple has the push.\n\n", r.Machine)
+	return printFaults(w, r.Rows)
+}
+
+func printFaults(w io.Writer, rows []FaultRow) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fault\trings\tlost\trepeated\tslowest ms\ttarget\tfigure\tok")
-	for _, x := range r.Rows {
+	for _, x := range rows {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\n", x.Fault, x.Count, x.Lost, x.Repeated, x.Slowest, x.Target,
 			x.Figure, verdict(x.OK))
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,8 +133,9 @@ type rings struct {
 	stage *stage
 	stock *child
 
-	placed int   // rings
-	empty  int64 // bytes of the database before them
+	nodes  []string // addresses of several servers that are asked in turn; empty = the stage's own
+	placed int      // rings
+	empty  int64    // bytes of the database before them
 
 	mu       sync.Mutex // guards answered
 	answered map[string]time.Time
@@ -257,13 +259,21 @@ func (b *rings) seen(all []placed) bool {
 	return true
 }
 
+// at is the server that the i-th connection asks.
+func (b *rings) at(i int) string {
+	if len(b.nodes) == 0 {
+		return b.stage.server.addr
+	}
+	return b.nodes[i%len(b.nodes)]
+}
+
 // asked is a server and how one request is made of it.
 type asked struct {
-	addr string
+	addr string // empty = ours
 	ask  func(c *client, n int) (placed, error)
 }
 
-func (b *rings) ours() asked   { return asked{b.stage.server.addr, b.place} }
+func (b *rings) ours() asked   { return asked{"", b.place} }
 func (b *rings) theirs() asked { return asked{b.stock.addr, b.stockPush} }
 
 // turn asks over n connections for a while.
@@ -279,14 +289,14 @@ func (b *rings) turn(ctx context.Context, n int, d time.Duration, a asked) ([]pl
 	for _, l := range lists {
 		all = append(all, l...)
 	}
-	if a.addr == b.stage.server.addr {
+	if a.addr == "" {
 		b.placed += len(all)
 	}
 	return all, errors.Join(errs...)
 }
 
 func (b *rings) worker(ctx context.Context, i int, end time.Time, a asked) ([]placed, error) {
-	c, err := dial(a.addr)
+	c, err := dial(cmp.Or(a.addr, b.at(i)))
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +406,7 @@ type pacing struct {
 }
 
 func (b *rings) pacedWorker(ctx context.Context, i int, p pacing) ([]placed, error) {
-	c, err := dial(b.stage.server.addr)
+	c, err := dial(b.at(i))
 	if err != nil {
 		return nil, err
 	}

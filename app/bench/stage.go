@@ -63,6 +63,19 @@ func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered),
 
 // setUpOn is setUp on a database of PostgreSQL; empty is SQLite.
 func setUpOn(ctx context.Context, database string, devices int, onPush func(apnstest.Delivered),
+	prepare ...func(context.Context, *stage, *store.Store) error) (*stage, error) {
+	s, err := furnished(ctx, database, devices, onPush, prepare...)
+	if err != nil {
+		return s, err
+	}
+	if err := s.start(ctx); err != nil {
+		return s, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// furnished is a stage whose server is not started.
+func furnished(ctx context.Context, database string, devices int, onPush func(apnstest.Delivered),
 	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
@@ -99,7 +112,7 @@ func setUpOn(ctx context.Context, database string, devices int, onPush func(apns
 		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
 		"CARILLON_APNS_PRODUCTION_URL=" + s.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL=" + s.apple.URL(apnstest.Sandbox),
 	}, s.env...)
-	return s, s.start(ctx)
+	return s, nil
 }
 
 // start starts the server, again after it was killed.

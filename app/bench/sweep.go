@@ -122,6 +122,15 @@ func (b *rings) unanswered(ctx context.Context, c SweepConfig, kill bool) (row S
 
 // late waits until every ring placed since a moment has ended, and says how late each did.
 func (s *stage) late(ctx context.Context, since time.Time) (late sample, err error) {
+	all, err := s.ended(ctx, since)
+	for _, r := range all {
+		late = append(late, r.EndedAt.Sub(r.ExpiresAt))
+	}
+	return late, err
+}
+
+// ended waits until every ring placed since a moment has ended, and gives them.
+func (s *stage) ended(ctx context.Context, since time.Time) (all map[tenants.RingID]*tenants.Ring, err error) {
 	db, err := store.Open(ctx, s.files)
 	if err != nil {
 		return nil, err
@@ -137,16 +146,17 @@ func (s *stage) late(ctx context.Context, since time.Time) (late sample, err err
 			left = len(list)
 		}
 	}
+	all = map[tenants.RingID]*tenants.Ring{}
 	for q := (store.RingQuery{From: since, Limit: 200}); ; {
 		list, next, err := rings.List(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range list {
-			late = append(late, r.EndedAt.Sub(r.ExpiresAt))
+			all[r.ID] = r
 		}
 		if next == "" {
-			return late, nil
+			return all, nil
 		}
 		q.After = next
 	}

@@ -19,9 +19,32 @@ type Server struct {
 }
 
 // New starts a server on a free port.
-func New() (*Server, error) {
-	s := &Server{port: server.RANDOM_PORT}
+func New() (*Server, error) { return At(server.RANDOM_PORT) }
+
+// At starts a server on a port.
+func At(port int) (*Server, error) {
+	s := &Server{port: port}
 	return s, s.Start()
+}
+
+// Counts are messages since the server started.
+type Counts struct {
+	In  int64 `json:"in"`  // from nodes
+	Out int64 `json:"out"` // to nodes
+}
+
+// Counts reads how many messages went through.
+func (s *Server) Counts() (Counts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at == nil {
+		return Counts{}, errors.New("the NATS server is away")
+	}
+	v, err := s.at.Varz(nil)
+	if err != nil {
+		return Counts{}, err
+	}
+	return Counts{v.InMsgs, v.OutMsgs}, nil
 }
 
 // Start starts the server again after Stop, at the same address.

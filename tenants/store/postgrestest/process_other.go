@@ -4,7 +4,7 @@ package postgrestest
 
 import "syscall"
 
-// unprivileged is whom to run as: whoever runs this.
+// unprivileged is whom to run as: the user of this process.
 func unprivileged(string) (*syscall.SysProcAttr, error) { return &syscall.SysProcAttr{}, nil }
 
 // dies changes nothing: only Linux ends a process with the one that started it.

@@ -1,6 +1,6 @@
-// Package postgrestest is a PostgreSQL of this process's own, for tests, benchmarks and dev mode with
-// several nodes: the system's binaries in a temporary folder, reached by a Unix socket. It can go
-// away and come back.
+// Package postgrestest is a PostgreSQL of this process's own, for tests, benchmarks and dev mode
+// with several nodes: the system's binaries in a temporary folder, reached by a Unix socket. It can
+// go away and come back.
 //
 // Start at New.
 package postgrestest
@@ -70,14 +70,18 @@ func New(c Config) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// Letters have cases, and the order is that of bytes.
 	create := exec.Command(filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", Super, "--auth=trust", "--no-sync", "--no-instructions",
-		"--wal-segsize="+s.segment(), "--encoding=UTF8", "--locale=C", "--lc-ctype=C.UTF-8") // letters have cases, and the order is that of bytes
+		"--wal-segsize="+s.segment(), "--encoding=UTF8", "--locale=C", "--lc-ctype=C.UTF-8")
 	create.Dir, create.SysProcAttr = s.dir, who
 	if out, err := create.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	return s, s.start(s.prepare)
 }
+
+// Installed says whether New can find PostgreSQL's programs.
+func Installed() bool { return binaries() != "" }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
