@@ -33,6 +33,7 @@ type devCmd struct {
 	Public  bool   `help:"Answer under any host name, and listen on an address that other machines reach. All of them see the sign-in."`
 	JSON    bool   `help:"Print one JSON line once it is ready."`
 	Log     bool   `help:"Write the log to standard error."`
+	Nodes   int    `help:"Run so many nodes on one PostgreSQL and NATS behind a balancer, 1 to 9; they start afresh each time." default:"1"`
 	History bool   `help:"Begin with thirty days of made-up rings." default:"true" negatable:""`
 
 	OperatorAddr string `help:"Address of the operator console." default:"127.0.0.1:0"`
@@ -53,6 +54,16 @@ type ready struct {
 	PhoneURL         string           `json:"phone_url"`
 	OperatorURL      string           `json:"operator_url"`
 	APNsURL          string           `json:"apns_url"`
+	Nodes            []string         `json:"nodes,omitempty"` // addresses of several nodes
+}
+
+// Validate refuses a number of nodes that is too high, and a folder that several would not keep.
+func (d *devCmd) Validate() error {
+	err := check(bound[int]{"--nodes", d.Nodes, 1, devNodesMost})
+	if err == nil && d.Nodes > 1 && d.Data != "" {
+		err = errors.New("--data: several nodes start on a fresh PostgreSQL and keep nothing; leave out --data or --nodes")
+	}
+	return err
 }
 
 // Run serves until ctx is done.
@@ -105,12 +116,13 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		good.logTo = c.err
 	}
 	world := dev.NewWorld(apple)
-	n, err := d.open(ctx, good, world, far)
+	all, err := d.openNodes(ctx, good, world, far)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.Close()) }()
-	stripe.Hook("http://" + n.addr.String() + billing.HookPath)
+	defer func() { err = errors.Join(err, all.Close()) }()
+	n, base := all.list[0], "http://"+all.addr.String()
+	stripe.Hook(base + billing.HookPath)
 	if _, err := n.billing.SyncPlans(ctx); err != nil {
 		return err
 	}
@@ -129,7 +141,7 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopSample()) }()
-	if err := far.AddAgents(ctx, n.store, notes, "http://"+n.addr.String(), sample, c.now()); err != nil {
+	if err := far.AddAgents(ctx, n.store, notes, base, sample, c.now()); err != nil {
 		return err
 	}
 	receiver := dev.NewReceiver()
@@ -137,14 +149,14 @@ func (d *devCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err := receiver.Connect(ctx, n.store, notes, c.now()); err != nil {
 		return err
 	}
-	if err := world.Start(ctx, n.store, n.creds, notes, "http://"+n.addr.String(), c.now); err != nil {
+	if err := world.Start(ctx, n.store, n.creds, notes, base, c.now); err != nil {
 		return err
 	}
 	defer world.Close()
-	if err := d.greet(c, n, notes, apple); err != nil {
+	if err := d.greet(c, all, notes, apple); err != nil {
 		return err
 	}
-	return n.Run(ctx)
+	return all.Run(ctx)
 }
 
 func (d *devCmd) open(ctx context.Context, good checked, world *dev.World, far dev.FarEnds) (*node, error) {
@@ -226,20 +238,25 @@ func (d *devCmd) config(dir string, apple *apnstest.Apple) (checked, error) {
 	return good, err
 }
 
-func (d *devCmd) greet(c terminal, n *node, notes dev.Notes, apple *apnstest.Apple) error {
+func (d *devCmd) greet(c terminal, all *devNodes, notes dev.Notes, apple *apnstest.Apple) error {
 	if len(notes.Tenants) == 0 {
 		return errors.New("dev.json names no tenant; remove the data folder and start again")
 	}
 	first := notes.Tenants[0]
-	base := "http://" + n.addr.String()
-	if _, port, err := net.SplitHostPort(n.addr.String()); err == nil && strings.HasPrefix(d.Addr, "localhost:") {
+	base := "http://" + all.addr.String()
+	if _, port, err := net.SplitHostPort(all.addr.String()); err == nil && strings.HasPrefix(d.Addr, "localhost:") {
 		base = "http://localhost:" + port
 	}
 	r := ready{
 		URL: base, APIKey: first.APIKey, TenantID: first.Tenant, DeviceID: first.Device, DeviceCredential: first.Credential,
-		OperatorURL: n.operatorURL(), PhoneURL: base + "/phone/" + first.Slug, APNsURL: apple.URL(apnstest.Production),
+		OperatorURL: all.list[0].operatorURL(), PhoneURL: base + "/phone/" + first.Slug, APNsURL: apple.URL(apnstest.Production),
 	}
 	r.Login.Email, r.Login.Password = notes.Email, notes.Password
+	if all.front != nil {
+		for _, n := range all.list {
+			r.Nodes = append(r.Nodes, "http://"+n.addr.String())
+		}
+	}
 	if d.JSON {
 		return json.NewEncoder(c.out).Encode(r)
 	}
@@ -257,5 +274,8 @@ Ring the phone:
 Ctrl-C stops it.
 `, r.URL, r.Login.Email, r.Login.Password, r.PhoneURL, r.APIKey,
 		r.OperatorURL, dev.OperatorEmail, dev.OperatorPassword, r.URL, r.APIKey, r.DeviceID)
+	if len(r.Nodes) > 0 {
+		fmt.Fprintf(c.out, "\nThe console's address is a balancer. The nodes behind it, on one PostgreSQL and NATS:\n  %s\n", strings.Join(r.Nodes, "\n  "))
+	}
 	return nil
 }
