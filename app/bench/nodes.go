@@ -17,7 +17,7 @@ type NodesReport struct {
 	Machine string     `json:"machine"`
 	Rows    []NodesRow `json:"rows"`
 	Bytes   float64    `json:"bytes_per_ring"` // of PostgreSQL's database, indexes included
-	Ratio   float64    `json:"cpu_to_sqlite"`  // the worst of the rows
+	Ratio   float64    `json:"cpu_to_sqlite"`  // at pacedRate, the worst of the rows
 	OK      bool       `json:"ok"`
 	Faults  []FaultRow `json:"faults"`
 }
@@ -76,7 +76,8 @@ func (c *NodesConfig) fill() {
 
 const (
 	pacedRate = 200 // rings a second
-	// ratioMost is how much more processor time a ring may take on nodes than on SQLite.
+	// ratioMost is how much more processor time a ring may take on nodes than on SQLite, at the same
+	// rings a second. At full load the two are not alike: SQLite then writes many more rings at once.
 	ratioMost = 1.5
 )
 
@@ -129,7 +130,7 @@ func (r *NodesReport) measure(ctx context.Context, c NodesConfig) (err error) {
 	for i := range r.Rows {
 		x := &r.Rows[i]
 		x.Ratio, x.PacedRatio = quotient(x.CPU, r.Rows[0].CPU), quotient(x.PacedCPU, r.Rows[0].PacedCPU)
-		r.Ratio = max(r.Ratio, x.Ratio, x.PacedRatio)
+		r.Ratio = max(r.Ratio, x.PacedRatio)
 	}
 	full, err := cl.used(ctx)
 	r.Bytes = quotient(float64(full.figures.Sub(empty.figures).Bytes), float64(many.placed))
@@ -244,7 +245,7 @@ func (r NodesReport) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\ntarget: CPU ≤ %.1f × that of SQLite: %s\n\n", ratioMost, verdict(r.OK))
+	fmt.Fprintf(w, "\ntarget: CPU ≤ %.1f × that of SQLite at the same %d rings a second: %s\n\n", ratioMost, pacedRate, verdict(r.OK))
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "per ring\tNATS CPU µs\tNATS messages\tPostgreSQL CPU µs\tcommits\tlog bytes\t")
 	for _, x := range r.Rows[1:] {
