@@ -275,7 +275,8 @@ Ctrl-C stops it.
 `, r.URL, r.Login.Email, r.Login.Password, r.PhoneURL, r.APIKey,
 		r.OperatorURL, dev.OperatorEmail, dev.OperatorPassword, r.URL, r.APIKey, r.DeviceID)
 	if len(r.Nodes) > 0 {
-		fmt.Fprintf(c.out, "\nThe console's address is a balancer. The nodes behind it, on one PostgreSQL and NATS:\n  %s\n", strings.Join(r.Nodes, "\n  "))
+		fmt.Fprintf(c.out, "\nThe console's address is a balancer. The nodes behind it, on one PostgreSQL and NATS:\n  %s\n",
+			strings.Join(r.Nodes, "\n  "))
 	}
 	return nil
 }

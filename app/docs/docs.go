@@ -84,6 +84,7 @@ func open(c Config) (*library, error) {
 	}
 	var all []entry
 	for _, g := range list {
+		g.text = scaled(g.text)
 		p, found, err := render(g, c.BaseURL)
 		if err != nil {
 			return nil, fmt.Errorf("docs: %s: %w", g.slug, err)
