@@ -16,8 +16,8 @@ import (
 	"carillon/tenants/store/postgrestest"
 )
 
-// cluster is several nodes on one PostgreSQL and one NATS, each in a process of its own. Apple is in
-// this process, as with one server.
+// cluster is several nodes on one PostgreSQL and one NATS, each in a process of its own. Apple is
+// in this process, as with one server.
 type cluster struct {
 	stage    *stage
 	postgres *postgrestest.Server // nil = another's

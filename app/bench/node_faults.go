@@ -130,7 +130,8 @@ func (w *faultWorld) away(ctx context.Context, s *standing, node int, since time
 	resumed, ended, err := s.takenOver(ctx, node, since)
 	broken := s.broken(ctx, node)
 	row.OK = err == nil && broken == 0 && resumed <= callsEnd && ended <= callsEnd
-	row.Figure = fmt.Sprintf("its calls resumed in %.1f s or ended in %.1f s, of the others %d broke", resumed.Seconds(), ended.Seconds(), broken)
+	row.Figure = fmt.Sprintf("its calls resumed in %.1f s or ended in %.1f s, of the others %d broke", resumed.Seconds(),
+		ended.Seconds(), broken)
 	if err != nil {
 		row.Figure += fmt.Sprintf(", %.120v", err)
 	}

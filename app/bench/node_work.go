@@ -94,7 +94,8 @@ func (w *faultWorld) lag(ctx context.Context, n int) (time.Duration, error) {
 			return time.Since(began), nil
 		case ok && began.IsZero():
 			began = time.Now()
-			if status, text, _, err := w.calls.asks(ctx, there, "POST", "/v1/rings/"+id+"/cancel", key, "", ""); err != nil || status >= 300 {
+			status, text, _, err := w.calls.asks(ctx, there, "POST", "/v1/rings/"+id+"/cancel", key, "", "")
+			if err != nil || status >= 300 {
 				return 0, errors.Join(err, fmt.Errorf("a cancel: %d %s", status, text))
 			}
 		}

@@ -76,8 +76,9 @@ func (c *NodesConfig) fill() {
 
 const (
 	pacedRate = 200 // rings a second
-	// ratioMost is how much more processor time a ring may take on nodes than on SQLite, at the same
-	// rings a second. At full load the two are not alike: SQLite then writes many more rings at once.
+	// ratioMost is how much more processor time a ring may take on nodes than on SQLite, at the
+	// same rings a second. At full load the two are not alike: SQLite then writes many more rings
+	// at once.
 	ratioMost = 1.5
 )
 
