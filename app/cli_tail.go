@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"carillon/app/api/client"
@@ -17,7 +18,7 @@ type tailCmd struct {
 	Device string        `help:"Only rings of this device."`
 	Agent  string        `help:"Only rings of this agent."`
 	Since  time.Duration `help:"Begin with rings placed within this time." default:"0s"`
-	Every  time.Duration `help:"How often to ask, at least 200ms." default:"1s"`
+	Every  time.Duration `help:"How often to look for new rings, at least 200ms." default:"1s"`
 }
 
 // Validate refuses a time that would only load the server.
@@ -29,48 +30,120 @@ func (t *tailCmd) Validate() error {
 }
 
 // Run prints the facts of rings until it is interrupted. The API has no stream of a whole tenant:
-// it asks for the newest rings again and again, and for older ones as long as they live.
+// it asks for the newest rings again and again, and follows the event stream of each that lives.
 func (t *tailCmd) Run(ctx context.Context, c terminal) error {
 	api, err := t.open()
 	if err != nil {
 		return err
 	}
-	w := tailed{t: t, c: c, api: api, began: c.now().Add(-t.Since), seen: map[string]*tailedRing{}}
+	w := tailed{t: t, c: c, api: api, began: c.now().Add(-t.Since), seen: map[string]*tailedRing{}, heard: make(chan heard)}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	tick := time.NewTicker(t.Every)
 	defer tick.Stop()
 	for {
 		if err := w.look(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return t.cure(err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		w.follow(ctx, &wg)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				waiting = false
+			case h := <-w.heard:
+				if err := w.take(h); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }
 
-// How far back tail looks: a ring may have been placed before it began and still live. And how many
-// ended rings it remembers, which is more than a page has.
+// How far back tail looks: a ring may have been placed before it began and still live. How many
+// ended rings it remembers, which is more than a page has. And how many event streams it opens: the
+// server allows a key some, and programs with the same key need them too.
 const (
 	tailBack     = 10 * time.Minute
 	tailRemember = 1000
+	tailStreams  = 8
 )
 
-// tailed is what was printed of each ring.
+// tailed is what was printed of each ring. Only Run's goroutine changes it.
 type tailed struct {
-	t     *tailCmd
-	c     terminal
-	api   *client.Client
-	began time.Time
-	turn  int
-	seen  map[string]*tailedRing
+	t       *tailCmd
+	c       terminal
+	api     *client.Client
+	began   time.Time
+	turn    int
+	seen    map[string]*tailedRing
+	streams int
+	heard   chan heard
 }
 
 type tailedRing struct {
 	printed map[string]bool // facts
 	over    bool
-	turn    int // when it was last looked at
+	turn    int  // when it was last looked at
+	streams bool // its events come over a stream
+	refused bool // its stream was refused, so it is asked for
+}
+
+// heard is an event of a ring, or how its stream ended.
+type heard struct {
+	ring  string
+	event client.RingEvent
+	ended bool
+	err   error
+}
+
+// follow opens the event streams of rings that live, as far as there may be more.
+func (w *tailed) follow(ctx context.Context, wg *sync.WaitGroup) {
+	for id, r := range w.seen {
+		if r.over || r.streams || r.refused || w.streams >= tailStreams {
+			continue
+		}
+		r.streams = true
+		w.streams++
+		wg.Go(func() {
+			end := heard{ring: id, ended: true}
+			for e, err := range w.api.Rings.Follow(ctx, id) {
+				if err != nil {
+					end.err = err
+				} else if !w.tell(ctx, heard{ring: id, event: e.RingEvent}) {
+					return
+				}
+			}
+			w.tell(ctx, end)
+		})
+	}
+}
+
+func (w *tailed) tell(ctx context.Context, h heard) bool {
+	select {
+	case w.heard <- h:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// take prints what a stream brought. A stream that was refused is no fault: the ring is asked for
+// from then on, and what is wrong with the server shows there.
+func (w *tailed) take(h heard) error {
+	r := w.seen[h.ring]
+	if h.ended {
+		w.streams--
+		r.streams, r.over, r.refused = false, h.err == nil, h.err != nil
+		return nil
+	}
+	return w.say(r, h.ring, h.event)
 }
 
 func (w *tailed) look(ctx context.Context) error {
@@ -81,9 +154,9 @@ func (w *tailed) look(ctx context.Context) error {
 	for id, r := range w.seen {
 		switch {
 		case r.turn == w.turn:
-		case r.over && len(w.seen) > tailRemember:
+		case r.over && !r.streams && len(w.seen) > tailRemember:
 			delete(w.seen, id)
-		case !r.over:
+		case !r.over && !r.streams:
 			ring, err := w.api.Rings.Get(ctx, id)
 			if err != nil {
 				return err
@@ -139,19 +212,27 @@ func (w *tailed) print(ring client.Ring) error {
 	}
 	slices.SortStableFunc(facts, func(a, b client.RingEvent) int { return a.At.Compare(b.At) })
 	for _, f := range facts {
-		key := fmt.Sprint(f.Device, f.Kind, f.At, deref(f.Detail))
-		if known.printed[key] {
-			continue
-		}
-		known.printed[key] = true
 		if w.turn == 1 && known.over && ring.CreatedAt.Before(w.began) {
+			known.printed[keyOf(f)] = true
 			continue
 		}
-		if err := w.t.event(w.c, "", f, ring.ID); err != nil {
+		if err := w.say(known, ring.ID, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func keyOf(f client.RingEvent) string { return fmt.Sprint(f.Device, f.Kind, f.At, deref(f.Detail)) }
+
+// say prints a fact that was not printed yet.
+func (w *tailed) say(known *tailedRing, ring string, f client.RingEvent) error {
+	key := keyOf(f)
+	if known.printed[key] {
+		return nil
+	}
+	known.printed[key] = true
+	return w.t.event(w.c, "", f, ring)
 }
 
 // given is a flag's value, nil if it was not given.
