@@ -50,7 +50,7 @@ func newAPIs(cfg Config, p *port, r reach, logs logging.LoggerFactory) (apis [nu
 		})
 	}
 	for c := range numCodecs { // an answer has the payload types of its offer
-		if apis[c], err = newAPI(engine, c.parameters(96), eventsAt(c.ClockRate(), 97)); err != nil {
+		if apis[c], err = newAPI(cfg.Now, engine, c.parameters(96), eventsAt(c.ClockRate(), 97)); err != nil {
 			return apis, err
 		}
 	}
@@ -66,7 +66,7 @@ func newOfferingAPI(cfg Config, r reach, logs logging.LoggerFactory) (*factory, 
 		return nil, err
 	}
 	engine.SetSCTPMaxMessageSize(MaxText)
-	return newAPI(engine, offered(Opus, PCMU, PCMA, G722)...)
+	return newAPI(cfg.Now, engine, offered(Opus, PCMU, PCMA, G722)...)
 }
 
 // offered returns what an offer of these codecs has, with key presses at each of their clocks.
@@ -99,10 +99,11 @@ func eventsAt(clock uint32, t webrtc.PayloadType) webrtc.RTPCodecParameters {
 type factory struct {
 	engine webrtc.SettingEngine
 	media  *webrtc.MediaEngine // each connection copies it
+	now    func() time.Time
 }
 
-func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*factory, error) {
-	f := &factory{engine: engine, media: &webrtc.MediaEngine{}}
+func newAPI(now func() time.Time, engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*factory, error) {
+	f := &factory{engine: engine, media: &webrtc.MediaEngine{}, now: now}
 	for _, codec := range codecs {
 		if err := f.media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, fmt.Errorf("%s: %w", codec.MimeType, err)
@@ -117,6 +118,7 @@ func newAPI(engine webrtc.SettingEngine, codecs ...webrtc.RTPCodecParameters) (*
 func (f *factory) connect(c webrtc.Configuration, buffers bufferFactory) (*webrtc.PeerConnection, error) {
 	engine := f.engine
 	engine.BufferFactory = buffers
+	engine.SetICEBindingRequestHandler((&path{now: f.now}).follow)
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(f.media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(engine),
 	).NewPeerConnection(c)

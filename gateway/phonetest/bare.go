@@ -51,7 +51,7 @@ func NewBareEchoes() (*BareEcho, error) {
 func newBareEcho(set func(*webrtc.SettingEngine)) (*BareEcho, error) {
 	b := &BareEcho{stop: func() error { return nil }}
 	var err error
-	b.api, err = newAPI([]string{"opus"}, func(e *webrtc.SettingEngine) {
+	b.api, err = newAPI([]string{"opus"}, false, func(e *webrtc.SettingEngine) {
 		e.SetIncludeLoopbackCandidate(true)
 		set(e)
 	})

@@ -67,7 +67,7 @@ func NewBot(cfg BotConfig) (*Bot, error) {
 		return nil, fmt.Errorf("phonetest: %w", err)
 	}
 	mux := webrtc.NewICEUDPMux(nil, conn)
-	api, err := newAPI(cfg.Codecs, func(e *webrtc.SettingEngine) {
+	api, err := newAPI(cfg.Codecs, false, func(e *webrtc.SettingEngine) {
 		e.SetICEUDPMux(mux)
 		e.SetIncludeLoopbackCandidate(true)
 	}, reading)

@@ -276,6 +276,9 @@ func (c *Call) sendSound() {
 		c.next.Timestamp += clock / uint32(time.Second/frame)
 		packet.Header = c.nextHeader()
 		c.mu.Unlock()
+		if c.cfg.Level != nil {
+			_ = c.track.setLevel(&packet.Header, c.cfg.Level(n)) // one byte always fits
+		}
 		c.track.write(&packet, false)
 		next = next.Add(frame)
 		timer.Reset(time.Until(next))

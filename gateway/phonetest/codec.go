@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -66,12 +67,18 @@ type microphone struct {
 	ssrc  webrtc.SSRC
 	codec webrtc.RTPCodecParameters
 	keys  webrtc.PayloadType // of key presses; 0 = not in the answer
+	level uint8              // id of the header extension with the level; 0 = not in the answer
 }
 
 func (m *microphone) Bind(t webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.codec = webrtc.RTPCodecParameters{}
+	m.codec, m.level = webrtc.RTPCodecParameters{}, 0
+	for _, x := range t.HeaderExtensions() {
+		if x.URI == sdp.AudioLevelURI {
+			m.level = uint8(x.ID)
+		}
+	}
 	for _, c := range t.CodecParameters() {
 		switch {
 		case strings.EqualFold(c.MimeType, eventName):
@@ -106,6 +113,16 @@ func (m *microphone) write(p *rtp.Packet, key bool) {
 	if out != nil {
 		_, _ = out.WriteRTP(&p.Header, p.Payload) // the receiver counts lost packets
 	}
+}
+
+// setLevel says in h how quiet the packet is, in -dBov, if the answer takes that.
+func (m *microphone) setLevel(h *rtp.Header, level uint8) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.level == 0 {
+		return nil
+	}
+	return h.SetExtension(m.level, []byte{level & 0x7f})
 }
 
 // negotiated returns the name of the codec, its clock, and the payload type of key presses.

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	Mute    bool                    // connects but sends no sound
 	Codecs  []string                // offers these, by their names in SDP, the best first; nil = opus
 	Packets uint64                  // sends no more than this; 0 = no limit
+	Mux     ice.UDPMux              // its only socket, for one call; nil = Pion opens sockets
+	Level   func(n uint64) uint8    // says how quiet packet n is, in -dBov (RFC 6464); nil = says nothing
 	Edit    func(sdp string) string // changes the offer before it is sent, for tests of bad input
 }
 
@@ -58,9 +61,12 @@ func New(cfg Config) (*Phone, error) {
 
 // newAPI returns the Pion API of one call, with more interceptors.
 func (p *Phone) newAPI(more ...interceptor.Factory) (*webrtc.API, error) {
-	return newAPI(p.cfg.Codecs, func(e *webrtc.SettingEngine) {
+	return newAPI(p.cfg.Codecs, p.cfg.Level != nil, func(e *webrtc.SettingEngine) {
 		e.SetIPFilter(p.cfg.Network)
 		e.SetIncludeLoopbackCandidate(true)
+		if p.cfg.Mux != nil {
+			e.SetICEUDPMux(p.cfg.Mux)
+		}
 		if p.cfg.TCP {
 			e.DisableActiveTCP(false)
 			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
@@ -73,11 +79,18 @@ func (p *Phone) newAPI(more ...interceptor.Factory) (*webrtc.API, error) {
 	}, more...)
 }
 
-// newAPI returns a Pion API with these codecs and RTCP reports, and with more interceptors.
-func newAPI(names []string, set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webrtc.API, error) {
+// newAPI returns a Pion API with these codecs and RTCP reports, with levels if it says how loud its
+// sound is, and with more interceptors.
+func newAPI(names []string, levels bool, set func(*webrtc.SettingEngine), more ...interceptor.Factory) (*webrtc.API, error) {
 	media, err := newMediaEngine(names)
 	if err != nil {
 		return nil, err
+	}
+	if levels {
+		err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio)
+		if err != nil {
+			return nil, fmt.Errorf("phonetest: %w", err)
+		}
 	}
 	var interceptors interceptor.Registry
 	if err := webrtc.ConfigureRTCPReports(&interceptors); err != nil {
