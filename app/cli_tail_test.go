@@ -89,8 +89,8 @@ func (s *tailServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestTailReadsStreams: facts come over the stream of a ring, once each, also after the stream broke
-// off; a ring whose stream is refused is asked for.
+// TestTailReadsStreams: facts come over the stream of a ring, once each, also after the stream
+// broke off; a ring whose stream is refused is asked for.
 func TestTailReadsStreams(t *testing.T) {
 	t.Parallel()
 	far := &tailServer{}

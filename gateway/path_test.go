@@ -104,8 +104,8 @@ func sessionOf(t *testing.T, sdp string) (s session) {
 	return s
 }
 
-// nominate sends a check that nominates the path from conn, as phones do. The priority is that of an
-// address which was in no offer.
+// nominate sends a check that nominates the path from conn, as phones do. The priority is that of
+// an address which was in no offer.
 func nominate(conn net.PacketConn, from, to session, use ...stun.Setter) error {
 	const peerReflexive = 110<<24 | 65535<<8 | 255
 	m, err := stun.Build(append(append([]stun.Setter{stun.BindingRequest, stun.TransactionID,

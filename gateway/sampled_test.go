@@ -74,3 +74,66 @@ func TestCallIsSampled(t *testing.T) {
 		}
 	}
 }
+
+// polite talks until it hears a loud packet, and then is silent, as Opus is: packets of one to
+// three bytes.
+func polite(ctx context.Context, l gateway.Line) error {
+	word := make([]byte, 60)
+	for {
+		p, err := l.Hear(ctx)
+		if err != nil {
+			return err
+		}
+		if p.Level != 0 && p.Level > -40 {
+			word = []byte{0xf8, 0xff, 0xfe}
+		}
+		p.Payload, p.Level = word, 0 // nobody says how loud an agent is
+		if err := l.Say(p); err != nil {
+			return err
+		}
+	}
+}
+
+// TestBargeInOfAPhone: a phone that says how loud its Opus is speaks over the agent, and the call
+// measures how soon the agent was silent. Of a phone that does not say it nothing is measured.
+func TestBargeInOfAPhone(t *testing.T) {
+	t.Parallel()
+	const quiet, loud = 90, 25
+	for name, level := range map[string]func(uint64) uint8{
+		"says its level": func(n uint64) uint8 {
+			if n < 25 {
+				return quiet
+			}
+			return loud
+		},
+		"says nothing": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := openGateway(t, func(c *gateway.Config) { c.SampleEvery = 100 * time.Millisecond })
+			found := make(chan []time.Duration, 64)
+			p := phone(t, phonetest.Config{Level: level, Packets: 150})
+			c := call(t, p, func(ctx context.Context, offer string) (string, error) {
+				a, err := g.Answer(ctx, gateway.Offer{Call: "ring", Leg: "phone", SDP: offer, Agent: agentFunc(polite),
+					On: func(e gateway.Event) {
+						if e.Kind == gateway.Ended || e.Kind == gateway.Sampled && len(e.Sample.BargeIns) > 0 {
+							found <- e.Sample.BargeIns
+						}
+					}})
+				return a.SDP, err
+			})
+			if level == nil {
+				until(t, c, func(s phonetest.Stats) bool { return s.PacketsIn >= 100 })
+				c.HangUp()
+			}
+			select {
+			case got := <-found:
+				if level == nil && len(got) > 0 || level != nil && (len(got) != 1 || got[0] > 2*time.Second) {
+					t.Errorf("barge-ins: %v", got)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("no barge-in was measured")
+			}
+		})
+	}
+}

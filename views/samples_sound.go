@@ -26,6 +26,6 @@ func (s sampler) callFigures() CallFigures {
 	return CallFigures{Period: "the last 7 days", Rows: []CallFigure{
 		{Name: "Quality", Means: "mean opinion score, 1 to 4.4", P50: "4.3", P95: "3.8", Calls: 685},
 		{Name: "Agent’s first sound", Means: "after the answer", P50: "420 ms", P95: "1.2 s", Calls: 685},
-		{Name: "Agent stops when interrupted", Means: "calls with a stream agent"},
+		{Name: "Agent stops when interrupted", Means: "after the person’s first word"},
 	}}
 }

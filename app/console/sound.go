@@ -160,7 +160,7 @@ var callFigureWords = map[tenants.CallFigure]struct {
 }{
 	tenants.FigureMOS:        {"Quality", "mean opinion score, 1 (bad) to 4.4 (the best)", rating},
 	tenants.FigureFirstAudio: {"Agent’s first sound", "after the answer", millisWords},
-	tenants.FigureBargeIn:    {"Agent stops when interrupted", "in calls with a stream agent", millisWords},
+	tenants.FigureBargeIn:    {"Agent stops when interrupted", "after the person’s first word", millisWords},
 	tenants.FigureRoundTrip:  {"Latency", "round trip", millisWords},
 	tenants.FigureJitter:     {"Jitter", "", millisWords},
 	tenants.FigureLoss:       {"Packet loss", "", percent},
