@@ -90,6 +90,7 @@ var dependencies = []dependency{
 	{"github.com/oapi-codegen/runtime", []string{"app/api/client"}, "the generated calls write parameters with it"},
 	{"github.com/modelcontextprotocol/go-sdk", []string{"app/api", "app"}, "/mcp and its bridge for programs that start one"},
 	{"github.com/getkin/kin-openapi", []string{"app/docs"}, "one package draws the API file; tests check it against real answers"},
+	{"github.com/alecthomas/chroma/v2", []string{"app/docs"}, "one package colours code"},
 	{"github.com/yuin/goldmark", []string{"app/docs"}, "one package renders Markdown"},
 	{"github.com/chromedp/", []string{"tests"}, "browsers are driven by tests only"},
 	{"github.com/prometheus/prometheus", []string{"tests"}, "queries of alerts and dashboards are parsed by tests"},

@@ -294,3 +294,22 @@ func TestExamplesAreThoseThatRun(t *testing.T) {
 		t.Errorf("only %d blocks are compared", compared)
 	}
 }
+
+// TestCodeIsColoured: the text of code stays as it is, with the placeholders in one piece, and a
+// language that is not known has no colours.
+func TestCodeIsColoured(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ language, code, want string }{
+		{"json", `{"id": "{{device}}", "n": 5, "on": true}`, `{<span class="code-word">&#34;id&#34;</span>: ` +
+			`<span class="code-string">&#34;{{device}}&#34;</span>, <span class="code-word">&#34;n&#34;</span>: ` +
+			`<span class="code-value">5</span>, <span class="code-word">&#34;on&#34;</span>: <span class="code-value">true</span>}`},
+		{"go", "// why\nreturn \"<a>\"", `<span class="code-comment">// why</span>` + "\n" + `<span class="code-word">return</span> ` +
+			`<span class="code-string">&#34;&lt;a&gt;&#34;</span>`},
+		{"nothing", "a < {{bundle}}", "a &lt; {{bundle}}"},
+		{"sh", "carillon ring --to {{device}}", "carillon ring --to {{device}}"},
+	} {
+		if got := coloured(row.language, row.code); got != row.want {
+			t.Errorf("%s: %s\nwant %s", row.language, got, row.want)
+		}
+	}
+}

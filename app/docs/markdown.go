@@ -165,7 +165,8 @@ func (drawer) code(w util.BufWriter, source []byte, n ast.Node, enter bool) (ast
 	if title == "" {
 		title = "Example"
 	}
-	return ast.WalkContinue, views.Code(title, strings.TrimRight(lines(n, source), "\n")).Render(context.Background(), w)
+	text := strings.TrimRight(lines(n, source), "\n")
+	return ast.WalkContinue, views.CodeOf(title, text, coloured(string(block.Language(source)), text)).Render(context.Background(), w)
 }
 
 func (drawer) table(w util.BufWriter, _ []byte, _ ast.Node, enter bool) (ast.WalkStatus, error) {
