@@ -164,7 +164,7 @@ func (c checked) ask(ctx context.Context, timeServer string) []billing.Finding {
 		}
 	}
 	for _, address := range c.NATSURL {
-		questions = append(questions, func(ctx context.Context) billing.Finding { return askNATS(ctx, address) })
+		questions = append(questions, func(ctx context.Context) billing.Finding { return c.tryNATS(askNATS(ctx, address), address) })
 	}
 	if timeServer != "" {
 		questions = append(questions, func(ctx context.Context) billing.Finding { return askClock(ctx, timeServer, c.now) })

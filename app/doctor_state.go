@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"carillon/app/billing"
+	"carillon/app/bus"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -102,6 +103,24 @@ func askNATS(ctx context.Context, address string) billing.Finding {
 			"go on, and live pages are some seconds behind", natsHost(address), err)}
 	}
 	return billing.Finding{OK: true, Text: fmt.Sprintf("NATS at %s answers (version %s)", natsHost(address), version)}
+}
+
+// tryNATS connects to a NATS server that answers, with our settings.
+func (c Cluster) tryNATS(answers billing.Finding, address string) billing.Finding {
+	if !answers.OK {
+		return answers
+	}
+	settings, err := c.nats([]string{address})
+	settings.Name = "doctor"
+	if err == nil {
+		err = bus.Try(settings)
+	}
+	if err != nil {
+		return billing.Finding{Text: fmt.Sprintf("NATS at %s answers and does not take us: %v; correct CARILLON_NATS_URL, "+
+			"CARILLON_NATS_CREDS_FILE, CARILLON_NATS_CA_FILE or CARILLON_NATS_CERT_FILE, or the server's own settings",
+			natsHost(address), err)}
+	}
+	return answers
 }
 
 // natsHost is an address without its user and password.

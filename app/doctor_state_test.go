@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/app/bus/natstest"
 	"carillon/tenants"
 )
 
@@ -79,5 +80,29 @@ func TestDoctorAsksNATS(t *testing.T) {
 	}
 	if got := askNATS(t.Context(), "nats://"+freeAddr(t)); got.OK || !strings.Contains(got.Text, "start it, or correct CARILLON_NATS_URL") {
 		t.Errorf("nobody listens: %+v", got)
+	}
+}
+
+// TestDoctorConnectsToNATS: one that asks for what we do not have is bad, and says what to correct.
+func TestDoctorConnectsToNATS(t *testing.T) {
+	t.Parallel()
+	ours, err := natstest.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := natstest.NewSecure(ours, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, ours.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for ca, want := range map[string]string{file: "answers (version", "": "authority that is not known here; correct CARILLON_NATS_URL"} {
+		c := Cluster{NATSCAFile: ca}
+		if got := c.tryNATS(askNATS(t.Context(), s.URL()), s.URL()); got.OK != (ca != "") || !strings.Contains(got.Text, want) {
+			t.Errorf("with the authority %q: %+v", ca, got)
+		}
 	}
 }

@@ -86,6 +86,13 @@ func (c Cluster) tls() (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, Certificates: own, MinVersion: tls.VersionTLS12}, err
 }
 
+// nats is how to connect to these servers of NATS.
+func (c Cluster) nats(servers []string) (bus.SharedConfig, error) {
+	secure, err := c.tls()
+	return bus.SharedConfig{Servers: servers, TLS: secure, Creds: c.NATSCredsFile,
+		Secure: c.NATSCAFile != "" || c.NATSCertFile != "" || strings.HasPrefix(servers[0], "tls:")}, err
+}
+
 // nodeName is what this node is called.
 func (c Cluster) nodeName() string {
 	if c.Node != "" {
@@ -119,14 +126,12 @@ func (n *node) openBus(c checked) (err error) {
 		n.close = append(n.close, n.bus.Close)
 		return nil
 	}
-	secure, err := c.tls()
+	shared, err := c.nats(c.NATSURL)
 	if err != nil {
 		return err
 	}
-	n.others, err = bus.Share(bus.SharedConfig{Servers: c.NATSURL, TLS: secure, Creds: c.NATSCredsFile,
-		Secure: c.NATSCAFile != "" || c.NATSCertFile != "" || strings.HasPrefix(c.NATSURL[0], "tls:"),
-		Node:   n.self.ID, Name: n.self.Name, Revoked: n.revoked, Log: n.log})
-	if err != nil {
+	shared.Node, shared.Name, shared.Revoked, shared.Log = n.self.ID, n.self.Name, n.revoked, n.log
+	if n.others, err = bus.Share(shared); err != nil {
 		return fmt.Errorf("CARILLON_NATS_URL: %w", err)
 	}
 	n.bus = n.others

@@ -87,19 +87,15 @@ func Share(c SharedConfig) (*Shared, error) {
 	b := &Shared{Local: New(), node: c.Node, revoked: c.Revoked, log: c.Log, pending: map[topic]struct{}{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
 	b.lostAt.Store(time.Now().UnixNano())
-	options := []nats.Option{
-		nats.Name("carillon " + c.Name), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+	options := append(c.options(),
+		nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(250*time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		nats.IgnoreAuthErrorAbort(), // a password that was changed may be changed back
 		nats.ReconnectBufSize(-1),   // a hint that is late is worth nothing
-		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(2 * time.Second),
+		nats.PingInterval(2*time.Second), nats.MaxPingsOutstanding(2),
 		nats.ConnectHandler(b.connected), nats.ReconnectHandler(b.connected), nats.DisconnectErrHandler(b.disconnected),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.log.Warn("NATS", "err", err) }),
-		func(o *nats.Options) error { o.TLSConfig, o.Secure = c.TLS, c.Secure; return nil },
-	}
-	if c.Creds != "" {
-		options = append(options, nats.UserCredentials(c.Creds))
-	}
+	)
 	var err error
 	if b.conn, err = nats.Connect(strings.Join(c.Servers, ","), options...); err != nil {
 		return nil, err
@@ -112,6 +108,7 @@ func Share(c SharedConfig) (*Shared, error) {
 		return nil, err
 	}
 	b.ended.Go(b.send)
+	b.ended.Go(func() { b.explain(c) })
 	return b, nil
 }
 

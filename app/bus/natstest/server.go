@@ -13,6 +13,8 @@ import (
 
 // Server is one NATS server on this machine.
 type Server struct {
+	options server.Options // of a server that speaks TLS
+
 	mu   sync.Mutex // guards both
 	port int
 	at   *server.Server // nil = away
@@ -51,7 +53,9 @@ func (s *Server) Counts() (Counts, error) {
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: s.port, NoLog: true, NoSigs: true, NoSystemAccount: true})
+	o := s.options
+	o.Host, o.Port, o.NoLog, o.NoSigs, o.NoSystemAccount = "127.0.0.1", s.port, true, true, true
+	at, err := server.NewServer(&o)
 	if err != nil {
 		return err
 	}
