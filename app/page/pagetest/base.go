@@ -56,6 +56,11 @@ type Server struct {
 	url    string
 	Phc    string // hash of secret, made once
 	Serial int
+
+	looking sync.Once // fills what Dump needs
+	db      *sql.DB
+	names   []string        // of the tables
+	owned   map[string]bool // the tables with a tenant's rows
 }
 
 // NewServer makes a server without pages, whose public URL is public.
@@ -203,25 +208,35 @@ func (s *Server) Tenants() []tenants.Tenant {
 	return all
 }
 
+// look opens the database beside the store, at the first Dump, until the test ends: each opening
+// reads the whole schema.
+func (s *Server) look() (db *sql.DB, names []string, owned map[string]bool) {
+	s.Helper()
+	s.looking.Do(func() {
+		var err error
+		s.db, err = sql.Open("sqlite", filepath.Join(s.Dir, "carillon.db"))
+		Must(s, err)
+		s.Cleanup(func() { Must(s, s.db.Close()) })
+		tables, err := s.db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM " +
+			"sqlite_master m " +
+			"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1")
+		Must(s, err)
+		s.owned = map[string]bool{}
+		for tables.Next() {
+			var name string
+			var n int
+			Must(s, tables.Scan(&name, &n))
+			s.names, s.owned[name] = append(s.names, name), n > 0
+		}
+		Must(s, tables.Err())
+	})
+	return s.db, s.names, s.owned
+}
+
 // Dump is every row of the database, or of one tenant, as text.
 func (s *Server) Dump(tenant tenants.TenantID) string {
 	s.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(s.Dir, "carillon.db"))
-	Must(s, err)
-	defer db.Close()
-	tables, err := db.Query("SELECT m.name, (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE name = 'tenant_id') FROM " +
-		"sqlite_master m " +
-		"WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1")
-	Must(s, err)
-	owned := map[string]bool{}
-	var names []string
-	for tables.Next() {
-		var name string
-		var n int
-		Must(s, tables.Scan(&name, &n))
-		names, owned[name] = append(names, name), n > 0
-	}
-	Must(s, tables.Err())
+	db, names, owned := s.look()
 	var out strings.Builder
 	for _, name := range names {
 		if tenant != "" && !owned[name] || tenant != "" && name == "sign_ins" {
