@@ -46,7 +46,7 @@ func (b groups) plan(ctx context.Context, scope *store.Scope, c Caller, id tenan
 	}
 	d.Refused, d.Quiet = map[string]string{}, map[string]bool{}
 	for _, p := range persons {
-		rung, err := drafts{b.Board}.attempts(&tenants.Ring{}, c, rules, targets[p], now)
+		rung, err := drafts(b).attempts(&tenants.Ring{}, c, rules, targets[p], now)
 		if err != nil {
 			d.Refused[p] = p + " cannot be rung: " + said(err)
 		}
@@ -219,7 +219,7 @@ func (b groups) attemptsOf(ctx context.Context, scope *store.Scope, t tenants.Te
 			_, rang := r.AttemptOf(t.Device.ID)
 			return rang
 		})
-		list, err := drafts{b.Board}.attempts(r, c, tenants.Question{}, free, now)
+		list, err := drafts(b).attempts(r, c, tenants.Question{}, free, now)
 		if err != nil {
 			why[s.N] = s.Person + " cannot be rung: " + said(err)
 			continue
