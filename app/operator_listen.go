@@ -35,8 +35,8 @@ func (n *node) openOperator(c checked, x extras) error {
 	if base == "" {
 		base = "http://" + n.operatorAddr.String()
 	}
-	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: base, Cookie: operatorCookie, Memory: x.memory.heap,
-		Breached: n.common.Breached, Now: c.now, Log: n.log})
+	common, err := page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: base, Cookie: operatorCookie, English: true,
+		Memory: x.memory.heap, Breached: n.common.Breached, Now: c.now, Log: n.log})
 	if err != nil {
 		return err
 	}

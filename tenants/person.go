@@ -13,6 +13,7 @@ type User struct {
 	Name       string
 	Password   string // argon2id, in PHC form; nobody signs in with an empty one
 	Theme      string // auto, light or dark
+	Language   string // of pages, such as es; empty = as the tenant has it, or as the browser asks
 	CreatedAt  time.Time
 	DisabledAt time.Time
 	TwoSteps   bool // has an authenticator app or a passkey

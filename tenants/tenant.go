@@ -19,6 +19,7 @@ type Tenant struct {
 	Industry     Industry
 	State        TenantState
 	TimeZone     string        // IANA name
+	Language     string        // of pages, such as es; empty = as the browser asks
 	RingTTL      time.Duration // default time to live of a ring
 	DefaultAgent AgentID       // empty = the built-in agent
 	TwoSteps     bool          // everybody must have a second step at sign-in

@@ -6,6 +6,7 @@ const (
 	PathForgot        = "/forgot-password" // GET form, POST email
 	PathSignOut       = "/signout"         // POST
 	PathPalette       = "/palette"         // GET: the entries of the Ctrl-K palette
+	PathLanguage      = "/language"        // POST language=en|es or empty, back
 	PathTheme         = "/theme"           // POST theme=light|dark|auto, back
 	PathTenant        = "/tenant"          // POST tenant: switch to another tenant
 	PathOverview      = "/overview"        // GET

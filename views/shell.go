@@ -10,6 +10,7 @@ import (
 
 // Shell is what surrounds every page of the console.
 type Shell struct {
+	Own         bool        // Title is a name that somebody gave, kept as it is in each language
 	Title       string      // of the page, for the window and the heading
 	Current     Nav         // the entry marked in the navigation
 	Tenant      string      // name of the tenant

@@ -32,7 +32,8 @@ func (k accountPages) account(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 
 func (k accountPages) accountPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e accountEdit) error {
 	p := views.AccountPage{Mail: k.Mail != nil, Password: e.password, Guest: v.In.Provider,
-		Name: views.Field{Name: "name", Label: "Your name", Value: v.User.Name, Max: 80, Autocomplete: "name"},
+		Name:     views.Field{Name: "name", Label: "Your name", Value: v.User.Name, Max: 80, Autocomplete: "name"},
+		Language: languagePick(v.User.Language, ""),
 		Email: views.Field{Name: "email", Label: "New email address", Type: "email", Max: 254, Autocomplete: "email",
 			Value: e.email.Value, Error: e.email.Error}}
 	if e.name.Error != "" {

@@ -165,6 +165,7 @@ func (k agentPages) agentPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavAgents, up("Agents", views.PathAgents))); err != nil {
 		return err
 	}
+	p.Shell.Own = title != "Add an agent"
 	return web.Page(c, views.AgentForm(p), w.Status)
 }
 

@@ -163,6 +163,7 @@ func (k alertRulePages) rulePage(ctx context.Context, c *fiber.Ctx, v *page.Visi
 		up("Alert rules", views.PathAlertRules))); err != nil {
 		return err
 	}
+	p.Shell.Own = title != "Add a rule"
 	return web.Page(c, views.RuleForm(p), w.Status)
 }
 

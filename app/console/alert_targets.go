@@ -128,6 +128,7 @@ func (k alertTargetPages) targetPage(ctx context.Context, c *fiber.Ctx, v *page.
 		up("Alert targets", views.PathAlertTargets))); err != nil {
 		return err
 	}
+	p.Shell.Own = title != "Add a target"
 	return web.Page(c, views.TargetForm(p), w.Status)
 }
 

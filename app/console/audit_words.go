@@ -111,6 +111,7 @@ var auditWords = map[string]string{
 	"user.email":          "changed the email address of",
 	"user.digest":         "turned the weekly mail on or off for",
 	"user.name":           "changed the name of",
+	"user.language":       "changed the language of",
 	"user.reset":          "reset the password of",
 	"user.prove":          "proved the email address of",
 	"retention.remove":    "removed what was kept long enough:",

@@ -57,7 +57,7 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 		ask := rotationOfSecret(x)
 		p.Rotate, p.Verify = &ask, verifyProgram
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(x.Name, views.NavConnections, up("Connections", views.PathConnections))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, named(x.Name, views.NavConnections, up("Connections", views.PathConnections))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Connection(p), fiber.StatusOK)

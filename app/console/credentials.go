@@ -249,7 +249,7 @@ func (k credentialPages) credentialPage(ctx context.Context, c *fiber.Ctx, v *pa
 	if p.Back, _, err = k.wayBack(ctx, v, cr); err != nil {
 		return err
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(credentialName(cr), views.NavCredentials,
+	if p.Shell, err = k.shell(ctx, c, v, named(credentialName(cr), views.NavCredentials,
 		up("Apple credentials", views.PathCredentials))); err != nil {
 		return err
 	}

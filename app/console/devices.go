@@ -206,7 +206,7 @@ func (k devicePages) devicePage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 			return err
 		}
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(p.Name, views.NavDevices, up("Devices", views.PathDevices))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, named(p.Name, views.NavDevices, up("Devices", views.PathDevices))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Device(p), e.status)

@@ -128,6 +128,7 @@ func (k groupPages) groupPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavGroups, up("Groups", views.PathGroups))); err != nil {
 		return err
 	}
+	p.Shell.Own = title != "Add a group"
 	return web.Page(c, views.DutyFormOf(p), w.Status)
 }
 

@@ -183,6 +183,7 @@ var visits = map[string]visit{
 	"POST /forgot-password/:token": {path: func(*tenant) string { return "/forgot-password/x" }, form: fields("password", "x")},
 	"GET /pair":                    {},
 	"POST /theme":                  {form: fields("theme", "dark")},
+	"POST /language":               {form: fields("language", "")},
 	"GET /storybook":               {},
 	"GET /storybook/:name":         {path: func(*tenant) string { return "/storybook/signin" }},
 	"GET /phone":                   {},

@@ -43,7 +43,7 @@ func (k keyPages) key(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error 
 		p.Requests = append(p.Requests, views.KeyRequestRow{At: v.At(r.At), Method: r.Method, Route: r.Route, Status: r.Status,
 			Tone: statusTone(r.Status), IP: r.IP, ID: r.RequestID, Took: tookShown(r.Took)})
 	}
-	if p.Shell, err = k.shell(ctx, c, v, at(key.Name, views.NavKeys, up("API keys", views.PathKeys))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, named(key.Name, views.NavKeys, up("API keys", views.PathKeys))); err != nil {
 		return err
 	}
 	return web.Page(c, views.Key(p), fiber.StatusOK)

@@ -1,13 +1,13 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
+	"carillon/app/page"
 	"carillon/views"
 )
 
@@ -23,6 +23,32 @@ func (k signInPages) theme(_ context.Context, c *fiber.Ctx) error {
 		t = views.ThemeAuto
 	}
 	k.SetCookie(c, page.ThemeCookie, string(t), year, true)
+	return c.Redirect(back(c), fiber.StatusSeeOther)
+}
+
+// language keeps the language in this browser, and in the account of a person who is signed in. An
+// empty one, or one that we do not have, leaves it to the tenant and the browser.
+func (k signInPages) language(ctx context.Context, c *fiber.Ctx) error {
+	tag := page.FormOf(c).Text("language")
+	if !language.Known(tag) {
+		tag = ""
+	}
+	age := time.Duration(0)
+	if tag != "" {
+		age = year
+	}
+	k.SetCookie(c, page.LanguageCookie, tag, age, false)
+	v, err := k.Visitor(ctx, c)
+	if err == nil && v.Guest == nil && v.User.Language != tag {
+		u := v.User
+		u.Language = tag
+		if err := k.Store.Users().Set(ctx, u); err != nil {
+			return err
+		}
+		if err := v.Scope.Audits().Add(ctx, "user.language", string(u.ID), tag); err != nil {
+			return err
+		}
+	}
 	return c.Redirect(back(c), fiber.StatusSeeOther)
 }
 

@@ -85,6 +85,7 @@ func (k *Console) routes() []route {
 		{method: get, path: views.PathPairHere, sample: "pair-here", public: devices.pairHere},
 		{method: get, path: views.PathPalette, part: true, member: k.palette},
 		{method: post, path: views.PathTheme, public: signIn.theme},
+		{method: post, path: views.PathLanguage, public: signIn.language},
 		{method: post, path: views.PathSignOut, out: true, member: signIn.signOut},
 		{method: post, path: views.PathTenant, out: true, member: signIn.switchTenant},
 		{method: get, path: views.PathOverview, sample: "overview", samples: []string{"?period=week", "?period=month"},

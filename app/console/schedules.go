@@ -138,6 +138,7 @@ func (k schedulePages) schedulePage(ctx context.Context, c *fiber.Ctx, v *page.V
 	if p.Shell, err = k.shell(ctx, c, v, at(title, views.NavSchedules, up("Schedules", views.PathSchedules))); err != nil {
 		return err
 	}
+	p.Shell.Own = title != "Add a schedule"
 	return web.Page(c, views.ScheduleForm(p), w.Status)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -69,8 +70,9 @@ func (k settingsPages) settingsPage(ctx context.Context, c *fiber.Ctx, v *page.V
 	p := views.SettingsPage{
 		Error:   w.Unseen("name", "time_zone", "ring_ttl_s", "policy", "reason", "announcement"),
 		CanEdit: v.Role.May(maySettings), Industry: t.File().Name, Payload: payloadOf(v.Tenant),
-		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
-		Zone: views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
+		Name:     views.Field{Name: "name", Label: "Name", Value: page.Shown(t.Name, 80), Max: 80, Error: w.Fields["name"]},
+		Zone:     views.Pick{Name: "time_zone", Label: "Time zone", Choices: zoneChoices(v.Tenant.TimeZone), Error: w.Fields["time_zone"]},
+		Language: languagePick(t.Language, w.Fields["language"]),
 		TTL: views.Field{Name: "ttl_s", Label: ringTimeLabel, Type: "number", Value: strconv.Itoa(int(t.RingTTL / time.Second)),
 			Error: w.Fields["ring_ttl_s"],
 			Help:  ringTimeHelp},
@@ -102,6 +104,9 @@ func (k settingsPages) setSettings(ctx context.Context, c *fiber.Ctx, v *page.Vi
 		seconds = 0
 	}
 	t.Name, t.TimeZone, t.RingTTL = f.Text("name"), f.Text("time_zone"), time.Duration(seconds)*time.Second
+	if t.Language = f.Text("language"); t.Language != "" && !language.Known(t.Language) {
+		t.Language = v.Tenant.Language
+	}
 	agent, ok := tenants.ParseID[tenants.AgentID](f.Text("agent"))
 	if !ok && f.Text("agent") != "" {
 		return tenants.NoSuch("agent")

@@ -17,14 +17,22 @@ type place struct {
 	title  string
 	nav    views.Nav
 	crumbs []views.Link
+	own    bool // title is a name that somebody gave
 }
 
-func at(title string, nav views.Nav, crumbs ...views.Link) place { return place{title, nav, crumbs} }
+func at(title string, nav views.Nav, crumbs ...views.Link) place {
+	return place{title: title, nav: nav, crumbs: crumbs}
+}
+
+// named is a page about what has a name of its own.
+func named(title string, nav views.Nav, crumbs ...views.Link) place {
+	return place{title: title, nav: nav, crumbs: crumbs, own: true}
+}
 
 // shell is what surrounds a page.
 func (k *Console) shell(ctx context.Context, c *fiber.Ctx, v *page.Visitor, at place) (views.Shell, error) {
 	s := k.bareShell(c, v, at.title)
-	s.Current, s.Crumbs, s.Flash = at.nav, at.crumbs, k.Flash(c)
+	s.Current, s.Crumbs, s.Flash, s.Own = at.nav, at.crumbs, k.Flash(c), at.own
 	now, err := v.Scope.Summary(ctx)
 	if err != nil {
 		return s, err

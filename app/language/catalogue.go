@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+
+	match "golang.org/x/text/language"
 )
 
 // English is the language that everything is written in.
@@ -42,6 +44,25 @@ var spanish = sync.OnceValue(func() *Catalogue {
 		panic(err)
 	}
 	return c
+})
+
+// Asked is the language of Languages that fits an Accept-Language header best (RFC 9110 12.5.4);
+// English if none does.
+func Asked(header string) string {
+	if header == "" {
+		return English
+	}
+	_, i := match.MatchStrings(matcher(), header)
+	return Languages[i].Tag
+}
+
+// matcher knows that es-419 and es-MX are served by es.
+var matcher = sync.OnceValue(func() match.Matcher {
+	var tags []match.Tag
+	for _, l := range Languages {
+		tags = append(tags, match.Make(l.Tag))
+	}
+	return match.NewMatcher(tags)
 })
 
 // In gives the catalogue of a language. English has none, nor has a language that we do not know:

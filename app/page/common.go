@@ -28,8 +28,10 @@ type CommonConfig struct {
 	// Cookie names the sign-in's cookie, and begins the names of the others; empty = carillon.
 	// Ports of one host share their cookies (RFC 6265, 8.5), so each listener needs its own.
 	Cookie string
-	Now    func() time.Time
-	Log    *slog.Logger
+	// English keeps every page in English, whatever the reader asks for: the operator console.
+	English bool
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Common is what pages share in this process: console and site hold the same one, so that limits
@@ -65,6 +67,7 @@ func NewCommon(c CommonConfig) (*Common, error) {
 // Route is one address and what serves it.
 type Route struct {
 	Method, Path string
+	English      bool // this page is not translated, such as a guide for developers
 	Serve        func(context.Context, *fiber.Ctx) error
 }
 
@@ -73,6 +76,9 @@ type Route struct {
 func (m *Common) Mount(r fiber.Router, routes []Route) {
 	for _, route := range routes {
 		serve := func(c *fiber.Ctx) error {
+			if !route.English {
+				m.speak(c)
+			}
 			ctx, cancel := web.Deadline(c)
 			defer cancel()
 			return route.Serve(ctx, c)

@@ -79,6 +79,7 @@ func (m *Common) Visitor(ctx context.Context, c *fiber.Ctx) (*Visitor, error) {
 	v.Scope = m.Store.For(v.Tenant.ID).By(v.Who)
 	v.Zone = v.Tenant.Zone()
 	HeldBy(c, v.Holder())
+	m.speakTo(c, v)
 	if in.IdleAt.Sub(now) < IdleTime-TouchEvery {
 		return v, m.Store.SignIns().Touch(ctx, in.Hash, now.Add(IdleTime))
 	}

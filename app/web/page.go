@@ -28,12 +28,13 @@ func Speak(c *fiber.Ctx, tag string) { c.Locals(languageKey{}, tag) }
 // fails, nothing has been sent, and the edge answers the error.
 func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	var body bytes.Buffer
-	if err := page.Render(c.UserContext(), &body); err != nil {
+	tag, _ := c.Locals(languageKey{}).(string)
+	if err := page.Render(language.With(c.UserContext(), tag), &body); err != nil {
 		return err
 	}
 	text := body.Bytes()
 	h := &c.Response().Header
-	if tag, _ := c.Locals(languageKey{}).(string); tag != "" {
+	if tag != "" {
 		h.Set(fiber.HeaderContentLanguage, tag)
 		if catalogue, ok := language.In(tag); ok {
 			text = catalogue.Page(text)
@@ -47,6 +48,9 @@ func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set(fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=(self)")
 	h.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	if tag != "" {
+		h.Set(fiber.HeaderVary, "Accept-Encoding, Accept-Language, Cookie")
+	}
 	c.Status(status)
 	if len(text) <= gzipFrom || !takesGzip(Header(c, fiber.HeaderAcceptEncoding)) {
 		c.Response().SetBodyRaw(text)

@@ -37,11 +37,11 @@ type exportTable struct {
 var exportTables = []exportTable{
 	{file: "tenant", about: "The tenant itself, with the rules that it changed. One line.", from: "tenants", tenant: "id", keys: "id",
 		columns: "id id, slug, name, industry, state, suspended_why, delete_at time, look_until time, " +
-			"time_zone, ring_ttl span, default_agent id, two_steps bool, rules json, " +
+			"time_zone, language, ring_ttl span, default_agent id, two_steps bool, rules json, " +
 			"created_at time", left: "audit_seq audit_hash"},
 	{file: "people", about: "A person who signs in to the console, with their role here.",
 		from: "members JOIN users ON users.id = members.user_id", tenant: "members.tenant_id", keys: "members.user_id",
-		columns: "members.user_id id, users.email, users.name, members.role, members.created_at time, users.two_steps bool",
+		columns: "members.user_id id, users.email, users.name, users.language, members.role, members.created_at time, users.two_steps bool",
 		left:    "tenant_id"},
 	{file: "invitations", about: "An invitation that nobody has taken yet.", from: "invitations", keys: "email",
 		columns: "email, role, shown bool, by_kind, by_id id, by_name, created_at time, expires_at time, sent_at time, sends number, " +

@@ -14,6 +14,7 @@ type tenantRow struct {
 	Industry     string
 	State        string
 	TimeZone     string
+	Language     string
 	RingTTL      int64
 	DefaultAgent uuid
 	TwoSteps     bool
@@ -31,8 +32,8 @@ func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 	return c.industries.Of(tenants.Tenant{
 		ID: tenants.TenantID(r.ID), Slug: r.Slug, Name: r.Name, Industry: tenants.Industry(r.Industry), State: tenants.TenantState(r.State),
 		TimeZone: r.TimeZone, RingTTL: length(r.RingTTL), DefaultAgent: tenants.AgentID(r.DefaultAgent), TwoSteps: r.TwoSteps,
-		CreatedAt: moment(r.Created),
-		Changes:   tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy,
+		CreatedAt: moment(r.Created), Language: r.Language,
+		Changes: tenants.ParseRuleChanges(r.Rules), SuspendedWhy: r.SuspendedWhy,
 		DeleteAt: moment(r.DeleteAt), LookUntil: moment(r.LookUntil),
 	})
 }
@@ -40,7 +41,7 @@ func (c *core) tenantOf(r tenantRow) tenants.Tenant {
 func rowOfTenant(t tenants.Tenant) tenantRow {
 	return tenantRow{
 		ID: uuid(t.ID), Slug: t.Slug, Name: t.Name, Industry: string(t.Industry), State: string(t.State), TimeZone: t.TimeZone,
-		RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
+		Language: t.Language, RingTTL: span(t.RingTTL), DefaultAgent: uuid(t.DefaultAgent), TwoSteps: t.TwoSteps,
 		Created: micros(t.CreatedAt), Rules: t.Changes.Text(), SuspendedWhy: t.SuspendedWhy,
 		DeleteAt: micros(t.DeleteAt), LookUntil: micros(t.LookUntil),
 	}
@@ -122,9 +123,9 @@ func (s *scope) tenant(ctx context.Context) (tenants.Tenant, error) {
 	return s.s.tenantOf(row), nil
 }
 
-// SetTenant changes name, slug, industry, state, time zone, time to live and default agent. For a
-// person of the tenant slug, industry and state stay as they are: a form is filled from a copy, and
-// a suspension that came after it must hold.
+// SetTenant changes name, slug, industry, state, time zone, language, time to live and default
+// agent. For a person of the tenant slug, industry and state stay as they are: a form is filled
+// from a copy, and a suspension that came after it must hold.
 func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 	err := s.write(ctx, func(t *tx) error {
 		var row tenantRow
@@ -141,6 +142,7 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 			tenants.Change{Field: "industry", Before: string(old.Industry), After: string(n.Industry)},
 			tenants.Change{Field: "state", Before: string(old.State), After: string(n.State)},
 			tenants.Change{Field: "time_zone", Before: old.TimeZone, After: n.TimeZone},
+			tenants.Change{Field: "language", Before: old.Language, After: n.Language},
 			tenants.Change{Field: "ring_ttl", Before: old.RingTTL.String(), After: n.RingTTL.String()},
 			tenants.Change{Field: "default_agent", Before: string(old.DefaultAgent), After: string(n.DefaultAgent)},
 		)
@@ -152,9 +154,9 @@ func (s *Scope) SetTenant(ctx context.Context, n tenants.Tenant) error {
 				return missing(err, "agent")
 			}
 		}
-		_, err := t.exec("UPDATE tenants SET slug = ?, name = ?, industry = ?, state = ?, time_zone = ?, ring_ttl = ?, default_agent = ? "+
-			"WHERE id = ?",
-			n.Slug, n.Name, string(n.Industry), string(n.State), n.TimeZone, span(n.RingTTL), uuid(n.DefaultAgent), uuid(s.id))
+		_, err := t.exec("UPDATE tenants SET slug = ?, name = ?, industry = ?, state = ?, time_zone = ?, language = ?, ring_ttl = ?, "+
+			"default_agent = ? WHERE id = ?",
+			n.Slug, n.Name, string(n.Industry), string(n.State), n.TimeZone, n.Language, span(n.RingTTL), uuid(n.DefaultAgent), uuid(s.id))
 		if err != nil {
 			return taken(err, "There is a tenant with this slug already. Choose another one.")
 		}

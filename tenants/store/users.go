@@ -13,6 +13,7 @@ type userRow struct {
 	Name       string
 	Password   string
 	Theme      string
+	Language   string
 	Created    int64 `gorm:"column:created_at"`
 	DisabledAt int64
 	Unproven   bool
@@ -23,15 +24,15 @@ func (userRow) TableName() string { return "users" }
 
 func rowOfUser(u tenants.User) userRow {
 	return userRow{
-		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Created: micros(u.CreatedAt),
-		DisabledAt: micros(u.DisabledAt), Unproven: u.Unproven, TwoSteps: u.TwoSteps,
+		ID: uuid(u.ID), Email: u.Email, Name: u.Name, Password: u.Password, Theme: u.Theme, Language: u.Language,
+		Created: micros(u.CreatedAt), DisabledAt: micros(u.DisabledAt), Unproven: u.Unproven, TwoSteps: u.TwoSteps,
 	}
 }
 
 func (r userRow) noun() tenants.User {
 	return tenants.User{
-		ID: tenants.UserID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Theme: r.Theme, CreatedAt: moment(r.Created),
-		DisabledAt: moment(r.DisabledAt), Unproven: r.Unproven, TwoSteps: r.TwoSteps,
+		ID: tenants.UserID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Theme: r.Theme, Language: r.Language,
+		CreatedAt: moment(r.Created), DisabledAt: moment(r.DisabledAt), Unproven: r.Unproven, TwoSteps: r.TwoSteps,
 	}
 }
 
@@ -67,12 +68,12 @@ func (s Users) ByEmail(ctx context.Context, email string) (tenants.User, error) 
 	return row.noun(), nil
 }
 
-// Set changes name, address, theme and whether the person may sign in. Disabling somebody ends
-// their sign-ins. The password has SetPassword.
+// Set changes name, address, theme, language and whether the person may sign in. Disabling somebody
+// ends their sign-ins. The password has SetPassword.
 func (s Users) Set(ctx context.Context, u tenants.User) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
-		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, disabled_at = ? WHERE id = ?",
-			u.Email, u.Name, u.Theme, micros(u.DisabledAt), uuid(u.ID))
+		n, err := t.change("UPDATE users SET email = ?, name = ?, theme = ?, language = ?, disabled_at = ? WHERE id = ?",
+			u.Email, u.Name, u.Theme, u.Language, micros(u.DisabledAt), uuid(u.ID))
 		switch {
 		case err != nil:
 			return taken(err, "There is an account with this address already.")

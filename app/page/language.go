@@ -1,0 +1,41 @@
+package page
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"carillon/app/language"
+	"carillon/app/web"
+)
+
+// LanguageCookie is the cookie with the language that a visitor chose in this browser.
+const LanguageCookie = "language"
+
+// speak names the language of an answer: what the visitor chose in this browser, else what the
+// browser asks for. A language of the person or of the tenant comes before both, see Visitor.
+func (m *Common) speak(c *fiber.Ctx) {
+	if m.English {
+		return
+	}
+	tag := c.Cookies(LanguageCookie)
+	if !language.Known(tag) {
+		tag = language.Asked(web.Header(c, fiber.HeaderAcceptLanguage))
+	}
+	web.Speak(c, tag)
+}
+
+// speakTo names the language of a person who is signed in.
+func (m *Common) speakTo(c *fiber.Ctx, v *Visitor) {
+	if tag := v.Language(); tag != "" && !m.English {
+		web.Speak(c, tag)
+	}
+}
+
+// Language is the language that the person chose, else that of the tenant; empty if neither did.
+func (v *Visitor) Language() string {
+	for _, tag := range []string{v.User.Language, v.Tenant.Language} {
+		if language.Known(tag) {
+			return tag
+		}
+	}
+	return ""
+}
