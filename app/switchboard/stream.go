@@ -25,7 +25,7 @@ func (p *passed) add(t tenants.TenantID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of[t] >= passedMost {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agent_connections", RetryAfter: 5 * time.Second,
+		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agents", RetryAfter: 5 * time.Second,
 			Msg: "Too many agents of this account are connected through other servers. Wait a moment and try again."}
 	}
 	if p.of == nil {
