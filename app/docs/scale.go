@@ -23,8 +23,8 @@ type Measured struct {
 
 	// Of a call between a phone and an agent, per second.
 	CallCPU float64 // % of one core
-	Packets float64 // that a node receives and sends
-	Packet  float64 // bytes of one, with its headers
+	Packets float64 // that a node receives and sends; assumed
+	Packet  float64 // bytes of one, with its headers; assumed: of Opus at 32 kbit/s
 }
 
 // FullLoad is a row of `carillon bench nodes`.
@@ -63,7 +63,7 @@ const Reserve = 0.5
 const NodeCores = 16
 
 // AppleWait is how long Apple takes to answer a push, and AppleStreams how many pushes Apple lets
-// one connection have under way.
+// one connection have under way. Both are assumed, not measured.
 const (
 	AppleWait    = 0.1 // seconds
 	AppleStreams = 1000
@@ -176,6 +176,8 @@ func scaled(text string) string {
 		"{{scale_calls}}": round(m.Of(Load{0, 1e5}).CallsPerNode), "{{scale_nodes}}": round(m.Of(Load{1e6, 1e5}).Nodes),
 		"{{scale_postgres}}": round(Reserve * 1e6 / m.PostgresCPU * NodeCores),
 		"{{scale_cpu}}":      round(m.NodeCPU), "{{scale_postgres_cpu}}": round(m.PostgresCPU),
+		"{{scale_packets}}": round(m.Packets), "{{scale_packet}}": round(m.Packet),
+		"{{scale_apple_wait}}": round(AppleWait * 1000), "{{scale_apple_streams}}": round(AppleStreams),
 		"{{scale_call_cpu}}": fmt.Sprintf("%.2g", m.CallCPU),
 		"{{scale_bytes}}":    round(m.Bytes), "{{scale_log}}": round(m.Log),
 	} {
