@@ -37,11 +37,18 @@ func triesFixture(t *testing.T) *fixture {
 	f := &fixture{T: t, now: time.Now().Truncate(time.Second), log: &bytes.Buffer{}}
 	now := func() time.Time { return f.now }
 	f.store = storetest.OpenConfig(t, store.Config{Dir: t.TempDir(), Now: now})
+	f.serve()
+	return f
+}
+
+// serve starts the server of the fixture's store.
+func (f *fixture) serve() {
+	f.Helper()
 	var err error
-	f.common, err = page.NewCommon(page.CommonConfig{Store: f.store, PublicURL: "http://127.0.0.1", Now: now,
-		Log: slog.New(slog.NewTextHandler(f.log, nil))})
+	f.common, err = page.NewCommon(page.CommonConfig{Store: f.store, PublicURL: "http://127.0.0.1",
+		Now: func() time.Time { return f.now }, Log: slog.New(slog.NewTextHandler(f.log, nil))})
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
 	app := web.New(web.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	app.Get("/try", func(c *fiber.Ctx) error {
@@ -58,8 +65,7 @@ func triesFixture(t *testing.T) *fixture {
 		user := tenants.User{ID: f.user, Email: email, Name: "Ana"}
 		return f.common.Admit(c.UserContext(), c, user, theTenant)
 	})
-	f.url = webtest.Serve(t, app)
-	return f
+	f.url = webtest.Serve(f.T, app)
 }
 
 // try makes one attempt and returns its status, its text and the cookie of a known browser.
@@ -137,6 +143,34 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 	f.now = f.now.Add(time.Minute)
 	if status, body, _ := f.try("email=ana@a.example&right=1", "203.0.113.5", ""); status != 200 {
 		t.Errorf("a minute later: %d %s", status, body)
+	}
+}
+
+// TestAStrangerGuessesThroughSeveralNodes: all nodes together let as many wrong passwords through
+// as one does.
+func TestAStrangerGuessesThroughSeveralNodes(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 2, 3} {
+		f := triesFixture(t)
+		for i := range count {
+			self := store.Node{ID: tenants.NewID[tenants.NodeID](f.now), Name: fmt.Sprint(i), Shared: true}
+			if _, err := f.store.Nodes().Start(t.Context(), self); err != nil {
+				t.Fatal(err)
+			}
+		}
+		passed := 0
+		for range count {
+			node := &fixture{T: t, store: f.store, log: &bytes.Buffer{}, now: f.now}
+			node.serve()
+			for i := range 65 {
+				if status, _, _ := node.try("email=ana@a.example", fmt.Sprintf("198.51.%d.9", i), ""); status == 401 {
+					passed++
+				}
+			}
+		}
+		if passed != 60 {
+			t.Errorf("%d guesses passed at %d nodes, want 60", passed, count)
+		}
 	}
 }
 

@@ -196,6 +196,31 @@ func TestDemoSeats(t *testing.T) {
 	}
 }
 
+// TestDemoSeatsOfSeveralNodes: all nodes together seat as many as one does, each its part and at
+// least one. So one network cannot fill them through several nodes.
+func TestDemoSeatsOfSeveralNodes(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ nodes, all, ofOneNetwork int }{{1, 10, 3}, {2, 10, 2}, {3, 9, 3}, {5, 10, 5}, {12, 12, 12}} {
+		seated := func(from string) (n int) {
+			for range row.nodes {
+				d := newDemos(time.Now, func() int { return row.nodes })
+				for i := range 2 * demosAtOnce {
+					if ip := fmt.Sprintf(from, 20+i); d.add(fmt.Sprint(i), ip) == nil {
+						n++
+					}
+				}
+			}
+			return n
+		}
+		if n := seated("%d.1.1.1"); n != row.all {
+			t.Errorf("%d nodes seat %d calls, want %d", row.nodes, n, row.all)
+		}
+		if n := seated("192.0.2.%d"); n != row.ofOneNetwork {
+			t.Errorf("%d nodes seat %d calls of one network, want %d", row.nodes, n, row.ofOneNetwork)
+		}
+	}
+}
+
 // TestDemoRates: one network cannot spend what all may, nor can many addresses of it.
 func TestDemoRates(t *testing.T) {
 	t.Parallel()
