@@ -63,7 +63,7 @@ type Config struct {
 
 	RingsPerSecond setting[float64]       `help:"Limit of a tenant. 0 = none." default:"20" env:"CARILLON_RINGS_PER_SECOND"`
 	DeviceSpacing  setting[time.Duration] `help:"Least time between pushes to a device." default:"500ms" env:"CARILLON_DEVICE_SPACING"`
-	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"2m" env:"CARILLON_DRAIN"`
+	Drain          setting[time.Duration] `help:"Time for calls to end once the server must stop." default:"10m" env:"CARILLON_DRAIN"`
 	MasterKeys
 	OperatorConsole
 	DemoAgent

@@ -147,7 +147,7 @@ func TestChart(t *testing.T) {
 		one := e.(map[string]any)
 		env[one["name"].(string)] = one["value"]
 	}
-	if in(d, "spec", "strategy", "type") != "Recreate" || pod["terminationGracePeriodSeconds"] != 155 || env["CARILLON_DRAIN"] != "120s" ||
+	if in(d, "spec", "strategy", "type") != "Recreate" || pod["terminationGracePeriodSeconds"] != 635 || env["CARILLON_DRAIN"] != "600s" ||
 		env["CARILLON_LOG_FORMAT"] != "json" || env["CARILLON_RTC_UDP_ADDR"] != ":30478" || env["CARILLON_DATA"] != "/data/carillon" {
 		t.Errorf("%v in %v", env, pod)
 	}

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,7 +24,8 @@ type Stream struct {
 	mu   sync.Mutex // guards w
 	w    *bufio.Writer
 	stop context.CancelFunc
-	sign string // what shows that it is alive
+	sign string      // what shows that it is alive
+	shut atomic.Bool // the server stops
 }
 
 // Reader is who reads a stream, and whether they still may.
@@ -53,7 +56,8 @@ func streamBounds(connections int) SlotBounds {
 // gone, the server shuts down, the stream is streamAge old, or MayRead returns an error: it is
 // called at every heartbeat, each four seconds. write runs after the handler has returned, so it
 // must not touch c. An error from write only ends the stream, because the status has already been
-// sent: refuse before you stream.
+// sent: refuse before you stream. Where the server shuts down, or write returns context.Canceled
+// although its ctx goes on, the last line has the client connect again within a second.
 func SSE(c *fiber.Ctx, r Reader, write func(context.Context, *Stream) error) error {
 	age := streamAge + rand.N(streamAge/4)
 	return stream(c, r, pulse{every: heartbeat, age: age}, write)
@@ -111,14 +115,24 @@ func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream
 		beats.Go(func() { s.beat(ctx, down, p.every, r.MayRead) })
 		if s.comment() == nil { // sends the headers now, not with the first event
 			// The status has been sent, so an error cannot be reported.
-			if err := Recovered(func() error { return write(ctx, s) }); errors.Is(err, errPanic) {
+			err := Recovered(func() error { return write(ctx, s) })
+			if errors.Is(err, errPanic) {
 				log.LogAttrs(ctx, slog.LevelError, "event stream cut off", slog.String("err", err.Error()))
+			}
+			if !p.json && (s.shut.Load() || errors.Is(err, context.Canceled) && ctx.Err() == nil) {
+				_ = s.write(comeBack()) // a client that has left needs none
 			}
 		}
 		cancel()
 		beats.Wait()
 	})
 	return nil
+}
+
+// comeBack has the client of a server that stops connect again soon. The time differs, so that not
+// all of them come to another server in the same moment.
+func comeBack() string {
+	return fmt.Sprintf("retry: %d\n\n", 200+rand.IntN(800))
 }
 
 // beat keeps the stream alive, and ends it when the server shuts down or the reader may read no
@@ -131,6 +145,7 @@ func (s *Stream) beat(ctx context.Context, down <-chan struct{}, every time.Dura
 		case <-ctx.Done():
 			return
 		case <-down:
+			s.shut.Store(true)
 			s.stop()
 			return
 		case <-tick.C:

@@ -149,7 +149,8 @@ func TestStreamRefusesLineBreaks(t *testing.T) {
 	}
 }
 
-// TestShutdownEndsStreams: an open stream must not delay a shutdown.
+// TestShutdownEndsStreams: an open stream must not delay a shutdown, and its client learns when to
+// come back.
 func TestShutdownEndsStreams(t *testing.T) {
 	t.Parallel()
 	app := New(Config{})
@@ -173,11 +174,15 @@ func TestShutdownEndsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if got := next(t, events(t, resp.Body)); got != ":" {
+	from := events(t, resp.Body)
+	if got := next(t, from); got != ":" {
 		t.Fatalf("got %q", got)
 	}
 	start := time.Now()
 	cancel()
+	if got := next(t, from); !strings.HasPrefix(got, "retry: ") {
+		t.Errorf("the last words are %q", got)
+	}
 	select {
 	case err := <-served:
 		if err != nil {
@@ -189,6 +194,34 @@ func TestShutdownEndsStreams(t *testing.T) {
 	<-ended
 	if took := time.Since(start); took >= grace {
 		t.Errorf("shutdown took %v", took)
+	}
+}
+
+// TestStreamSaysWhenToComeBack: a stream that ends because its node drains says so, and one that is
+// over does not.
+func TestStreamSaysWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	app := New(Config{})
+	app.Get("/v1/events", func(c *fiber.Ctx) error {
+		drains := Query(c, "drains") != ""
+		return SSE(c, Reader{}, func(context.Context, *Stream) error {
+			if drains {
+				return context.Canceled
+			}
+			return errors.New("it is over")
+		})
+	})
+	at := serving(t, app)
+	for query, want := range map[string]bool{"": false, "?drains=1": true} {
+		resp, err := http.Get(at + "/v1/events" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || strings.Contains(string(body), "\nretry: ") != want {
+			t.Errorf("%q: %q %v", query, body, err)
+		}
 	}
 }
 
