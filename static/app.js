@@ -53,8 +53,10 @@
     setTimeout(() => button.classList.remove("copied"), 1800);
   });
 
-  // Times: relative words, the full time in the title.
-  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  // Times: relative words in the page's language, the full time in the title.
+  const spoken = document.documentElement.lang === "es" ? "es-US" : "en"; // pages write numbers as in the United States
+  const words = new Intl.RelativeTimeFormat(spoken, { numeric: "auto" });
+  const justNow = spoken === "en" ? "just now" : words.format(0, "second");
   const spans = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   function relate(root = document) {
     for (const el of $$("time[data-relative]", root)) {
@@ -67,7 +69,7 @@
       const seconds = (at - Date.now()) / 1000;
       if (Math.abs(seconds) > 86400 * 6) { el.textContent = el.dataset.full; continue; }
       const [unit, size] = spans.find(([, s]) => Math.abs(seconds) >= s) || ["second", 1];
-      el.textContent = Math.abs(seconds) < 5 ? "just now" : words.format(Math.trunc(seconds / size), unit);
+      el.textContent = Math.abs(seconds) < 5 ? justNow : words.format(Math.trunc(seconds / size), unit);
     }
     for (const el of $$("[data-countdown]", root)) {
       const left = Math.max(0, Math.round((Date.parse(el.dateTime) - Date.now()) / 1000));

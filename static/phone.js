@@ -313,7 +313,7 @@
     const time = now.toLocaleTimeString("en-GB", { hour: "numeric", minute: "2-digit" });
     set("[data-clock]", time);
     set("[data-clock-small]", time);
-    set("[data-clock-date]", now.toLocaleDateString("en-GB", { weekday: "long", day: "numeric", month: "long" }));
+    set("[data-clock-date]", now.toLocaleDateString(document.documentElement.lang === "es" ? "es-US" : "en-GB", { weekday: "long", day: "numeric", month: "long" }));
   }
   each("[data-set]", (box) => box.addEventListener("change", () => {
     if (box.dataset.set === "focus") $("[data-focus-mark]").hidden = !box.checked;
