@@ -21,6 +21,7 @@ type BillingPage struct {
 	Invoices                         []InvoiceRow
 	NoBills                          string // said in place of invoices
 	BillsCSV, BillsOlder, BillsNewer string
+	BillsAll                         string // address of the list with search and sums
 	Offers                           []Offer
 	Overage                          *OverageForm // nil = cannot be switched
 	Owes                             bool         // a payment failed: that comes before anything else

@@ -34,6 +34,7 @@ const (
 	PathAuditCSV      = "/audit.csv"            // GET, the same filters
 	PathBilling       = "/billing"              // GET ?until=2026-11-24 the last day drawn, ?invoices= the next of the page before
 	PathUsageCSV      = "/billing/usage.csv"    // GET rings by day
+	PathInvoices      = "/billing/invoices"     // GET
 	PathInvoicesCSV   = "/billing/invoices.csv" // GET
 	PathSettings      = "/settings"             // GET, POST
 	PathData          = "/settings/data"        // GET

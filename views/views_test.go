@@ -115,7 +115,7 @@ func TestZeroPages(t *testing.T) {
 		"connection-form": ConnectionForm(ConnectionFormPage{Role: "x"}), "deliveries": Deliveries(DeliveriesPage{}),
 		"delivery": Delivery(DeliveryPage{}), "replay": Replay(ReplayPage{}), "traffic": trafficOf(Traffic{}),
 		"agents": Agents(AgentsPage{}), "keys": Keys(KeysPage{}), "key": Key(KeyPage{}), "key-form": KeyForm(KeyFormPage{}),
-		"key-rotate": KeyRotate(KeyRotatePage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}),
+		"key-rotate": KeyRotate(KeyRotatePage{}), "people": People(PeoplePage{}), "billing": Billing(BillingPage{}), "invoices": Invoices(InvoicesPage{}),
 		"billing-change": BillingChange(ChangePage{}), "audit": Audit(AuditPage{}),
 		"settings": Settings(SettingsPage{}),
 		"rules":    Rules(RulesPage{}), "developers": Developers(DevelopersPage{}), "error": Error(ErrorPage{}),

@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"carillon/app/billing"
-	"carillon/tenants"
 	"carillon/tenants/store"
 	"carillon/views"
 )
@@ -20,7 +19,7 @@ const (
 	usageDays    = 30              // days that the page draws at once
 	billsTime    = 3 * time.Second // how long the page waits for Stripe's list of invoices
 	billsPerPage = 12
-	billsPerRead = 100 // for the file
+	billsPerRead = 100 // for the list and the file
 )
 
 // usageUntil is the last day that the page draws: today, or an earlier one that its address names.
@@ -144,12 +143,10 @@ func (k billingPages) invoices(ctx context.Context, v *page.Visitor, q *page.Que
 		return
 	}
 	for _, b := range bills {
-		tone, word := billState(b)
-		p.Invoices = append(p.Invoices, views.InvoiceRow{Number: b.Number, When: views.OnDay(b.At, v.Zone),
-			Amount: page.Money(b.Cents, b.Currency), Tone: tone, Word: word, Href: b.URL})
+		p.Invoices = append(p.Invoices, invoiceRow(v, b))
 	}
 	if len(bills) > 0 {
-		p.BillsCSV = views.PathInvoicesCSV
+		p.BillsAll, p.BillsCSV = views.PathInvoices, views.PathInvoicesCSV
 	}
 	if after != "" {
 		p.NoBills, p.BillsNewer = noEarlierInvoices, q.With(views.PathBilling, "invoices", string(earlier))+"#invoices"
@@ -167,18 +164,4 @@ func billState(b billing.Invoice) (tone views.Tone, word string) {
 		return views.ToneBad, "Open"
 	}
 	return views.ToneWarn, "Not paid"
-}
-
-// invoicesCSV is every invoice, newest first.
-func (k billingPages) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.SendSheet(ctx, c, page.Sheet{
-		Name: "invoices", Head: []string{"number", "date", "state", "total", "currency", "page"},
-		More: func(ctx context.Context, after string) ([][]string, string, error) {
-			bills, next, err := k.Billing.Invoices(ctx, buyerOf(v), after, billsPerRead)
-			return mapped(bills, func(b billing.Invoice) []string {
-				_, word := billState(b)
-				return []string{b.Number, page.Stamp(b.At), word, tenants.FormatCents(b.Cents), b.Currency, b.URL}
-			}), next, err
-		},
-	})
 }

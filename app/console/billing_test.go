@@ -17,6 +17,7 @@ import (
 	"carillon/app/billing/stripetest"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // openMoney is a server with a Stripe in this process, whose messages the test carries.
@@ -114,6 +115,7 @@ func TestBillingFromTrialToCancelled(t *testing.T) {
 	s.Down(true)
 	w.Get("/billing").Want(200).Has("Stripe does not answer at the moment")
 	w.Get("/billing/invoices.csv").Want(503)
+	w.Get("/billing/invoices").Want(503)
 	w.Post("/billing/cancel", fieldsOf()).Want(503)
 }
 
@@ -170,6 +172,30 @@ func TestInvoicesAndDaysArePaged(t *testing.T) {
 	}
 	if n := strings.Count(w.Get("/billing/invoices.csv").Want(200).Has("CAR-0001,", ",149.00,usd,http").Body, "\r\n"); n != all+1 {
 		t.Errorf("the file has %d lines, of %d invoices", n, all)
+	}
+	first.Has(`href="/billing/invoices"`)
+	list := w.Get("/billing/invoices").Want(200).Has(views.Plural(all, "invoice", "invoices"), "CAR-0001", "Paid")
+	if n := strings.Count(list.Body, ">CAR-"); n != all {
+		t.Errorf("the list has %d of %d invoices", n, all)
+	}
+	var sum int64
+	for _, id := range s.Invoices(customer) {
+		sum += s.Total(id)
+	}
+	list.Has(page.Money(sum, "usd") + ", " + views.Plural(all, "invoice", "invoices"))
+	one := w.Get("/billing/invoices?q=car-0001").Want(200).Has(">1 invoice<", "CAR-0001").Lacks("CAR-0002")
+	one.Has("/billing/invoices.csv?q=car-0001")
+	w.Get("/billing/invoices?state=open").Want(200).Lacks(">CAR-")
+	w.Get("/billing/invoices?to=2020-01-01").Want(200).Lacks(">CAR-")
+	w.Get("/billing/invoices?to=never").Want(400)
+	for sorted, want := range map[string]string{"number": "CAR-0001", "-number": "CAR-00" + strconv.Itoa(all), "created": "CAR-0001"} {
+		rows := strings.Split(w.Get("/billing/invoices.csv?sort="+sorted).Want(200).Body, "\r\n")
+		if !strings.HasPrefix(rows[1], want+",") {
+			t.Errorf("sorted by %s the file begins with %s", sorted, rows[1])
+		}
+	}
+	if n := strings.Count(w.Get("/billing/invoices.csv?q=CAR-0002").Want(200).Body, "\r\n"); n != 2 {
+		t.Errorf("the file of one invoice has %d lines", n)
 	}
 	w.Get("/billing/usage.csv").Want(200).Has("day,time_zone,rings\r\n")
 	w.Get("/billing?until=2020-13-45").Want(400)

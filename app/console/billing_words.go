@@ -128,8 +128,19 @@ func (k billingPages) offers(sub tenants.Subscription) (out []views.Offer) {
 	return out
 }
 
+// invoiceWords are those of the list of all invoices.
+var invoiceWords = page.Words{
+	Name: "Invoices", Path: views.PathInvoices, CSV: views.PathInvoicesCSV, File: "invoices", Search: "Number or total",
+	One: "invoice", Many: "invoices",
+	Empty: views.Empty{Icon: views.IconCard, Text: "No invoices yet."},
+	Sorts: page.Newest(page.Sort{Key: "number", Text: "Number, lowest first"}, page.Sort{Key: "-number", Text: "Number, highest first"},
+		page.Sort{Key: "-total", Text: "Total, highest first"}, page.Sort{Key: "total", Text: "Total, lowest first"}),
+}
+
 // What pages and refusals say.
 const (
+	olderInvoices      = "These are the latest 1,000 invoices. Older ones are at Stripe."
+	manyInvoices       = "There are more than 1,000 invoices. Download them at Stripe."
 	quoteNote          = "Takes effect now. Quote valid for 1 hour."
 	creditFor          = "Credit for your next invoices: "
 	noPrice            = "The price is missing. Reload the page and try again."

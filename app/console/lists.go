@@ -18,7 +18,7 @@ type listPages struct{ *Console }
 // keptLists are the lists of which something can be kept.
 var keptLists = []page.Words{ringWords, deviceWords, alertListWords, alertRuleWords, alertTargetWords, agentWords,
 	credentialWords, connectionWords, keyWords, peopleWords, auditListWords, consentWords, groupWords, scheduleWords,
-	phoneHealthWords}
+	phoneHealthWords, invoiceWords}
 
 // listNamed finds the list that a form is about.
 func listNamed(f page.Form) (page.Words, error) {

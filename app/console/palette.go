@@ -148,7 +148,7 @@ func (k *Console) findInvoices(ctx context.Context, v *page.Visitor, text string
 	for _, b := range bills {
 		if len(out) < paletteMost && strings.HasPrefix(strings.ToLower(b.Number), strings.ToLower(text)) {
 			out = append(out, views.Link{Text: "Invoice " + b.Number + ", " + page.Money(b.Cents, b.Currency),
-				Href: views.PathBilling, Hint: "Invoice", Icon: views.IconCard})
+				Href: views.PathInvoices + "?q=" + url.QueryEscape(b.Number), Hint: "Invoice", Icon: views.IconCard})
 		}
 	}
 	return out, nil

@@ -375,6 +375,7 @@ func (k *Console) billingRoutes() []route {
 		return all
 	}
 	return append(all,
+		route{method: get, path: views.PathInvoices, needs: seeBilling, sample: "invoices", member: bills.invoiceList},
 		route{method: get, path: views.PathInvoicesCSV, needs: seeBilling, member: bills.invoicesCSV},
 		route{method: post, path: views.PathBillingCheckout, needs: mayBilling, stepUp: true, member: bills.checkout},
 		route{method: post, path: views.PathBillingPortal, needs: mayBilling, stepUp: true, member: bills.portal},
