@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -40,6 +41,9 @@ func (n *node) loops() []loop {
 		{"review credentials", time.Hour, byTurn, n.health.Review},
 		{"review keys", 10 * time.Minute, byTurn, n.health.ReviewKeys},
 		{"review usage", 10 * time.Minute, byTurn, n.health.ReviewUsage},
+		{"check domains again", 10 * time.Minute, byTurn, func(ctx context.Context) error {
+			return n.health.ReviewDomains(ctx, net.DefaultResolver)
+		}},
 		{"review duty", time.Minute, byTurn, n.health.ReviewDuty},
 		{"mail about alerts", 10 * time.Second, byRow, n.mailAlerts},
 		{"review alert rules", 10 * time.Second, byRow, n.health.ReviewRules},

@@ -77,6 +77,8 @@ func (n *node) openAlertMail(m mailSender, publicURL string) (err error) {
 				return publicURL + views.AlertRulePath(a.Target)
 			case tenants.AlertTargetFails:
 				return publicURL + views.AlertTargetPath(a.Target)
+			case tenants.AlertDomain:
+				return publicURL + views.PathProvider
 			case tenants.AlertTrial, tenants.AlertUsage:
 				return publicURL + views.PathBilling
 			}

@@ -27,13 +27,14 @@ const (
 	AlertOfRule        AlertKind = "rule"                // alert rule: its figure passed the threshold
 	AlertTargetFails   AlertKind = "target_failing"      // alert target: no alert reaches it
 	AlertUsage         AlertKind = "plan_usage"          // "rings_80", "devices_100" …: so much of the plan is used
+	AlertDomain        AlertKind = "domain_unproved"     // domain of the sign-in provider: its record is gone
 	AlertTrial         AlertKind = "trial_cut"           // nothing: the tenant's trial ends early, because its card had one before
 )
 
 // AlertKinds lists every kind.
 var AlertKinds = []AlertKind{AlertTokensRefused, AlertCredential, AlertExpiry, AlertTooOften, AlertBlocked, AlertUnshown, AlertPhone,
 	AlertAgent, AlertConnection, AlertConnectionOff, AlertCalendar, AlertDuty, AlertKeyExpiry, AlertOfRule, AlertTargetFails, AlertTrial,
-	AlertUsage}
+	AlertUsage, AlertDomain}
 
 var alertTitles = map[AlertKind]string{
 	AlertTokensRefused: "Apple refuses many device tokens of one credential",
@@ -52,6 +53,7 @@ var alertTitles = map[AlertKind]string{
 	AlertOfRule:        "A figure passed its threshold",
 	AlertTargetFails:   "Alerts do not reach a target",
 	AlertUsage:         "The plan is nearly used up",
+	AlertDomain:        "A domain is no longer verified",
 	AlertTrial:         "The trial ends early: its card had one before",
 }
 

@@ -26,7 +26,61 @@ type Provider struct {
 type DomainClaim struct {
 	Domain     string
 	Token      string    // what the record must hold
-	VerifiedAt time.Time // zero = the record was not found yet
+	VerifiedAt time.Time // zero = the record was not found yet, or is gone
+	LostAt     time.Time // since when the record counts as gone; zero = it does not
+}
+
+// DomainAnswer is what the DNS said about the record of a claim that was proved before.
+type DomainAnswer int
+
+// The answers.
+const (
+	DomainSilent   DomainAnswer = iota // the DNS did not answer, which says nothing about the record
+	DomainProved                       // the record is there
+	DomainUnproved                     // it is not
+)
+
+// DomainChecks are the checks of a proved domain that failed in a row, and when the next is due.
+type DomainChecks struct {
+	Failures int64
+	Since    time.Time // the first of them; zero = none
+	Next     time.Time
+	Lost     bool // it counts as not verified from now on
+}
+
+// A domain that was sold may be verified by its new owner only when the old one has lost it. So it
+// is looked up each week. A mistake in a DNS zone is seldom older than some days.
+const (
+	domainCheckEvery  = 7 * 24 * time.Hour
+	domainCheckSoon   = 36 * time.Hour // after a failure, so that the third is three days after the first
+	domainCheckSilent = time.Hour
+	domainFailures    = 3
+	domainFailing     = 3 * 24 * time.Hour
+)
+
+// Then is the checks with one more.
+func (c DomainChecks) Then(a DomainAnswer, now time.Time) DomainChecks {
+	switch a {
+	case DomainProved:
+		return DomainChecks{Next: now.Add(domainCheckEvery)}
+	case DomainUnproved:
+		if c.Failures == 0 {
+			c.Since = now
+		}
+		c.Failures++
+		c.Next = now.Add(domainCheckSoon)
+		c.Lost = c.Failures >= domainFailures && now.Sub(c.Since) >= domainFailing
+	default:
+		c.Next = now.Add(domainCheckSilent)
+	}
+	return c
+}
+
+// DomainWarning says that a domain counts as not verified any more, and what to do.
+func DomainWarning(d DomainClaim) string {
+	return "The TXT record that proves " + d.Domain + " was not found in 3 checks over 3 days. Your sign-in provider admits nobody new " +
+		"with its addresses; members sign in as before. Add the record " + d.Record() + " to the DNS of " + d.Domain +
+		" again, then choose “Check” under Settings, Sign-in."
 }
 
 // Record is the TXT record that proves the claim.

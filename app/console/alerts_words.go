@@ -51,6 +51,8 @@ var alertWords = map[tenants.AlertKind]struct {
 		"Open the target, correct what its latest answer names, and choose “Send test”."},
 	tenants.AlertUsage: {views.ToneWarn, "Where all of a plan is used, nothing more of it can be added, and phones may not ring.",
 		"Choose a larger plan under Billing, allow overage, or remove what is not needed. The alert closes by itself."},
+	tenants.AlertDomain: {views.ToneWarn, "Your sign-in provider admits nobody new with its addresses. Members sign in as before.",
+		"Add the record to the DNS of the domain again, then choose “Check” under Settings, Sign-in. The alert closes when it is found."},
 	tenants.AlertTrial: {views.ToneBad, "When the trial ends, phones stop ringing.",
 		"Subscribe before then, so that phones keep ringing."},
 }
@@ -75,6 +77,8 @@ func alertPlace(a tenants.Alert, names map[string]string) views.Link {
 			link.Href += "?q=" + url.QueryEscape(a.Target)
 		}
 		return link
+	case tenants.AlertDomain:
+		return views.Link{Text: a.Target, Href: views.PathProvider}
 	case tenants.AlertTrial, tenants.AlertUsage:
 		return views.Link{Text: "Billing", Href: views.PathBilling}
 	case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar:

@@ -98,6 +98,7 @@ var auditWords = map[string]string{
 	"provider.set":        "set up signing in through",
 	"provider.remove":     "removed the provider of",
 	"provider.domain":     "proved the domain",
+	"provider.lost":       "found no proof any more of the domain",
 	"role.preview":        "looked at the console in another role:",
 	"role.preview_end":    "returned to their own role:",
 	"user.sign_in_failed": "recorded failed sign-ins of",

@@ -110,7 +110,7 @@ type Config struct {
 	Digest          Digest                         // the weekly mail
 	OIDC            *oidc.Client                   // speaks to tenants' own providers; nil = nobody signs in through one
 	Passkeys        *factor.Passkeys               // nil = the server has no domain name, and nobody has a passkey
-	Resolver        Resolver                       // finds the records that prove domains; required with OIDC
+	Resolver        health.Resolver                // finds the records that prove domains; required with OIDC
 
 	Exports   ExportFolder     // where the files of exports are
 	Mail      Mailer           // nil = no mail: invitations show their link, and nobody resets a password

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/health"
 	"carillon/app/oidc"
 	"carillon/app/page"
 	"carillon/app/web"
@@ -102,14 +102,6 @@ func (k oidcPages) answers(ctx context.Context, p tenants.Provider) error {
 	return err
 }
 
-// Resolver looks TXT records up. *net.Resolver does.
-type Resolver interface {
-	LookupTXT(ctx context.Context, name string) ([]string, error)
-}
-
-// lookupTime is how long the DNS of a domain may take.
-const lookupTime = 5 * time.Second
-
 // Rates of looking domains up.
 var (
 	tenantChecks = tenants.Rate{Of: "domains of", Every: 10 * time.Second, Burst: 10, Says: manyChecks}
@@ -133,15 +125,12 @@ func (k oidcPages) checkDomain(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err := k.mails.Admit(k.Now(), "too_many_tries", tenantChecks.For(string(v.Tenant.ID)), allChecks); err != nil {
 		return page.SlowDown(c, err, func(msg string) error { return back(fiber.StatusTooManyRequests, msg) })
 	}
-	limit, cancel := context.WithTimeout(ctx, lookupTime)
-	defer cancel()
-	records, err := k.Resolver.LookupTXT(limit, d.Domain+".") // with the dot no search domain of this machine is added
-	var none *net.DNSError
+	answer, err := health.LookUpDomain(ctx, k.Resolver, d)
 	switch {
-	case err != nil && (!errors.As(err, &none) || !none.IsNotFound):
+	case err != nil:
 		k.Log.Warn("a domain was not looked up", "domain", d.Domain, "err", err)
 		return back(fiber.StatusUnprocessableEntity, fmt.Sprintf(domainNoAnswer, d.Domain))
-	case !d.Proves(records):
+	case answer != tenants.DomainProved:
 		return back(fiber.StatusUnprocessableEntity, fmt.Sprintf(domainNoRecord, d.Domain))
 	}
 	err = v.Scope.Providers().Verify(ctx, d)
@@ -161,6 +150,8 @@ func domainRows(p tenants.Provider, v *page.Visitor) (rows []views.DomainRow) {
 			State: domainWaits}
 		if row.Verified {
 			row.State = domainVerified
+		} else if !d.LostAt.IsZero() {
+			row.State = domainLost
 		}
 		rows = append(rows, row)
 	}

@@ -20,6 +20,7 @@ const (
 	providerDomainsHelp = "Of the addresses that it signs in, such as example.com. You prove each with a DNS record."
 	domainVerified      = "Verified"
 	domainWaits         = "Not verified: admits nobody new"
+	domainLost          = "No longer verified, because its record is gone: admits nobody new"
 	domainNoRecord      = "No such record was found at %s. DNS needs up to an hour to show a new record. Then check again."
 	domainNoAnswer      = "The DNS of %s did not answer. Try again in a few minutes."
 	manyChecks          = "Too many checks. Wait a minute and try again."

@@ -76,7 +76,8 @@ func (m *Monitor) reviewTenant(ctx context.Context, scope *store.Scope, credenti
 		case tenants.AlertAgent:
 			agents = append(agents, tenants.AgentID(a.Target))
 		case tenants.AlertConnection, tenants.AlertConnectionOff, tenants.AlertCalendar,
-			tenants.AlertDuty, tenants.AlertKeyExpiry, tenants.AlertOfRule, tenants.AlertTargetFails, tenants.AlertUsage:
+			tenants.AlertDuty, tenants.AlertKeyExpiry, tenants.AlertOfRule, tenants.AlertTargetFails, tenants.AlertUsage,
+			tenants.AlertDomain:
 			// They are closed where they were raised.
 		default:
 			if err := m.reviewRefusal(ctx, scope, a, credentials); err != nil {

@@ -107,7 +107,7 @@ var exportTables = []exportTable{
 	{file: "sign_in_provider", about: "The tenant's own sign-in provider, without its secret.", from: "oidc_providers", keys: "issuer",
 		columns: "issuer, client_id, role, only_way bool, updated_at time", left: "sealed"},
 	{file: "sign_in_domains", about: "A mail domain whose people sign in through the provider.", from: "oidc_domains", keys: "domain",
-		columns: "domain, token, verified_at time"},
+		columns: "domain, token, verified_at time", left: "check_at failures failed_at lost_at"},
 	{file: "sign_in_subjects", about: "Whom the provider's name for a person is.", from: "oidc_subjects", keys: "issuer, subject",
 		columns: "issuer, subject, user_id id, created_at time"},
 	{file: "alerts", about: "An alert, open or closed.", from: "alerts", keys: "kind, target",

@@ -53,17 +53,17 @@ func (s Providers) Get(ctx context.Context) (tenants.Provider, error) {
 	return p, nil
 }
 
-const claimsOf = "SELECT domain, token, verified_at FROM oidc_domains WHERE tenant_id = ? ORDER BY domain"
+const claimsOf = "SELECT domain, token, verified_at, lost_at FROM oidc_domains WHERE tenant_id = ? ORDER BY domain"
 
 // claims reads the rows of claimsOf.
 func (s Providers) claims(rows *sql.Rows, err error) ([]tenants.DomainClaim, error) {
 	type row struct {
 		domain, token string
-		at            int64
+		at, lost      int64
 	}
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.domain, &r.token, &r.at} })
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.domain, &r.token, &r.at, &r.lost} })
 	return nouns(found, func(r row) tenants.DomainClaim {
-		return tenants.DomainClaim{Domain: r.domain, Token: r.token, VerifiedAt: moment(r.at)}
+		return tenants.DomainClaim{Domain: r.domain, Token: r.token, VerifiedAt: moment(r.at), LostAt: moment(r.lost)}
 	}), err
 }
 
@@ -168,6 +168,9 @@ func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error)
 		if _, err := t.exec("DELETE FROM oidc_domains WHERE tenant_id = ? AND domain = ?", uuid(s.id), d.Domain); err != nil {
 			return false, err
 		}
+		if err := t.alerts().settle(s.scope, d.Domain); err != nil {
+			return false, err
+		}
 	}
 	for _, d := range domains {
 		if slices.Contains(had, d) {
@@ -182,25 +185,18 @@ func (s Providers) setDomains(t *tx, domains []string) (changed bool, err error)
 	return changed, nil
 }
 
-// Verify notes that the tenant proved a claim. One that is unknown, or has another token by now, is
-// Unknown; a domain that another tenant has verified is a Conflict.
-func (s Providers) Verify(ctx context.Context, d tenants.DomainClaim) error {
-	return s.write(ctx, func(t *tx) error {
-		n, err := t.change("UPDATE oidc_domains SET verified_at = ? WHERE tenant_id = ? AND domain = ? AND token = ?", micros(s.s.now()),
-			uuid(s.id), d.Domain, d.Token)
-		switch {
-		case err != nil:
-			return taken(err, "Another organisation has verified "+d.Domain+".")
-		case n == 0:
-			return tenants.NoSuch("domain")
-		}
-		return t.audit(s.scope, "provider.domain", d.Domain, "")
-	})
-}
-
 // Remove removes the provider, and ends the sign-ins that it vouched for.
 func (s Providers) Remove(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
+		_, had, err := s.source(t)
+		if err != nil {
+			return err
+		}
+		for _, d := range had {
+			if err := t.alerts().settle(s.scope, d); err != nil {
+				return err
+			}
+		}
 		n, err := t.change("DELETE FROM oidc_providers WHERE tenant_id = ?", uuid(s.id))
 		if err != nil {
 			return err
@@ -219,9 +215,11 @@ func (s Providers) Remove(ctx context.Context) error {
 }
 
 // ProviderOf finds the tenant whose provider signs in addresses of a domain that it has verified;
-// Unknown when there is none.
+// Unknown when there is none. Where nobody has verified it now, it is who had last: the members of
+// that tenant still sign in.
 func (s *Store) ProviderOf(ctx context.Context, domain string) (tenants.TenantID, error) {
-	return s.providerBy(ctx, "SELECT tenant_id FROM oidc_domains WHERE domain = ? AND verified_at > 0", domain)
+	return s.providerBy(ctx, "SELECT tenant_id FROM oidc_domains WHERE domain = ? AND (verified_at > 0 OR lost_at > 0) "+
+		"ORDER BY verified_at DESC, lost_at DESC LIMIT 1", domain)
 }
 
 // ProviderAt finds the tenant with a provider by its short name; Unknown when there is none.

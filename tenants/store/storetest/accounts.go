@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"carillon/tenants"
@@ -86,6 +87,18 @@ func testProviders(b *bench) {
 	again := claimed(one)
 	equal(b, again[0].VerifiedAt.IsZero(), false, "a domain that stays is still verified")
 	equal(b, again[1].VerifiedAt.IsZero(), true, "a new domain is not")
+	due := func() bool {
+		all, err := b.s.DueDomains(ctx)
+		b.must(err)
+		return slices.ContainsFunc(all, func(d store.DueDomain) bool { return d.Tenant == t.ID && d.Token == again[0].Token })
+	}
+	equal(b, due(), false, "a check of what was verified just now")
+	b.must(b.statement("UPDATE oidc_domains SET check_at = 0 WHERE domain = 'a.example'"))
+	equal(b, due(), true, "a check of what was verified long ago")
+	b.must(one.Providers().Checked(ctx, again[0], tenants.DomainUnproved))
+	equal(b, due(), false, "a check that was made")
+	equal(b, claimed(one)[0].VerifiedAt.IsZero(), false, "one failure takes nothing")
+	b.refused(two.Providers().Checked(ctx, again[1], tenants.DomainUnproved), tenants.Unknown, "a check of another's domain")
 	p.OnlyWay = true
 	b.must(one.Providers().Set(ctx, p))
 	only, err := one.Providers().OnlyWay(ctx)

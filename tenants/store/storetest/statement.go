@@ -89,8 +89,10 @@ var across = map[string]string{
 	"DELETE FROM invitations WHERE expires_at <= ?":                                 "Jobs.Forget: age, of every tenant",
 	"DELETE FROM sign_ins WHERE expires_at <= ? OR (idle_at <> 0 AND idle_at <= ?)": "Jobs.Forget: age, of every person",
 	"DELETE FROM metered WHERE at <= ? AND reported_at <> 0":                        "Jobs.Forget: age, of every tenant",
-	"SELECT tenant_id FROM oidc_domains WHERE domain = ? AND verified_at > 0": "Store.ProviderOf: the domain is what tells the " +
-		"tenant",
+	"SELECT tenant_id FROM oidc_domains WHERE domain = ? AND (verified_at > 0 OR lost_at > 0) ORDER BY verified_at DESC, lost_at DESC " +
+		"LIMIT 1": "Store.ProviderOf: the domain is what tells the tenant",
+	"SELECT tenant_id, domain, token, verified_at FROM oidc_domains WHERE verified_at > 0 AND check_at <= ? ORDER BY check_at, domain " +
+		"LIMIT ?": "Store.DueDomains: every tenant's domains are checked again",
 	"SELECT tenant_id FROM subscriptions WHERE customer = ? AND customer <> ''": "Tenants.OfCustomer: Stripe's id is what tells the " +
 		"tenant",
 }
