@@ -140,7 +140,7 @@ func (k billingPages) invoicesCSV(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		return err
 	}
 	if more {
-		return tenants.Refuse(tenants.Unprocessable, "too_many_rows", manyInvoices)
+		return tenants.Refuse(tenants.TooLarge, "too_large", manyInvoices)
 	}
 	return k.billList(v, k.foundBills(v, q, all)).Send(ctx, c, k.Common, q)
 }
