@@ -12,8 +12,8 @@ import (
 	"carillon/tenants"
 )
 
-// TestADomainWithoutItsRecordIsLost: after the third check in a row, and not before. Members sign in
-// as before, nobody new does, and the record brings it back.
+// TestADomainWithoutItsRecordIsLost: after the third check in a row, and not before. Members sign
+// in as before, nobody new does, and the record brings it back.
 func TestADomainWithoutItsRecordIsLost(t *testing.T) {
 	t.Parallel()
 	dns, p := newDNS(t), oidctest.New(t)

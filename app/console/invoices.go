@@ -121,7 +121,8 @@ func billSums(found []billing.Invoice) (out []views.Row) {
 		many[s]++
 	}
 	for _, s := range order {
-		out = append(out, views.Row{Name: s.word, Text: page.Money(cents[s], s.currency) + ", " + views.Plural(many[s], "invoice", "invoices")})
+		out = append(out, views.Row{Name: s.word, Text: page.Money(cents[s], s.currency) + ", " +
+			views.Plural(many[s], "invoice", "invoices")})
 	}
 	return out
 }
