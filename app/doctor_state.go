@@ -111,7 +111,7 @@ func (c Cluster) tryNATS(answers billing.Finding, address string) billing.Findin
 		return answers
 	}
 	settings, err := c.nats([]string{address})
-	settings.Name = "doctor"
+	settings.Name, settings.Within = "doctor", 10*time.Second // it answers, so it may take its time
 	if err == nil {
 		err = bus.Try(settings)
 	}

@@ -22,8 +22,9 @@ const (
 	// pipeWindow is how many messages may be on their way in one direction of a pipe: what waits at
 	// an end is at most a mebibyte.
 	pipeWindow = 64
-	// pipesMost bounds the ends of pipes of this node.
-	pipesMost = 500
+	// pipesMost bounds the first ends of pipes of this node, and the second ends. Each kind has its
+	// own bound: what this node passes on never takes the room of what it holds itself.
+	pipesMost = 250
 	// pipeBeat is how often an end shows that it lives. One that was silent for pipeSilent is gone.
 	pipeBeat   = 2 * time.Second
 	pipeSilent = 8 * time.Second
@@ -52,6 +53,7 @@ const pipeHead = 5
 // message was lost: a gap in a WebSocket cannot be repaired.
 type Pipe struct {
 	bus    *Shared
+	open   *atomic.Int64 // counts the ends of its kind
 	name   string
 	to     string // the subject of the other end
 	sub    *nats.Subscription
@@ -69,27 +71,33 @@ type Pipe struct {
 }
 
 // Pipe opens an end of a pipe. An empty name opens the first end, which makes up a name; the other
-// node opens the second end with it. It refuses with Unavailable where too many are open, or NATS
-// is away. The caller must Carry, Serve or Close it; an end that is left alone is closed.
+// node opens the second end with it. It refuses with Unavailable where NATS is away, and with the
+// code too_many_agents where too many ends of its kind are open. The caller must Carry, Serve or
+// Close it; an end that is left alone is closed.
 func (b *Shared) Pipe(name string) (*Pipe, error) {
-	busy := &tenants.Error{Kind: tenants.Unavailable, Code: "node_unreachable", RetryAfter: time.Second,
+	away := &tenants.Error{Kind: tenants.Unavailable, Code: "node_unreachable", RetryAfter: time.Second,
 		Msg: "The server that holds this call cannot be reached right now. Try again in a moment."}
-	if b.closing.Load() || b.pipes.Add(1) > pipesMost {
-		b.pipes.Add(-1)
-		return nil, busy
+	if b.closing.Load() {
+		return nil, away
 	}
-	own, other := "2", "1"
+	open, own, other := &b.holding, "2", "1"
+	full := "The server that holds this call takes no more connections from other servers right now. Try again in a moment."
 	if name == "" {
-		name, own, other = rand.Text(), "1", "2"
+		name, open, own, other = rand.Text(), &b.passing, "1", "2"
+		full = "This server passes on as many connections to other servers as it can. Try again in a moment."
 	}
-	p := &Pipe{bus: b, name: name, to: pipeSubject + name + "." + other, done: make(chan struct{}), ready: make(chan struct{}),
+	if open.Add(1) > pipesMost {
+		open.Add(-1)
+		return nil, &tenants.Error{Kind: tenants.Unavailable, Code: "too_many_agents", RetryAfter: 5 * time.Second, Msg: full}
+	}
+	p := &Pipe{bus: b, open: open, name: name, to: pipeSubject + name + "." + other, done: make(chan struct{}), ready: make(chan struct{}),
 		queue: make(chan []byte, pipeWindow+1), room: make(chan struct{}, pipeWindow)}
 	p.heard.Store(time.Now().UnixNano())
 	var err error
 	if p.sub, err = b.conn.Subscribe(pipeSubject+name+"."+own, p.hear); err != nil {
-		b.pipes.Add(-1)
-		busy.Err = err
-		return nil, busy
+		open.Add(-1)
+		away.Err = err
+		return nil, away
 	}
 	p.unused = time.AfterFunc(pipeUnused, p.Close)
 	close(p.ready)
@@ -99,6 +107,9 @@ func (b *Shared) Pipe(name string) (*Pipe, error) {
 // Name is what the other node opens its end with.
 func (p *Pipe) Name() string { return p.name }
 
+// Done is closed once this end is closed.
+func (p *Pipe) Done() <-chan struct{} { return p.done }
+
 // Close ends the pipe at both ends. Twice is fine.
 func (p *Pipe) Close() {
 	p.once.Do(func() {
@@ -106,7 +117,7 @@ func (p *Pipe) Close() {
 		close(p.done)
 		_ = p.send(pipeEnded, 0, nil)
 		_ = p.sub.Unsubscribe() // the connection may be closed already
-		p.bus.pipes.Add(-1)
+		p.open.Add(-1)
 	})
 }
 
@@ -267,11 +278,14 @@ func (p *Pipe) wait(data []byte) bool {
 	}
 }
 
-// PipesEnd waits until this node passes nothing on any more, or ctx is done.
+// Pipes is how many ends of pipes this node has.
+func (b *Shared) Pipes() int { return int(b.passing.Load() + b.holding.Load()) }
+
+// PipesEnd waits until this node has no pipe any more, or ctx is done.
 func (b *Shared) PipesEnd(ctx context.Context) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for b.pipes.Load() > 0 {
+	for b.Pipes() > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -3,8 +3,10 @@ package bus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,7 +122,8 @@ func TestPipeEndsAtBothEnds(t *testing.T) {
 	}
 }
 
-// TestPipesAreBounded: a node opens so many and no more, and again once one is closed.
+// TestPipesAreBounded: a node passes on so many and no more, and again once one is closed. There is
+// room for those that others pass on to it all the same, up to a bound too.
 func TestPipesAreBounded(t *testing.T) {
 	t.Parallel()
 	a := share(t, serveNATS(t), nil)
@@ -136,9 +139,24 @@ func TestPipesAreBounded(t *testing.T) {
 			t.Fatal("there is no bound")
 		}
 	}
-	if tenants.KindOf(last) != tenants.Unavailable {
-		t.Errorf("one too many: %v", last)
+	refused := func(what string, err error) {
+		t.Helper()
+		var e *tenants.Error
+		if !errors.As(err, &e) || e.Kind != tenants.Unavailable || e.Code != "too_many_agents" || e.RetryAfter <= 0 {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
+	refused("one too many", last)
+	last = nil
+	for n := 0; last == nil; n++ {
+		if _, last = a.Pipe(strconv.Itoa(n)); n == 0 && last != nil {
+			t.Fatalf("no room for what another node passes on: %v", last)
+		}
+		if n > 10_000 {
+			t.Fatal("there is no bound")
+		}
+	}
+	refused("one too many from another node", last)
 	first.Close()
 	first.Close()
 	if _, err := a.Pipe(""); err != nil {
@@ -146,6 +164,13 @@ func TestPipesAreBounded(t *testing.T) {
 	}
 	if _, err := a.Pipe(""); err == nil {
 		t.Error("closing twice made room for two")
+	}
+	open := a.Pipes()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Pipe(""); tenants.KindOf(err) != tenants.Unavailable || a.Pipes() > open {
+		t.Errorf("once it is closed: %v, %d pipes of %d", err, a.Pipes(), open)
 	}
 }
 

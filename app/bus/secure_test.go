@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,7 +66,7 @@ func TestSecureNATS(t *testing.T) {
 	foreign, err := others.Certificate()
 	must(err)
 	config := func(change func(*bus.SharedConfig)) bus.SharedConfig {
-		c := bus.SharedConfig{Servers: []string{s.URL()}, Secure: true, Creds: file,
+		c := bus.SharedConfig{Servers: []string{s.URL()}, Secure: true, Creds: file, Within: 20 * time.Second,
 			TLS:  &tls.Config{RootCAs: ours.Pool, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12},
 			Node: tenants.NewID[tenants.NodeID](time.Now()), Log: slog.New(slog.DiscardHandler)}
 		if change != nil {
@@ -111,6 +112,49 @@ func TestSecureNATS(t *testing.T) {
 		t.Error("it is connected to a server that it does not know")
 	}
 	must(b.Close())
+}
+
+// TestTryCutAfterTLS: with TLS 1.3 our side of the handshake ends before the server has judged our
+// certificate, and the connection may be cut before its alert is read. That is no broken pipe.
+func TestTryCutAfterTLS(t *testing.T) {
+	t.Parallel()
+	authority, err := natstest.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := authority.Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []func(*net.TCPConn){
+		func(c *net.TCPConn) { _ = c.SetLinger(0) }, // a reset
+		func(c *net.TCPConn) { _ = c.CloseWrite() }, // an end
+	} {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = conn.Write([]byte(`INFO {"tls_required":true,"max_payload":1024}` + "\r\n"))
+			_ = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13}).Handshake()
+			cut(conn.(*net.TCPConn))
+		}()
+		err := bus.Try(bus.SharedConfig{Servers: []string{"nats://" + l.Addr().String()}, Secure: true, Within: 20 * time.Second,
+			TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS13}})
+		var refused *bus.Refused
+		if !errors.As(err, &refused) || !strings.Contains(refused.Says, "does not take our certificate") {
+			t.Errorf("cut after TLS: %v", err)
+		}
+		<-ended
+	}
+	_ = l.Close()
 }
 
 // lines is a log.

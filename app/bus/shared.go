@@ -40,8 +40,10 @@ type SharedConfig struct {
 	TLS     *tls.Config // for servers that want TLS
 	Secure  bool        // refuse servers without TLS
 	Creds   string      // file with a user's credentials; empty = none, or in the address
-	Node    tenants.NodeID
-	Name    string // in NATS' list of connections
+	// Within is how long one try to connect may take; 0 = 2 seconds.
+	Within time.Duration
+	Node   tenants.NodeID
+	Name   string // in NATS' list of connections
 	// Revoked is called for a tenant of which another node said that somebody may no longer act,
 	// before the listeners get the hint. It must not block; nil = nobody.
 	Revoked func(tenants.TenantID)
@@ -68,7 +70,8 @@ type Shared struct {
 	asked   chan struct{} // one token for each request that is being answered
 	counts  Counts
 	lostAt  atomic.Int64 // when the connection was lost, in Unix nanoseconds; 0 = it is there
-	pipes   atomic.Int64 // ends that are open
+	passing atomic.Int64 // first ends of pipes that are open
+	holding atomic.Int64 // second ends
 	closing atomic.Bool  // set with mu held
 }
 

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -10,8 +11,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// explainAfter is how long a connection may take before the log says what is in its way.
-const explainAfter = 2 * time.Second
+const (
+	// connectWithin is how long one try to connect takes at most where nothing else is set.
+	connectWithin = 2 * time.Second
+	// explainAfter is how long a connection may take before the log says what is in its way, and
+	// explainEvery is when it looks again.
+	explainAfter = 2 * time.Second
+	explainEvery = 30 * time.Second
+)
 
 // Refused is why a NATS server does not take us. Says is a sentence that begins in small letters.
 type Refused struct {
@@ -35,7 +42,7 @@ func Try(c SharedConfig) error {
 
 // options are those of every connection.
 func (c SharedConfig) options() []nats.Option {
-	all := []nats.Option{nats.Name("carillon " + c.Name), nats.Timeout(2 * time.Second),
+	all := []nats.Option{nats.Name("carillon " + c.Name), nats.Timeout(cmp.Or(c.Within, connectWithin)),
 		func(o *nats.Options) error { o.TLSConfig, o.Secure = c.TLS, c.Secure; return nil }}
 	if c.Creds != "" {
 		all = append(all, nats.UserCredentials(c.Creds))
@@ -73,20 +80,24 @@ func refused(err error) error {
 	return &Refused{says, err}
 }
 
-// explain says in the log what is in the way of a connection that does not come. It is tried again
-// all the same: what is wrong may be corrected at the server.
+// explain says in the log what is in the way of a connection that does not come, and says it again
+// when that has changed. It is tried again all the same: what is wrong may be corrected at the
+// server.
 func (b *Shared) explain(c SharedConfig) {
 	timer := time.NewTimer(explainAfter)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-b.stop:
-		return
-	}
-	if b.Away().IsZero() {
-		return
-	}
-	if err := Try(c); err != nil {
-		b.log.Error("no connection to NATS", "err", err)
+	for said := ""; ; timer.Reset(explainEvery) {
+		select {
+		case <-timer.C:
+		case <-b.stop:
+			return
+		}
+		if b.Away().IsZero() {
+			return
+		}
+		if err := Try(c); err != nil && err.Error() != said {
+			said = err.Error()
+			b.log.Error("no connection to NATS", "err", err)
+		}
 	}
 }
