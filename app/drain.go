@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"carillon/app/bus"
 	"carillon/app/switchboard"
 )
 
@@ -18,8 +20,9 @@ const (
 )
 
 // drain refuses new rings and calls, and returns when the calls under way have ended, which those
-// that last longer than drainFor do with a notice. Without calls it returns at once. Requests and
-// background loops go on meanwhile.
+// that last longer than drainFor do with a notice. It also waits for the WebSockets that pass
+// between this node and others. Without any of them it returns at once. Requests and background
+// loops go on meanwhile.
 func (n *node) drain(ctx context.Context) {
 	n.draining.Store(true)
 	n.board.Drain()
@@ -36,9 +39,7 @@ func (n *node) drain(ctx context.Context) {
 	if err := n.voice.Drain(limit); err != nil {
 		n.log.Warn("stopping: calls were ended", "calls", len(n.voice.Calls()))
 	}
-	if n.others != nil {
-		n.others.PipesEnd(limit) // of agents whose calls are on other nodes
-	}
+	endPipes(limit, n.others, n.log)
 	if calls == 0 {
 		return
 	}
@@ -49,6 +50,22 @@ func (n *node) drain(ctx context.Context) {
 	case <-time.After(lastWords):
 	case <-ctx.Done():
 	}
+}
+
+// endPipes waits until no WebSocket passes between this node and others any more, or ctx is done.
+// The calls of those that this node passes on are on other nodes. An agent that merely waits for
+// its call is sent away by its holder within a minute, and no new one is passed on.
+func endPipes(ctx context.Context, others *bus.Shared, log *slog.Logger) {
+	if others == nil || others.Pipes() == 0 {
+		return
+	}
+	log.Info("stopping: waiting for WebSockets that pass between nodes", "websockets", others.Pipes())
+	others.PipesEnd(ctx)
+	if left := others.Pipes(); left > 0 {
+		log.Warn("stopping: WebSockets that pass between nodes are cut", "websockets", left)
+		return
+	}
+	log.Info("stopping: no WebSocket passes between nodes any more")
 }
 
 // endStreams ends the event streams of this node where another one lives: their clients connect

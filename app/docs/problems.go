@@ -132,8 +132,8 @@ var problems = []problemGroup{
 		{"too_many_rings", "429 or 503", "Rings come faster than your account or this server allows.", "Wait as `Retry-After` says."},
 		{"node_unreachable", "503", "Another server holds this call, and it does not answer right now.",
 			"Wait as `Retry-After` says and send the request again. A phone may also answer the ring again."},
-		{"other_node", "409", "Another server holds this ring, and cannot take a WebSocket from this one: the two have different versions.",
-			"Connect again in a moment. It passes once all servers have one version."},
+		{"other_node", "409", "Another server holds this ring. It has another version, and does not know this request.",
+			"Try again in a moment. It passes once all servers have one version."},
 		{"draining", "503", "This server is being restarted and takes no new rings or calls.", "Try again in a few seconds."},
 	}},
 	{"Calls and media", []problem{

@@ -2,7 +2,9 @@ package switchboard
 
 import (
 	"context"
+	"net"
 
+	"carillon/app/agents"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -38,4 +40,9 @@ func (b *Board) Late() int {
 	b.late.mu.Lock()
 	defer b.late.mu.Unlock()
 	return len(b.late.list)
+}
+
+// PassStream passes a WebSocket on to another node, which holds the ring.
+func (b *Board) PassStream(ctx context.Context, id tenants.RingID) (serve func(net.Conn), err error) {
+	return NewJoining(b).passStream(ctx, "other", id, agents.Upgrade{})
 }

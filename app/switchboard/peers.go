@@ -175,7 +175,9 @@ func (b Held) answerTo(ctx context.Context, kind string, q request) (any, error)
 	case askComplete:
 		return j.complete(q.Tenant, q.Ring, q.Password)
 	}
-	return nil, fmt.Errorf("another node asks for %q, which this version does not know", kind)
+	return nil, &tenants.Error{Kind: tenants.Conflict, Code: "other_node",
+		Msg: "The server that holds this ring has another version, and does not know this request. Try again in a moment.",
+		Err: fmt.Errorf("another node asks for %q, which this version does not know", kind)}
 }
 
 func (b Held) phoneAsks(ctx context.Context, kind string, q request) (any, error) {

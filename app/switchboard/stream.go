@@ -11,42 +11,41 @@ import (
 	"carillon/tenants"
 )
 
-// passedMost bounds the WebSockets of one tenant that other nodes pass on to this one.
-const passedMost = 120
+const (
+	// passedMost bounds the WebSockets of one tenant that other nodes pass on to this one.
+	passedMost = 120
+	// passingMost bounds the WebSockets of one ring that this node passes on to another one. Until
+	// that one has looked at the token, the ring is all that is known of the agent.
+	passingMost = 20
+)
 
-// passed counts the WebSockets that other nodes pass on to this one.
-type passed struct {
+// passed counts WebSockets that pass between nodes: by tenant those that others pass on to this
+// one, and by ring those that this one passes on.
+type passed[K comparable] struct {
 	mu sync.Mutex // guards of
-	of map[tenants.TenantID]int
+	of map[K]int
 }
 
-// add counts one of the tenant, and refuses it where there are too many.
-func (p *passed) add(t tenants.TenantID) error {
+// add counts one, and refuses it where there are so many already.
+func (p *passed[K]) add(k K, most int, says string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.of[t] >= passedMost {
-		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agents", RetryAfter: 5 * time.Second,
-			Msg: "Too many agents of this account are connected through other servers. Wait a moment and try again."}
+	if p.of[k] >= most {
+		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agents", RetryAfter: 5 * time.Second, Msg: says}
 	}
 	if p.of == nil {
-		p.of = map[tenants.TenantID]int{}
+		p.of = map[K]int{}
 	}
-	p.of[t]++
+	p.of[k]++
 	return nil
 }
 
-func (p *passed) remove(t tenants.TenantID) {
+func (p *passed[K]) remove(k K) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.of[t]--; p.of[t] <= 0 {
-		delete(p.of, t)
+	if p.of[k]--; p.of[k] <= 0 {
+		delete(p.of, k)
 	}
-}
-
-// errOtherNode is the refusal of a WebSocket whose ring is on a server of an earlier version.
-func errOtherNode(err error) error {
-	return &tenants.Error{Kind: tenants.Conflict, Code: "other_node", Err: err,
-		Msg: "Another server holds this ring, and cannot take a WebSocket from this one. Connect again in a moment."}
 }
 
 // Stream lets an agent that joins the ring have a WebSocket. It returns what takes the connection.
@@ -70,10 +69,23 @@ func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade
 var ofHandshake = []string{"Authorization", "Connection", "Origin", "Sec-Websocket-Extensions", "Sec-Websocket-Key",
 	"Sec-Websocket-Protocol", "Sec-Websocket-Version", "Upgrade"}
 
-// passStream passes a WebSocket on to the node that holds the ring.
+// passStream passes a WebSocket on to the node that holds the ring. A node that drains passes no
+// more on: it would have to wait for it.
 func (j Joining) passStream(
 	ctx context.Context, to tenants.NodeID, id tenants.RingID, u agents.Upgrade,
 ) (serve func(net.Conn), err error) {
+	if j.b.draining.begun.Load() {
+		return nil, stopping()
+	}
+	err = j.b.passing.add(id, passingMost, "Too many agents of this ring are connected through this server. Wait a moment and try again.")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if serve == nil {
+			j.b.passing.remove(id)
+		}
+	}()
 	headers := http.Header{}
 	for _, name := range ofHandshake {
 		if values := u.Header.Values(name); len(values) > 0 {
@@ -88,11 +100,12 @@ func (j Joining) passStream(
 	q := request{Ring: id, Pipe: pipe.Name(), Upgrade: &agents.Upgrade{Host: u.Host, Header: headers}}
 	if err := (Held{j.b}).ask(ctx, to, askJoinStream, q, &none); err != nil {
 		pipe.Close()
-		if tenants.KindOf(err) == tenants.Internal { // as a version answers that does not know this request
-			err = errOtherNode(err)
-		}
 		return nil, err
 	}
+	go func() { // the caller may lose the connection before it can be carried
+		<-pipe.Done()
+		j.b.passing.remove(id)
+	}()
 	return pipe.Carry, nil
 }
 
@@ -106,7 +119,8 @@ func (j Joining) streamHere(ctx context.Context, q request) error {
 	if err != nil {
 		return err
 	}
-	if err := j.b.passed.add(r.Tenant); err != nil {
+	says := "Too many agents of this account are connected through other servers. Wait a moment and try again."
+	if err := j.b.passed.add(r.Tenant, passedMost, says); err != nil {
 		return err
 	}
 	pipe, err := j.b.Peers.Pipe(q.Pipe)
