@@ -72,7 +72,7 @@ func (g Group) Timed() bool {
 	return false
 }
 
-// groupsNamed is how many groups a warning names.
+// groupsNamed is how many groups a warning names where it leaves out some.
 const groupsNamed = 10
 
 // GapWarning says in a sentence that nobody is on duty for one or several groups.
@@ -80,7 +80,7 @@ func GapWarning(groups []string, until time.Time, zone *time.Location) string {
 	who, them := "the group “"+groups[0]+"”", "it"
 	if len(groups) > 1 {
 		last, rest := "“"+groups[len(groups)-1]+"”", groups[:len(groups)-1]
-		if more := len(groups) - groupsNamed; more > 0 {
+		if more := len(groups) - groupsNamed; more > 1 { // one more is named
 			last, rest = fmt.Sprintf("%d others", more), groups[:groupsNamed]
 		}
 		who, them = "the groups “"+strings.Join(rest, "”, “")+"” and "+last, "them"
@@ -90,4 +90,15 @@ func GapWarning(groups []string, until time.Time, zone *time.Location) string {
 	}
 	return fmt.Sprintf("Nobody of %s is on duty until %s (%s). Rings to %s are refused until then.", who,
 		until.In(zone).Format("2 January 2006, 15:04"), zone, them)
+}
+
+// SameGap reports whether a warning is about a gap with this end, whichever groups it names. A gap
+// without a known end is like no other.
+func SameGap(warning string, until time.Time, zone *time.Location) bool {
+	if until.IsZero() {
+		return false
+	}
+	_, end, _ := strings.Cut(GapWarning([]string{""}, until, zone), "”")
+	end, _, _ = strings.Cut(end, ").") // after the zone
+	return strings.Contains(warning, end+").")
 }

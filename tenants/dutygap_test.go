@@ -73,6 +73,14 @@ func TestGap(t *testing.T) {
 	if s := GapWarning(strings.Split("abcdefghijklm", ""), now, now.Location()); !strings.Contains(s, "“j” and 3 others is") {
 		t.Error(s)
 	}
+	if s := GapWarning(strings.Split("abcdefghijk", ""), now, now.Location()); !strings.Contains(s, "“j” and “k” is") {
+		t.Error(s)
+	}
+	if one := GapWarning([]string{"Line"}, now, now.Location()); !SameGap(one, now, now.Location()) ||
+		!SameGap(GapWarning([]string{"Line", "B"}, now, now.Location()), now, now.Location()) ||
+		SameGap(one, now.Add(time.Minute), now.Location()) || SameGap(one, time.Time{}, now.Location()) {
+		t.Error("the end tells which gap a warning is about")
+	}
 	if s := GapWarning([]string{"Line"}, now, now.Location()); !strings.Contains(s, "until 27 November 2026, 20:00 (Europe/Berlin)") {
 		t.Error(s)
 	}

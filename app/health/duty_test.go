@@ -107,4 +107,15 @@ func TestGroupsShareAGap(t *testing.T) {
 	first.Members[0].Schedule = one
 	must(t, w.scope.Groups().Set(ctx, first))
 	look(map[tenants.GroupID]string{second.ID: "the groups “First” and “Second” is"})
+	if err := w.monitor.ReviewDutyBut(ctx, w.scope, second.ID); err == nil || len(w.alerts(tenants.AlertDuty)) < 2 {
+		t.Errorf("%v: the alert of a group that can’t be read stays", err)
+	}
+	for _, a := range w.alerts(tenants.AlertDuty) {
+		must(t, w.scope.Alerts().Resolve(ctx, tenants.AlertDuty, a.Target))
+	}
+	add("Third", one, two)
+	must(t, w.monitor.ReviewDuty(ctx))
+	if list := w.alerts(tenants.AlertDuty); len(list) != 0 {
+		t.Errorf("a person closed the alerts of these gaps: %+v", list)
+	}
 }
