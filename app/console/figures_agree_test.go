@@ -13,7 +13,8 @@ import (
 )
 
 // TestFiguresAgree: the same rings of the same days are the same number on the overview, in
-// analytics, in every file, in what the API answers, on the billing page and in what Stripe bills.
+// analytics, in every file, in the store's funnel, which /v1 answers with, on the billing page and
+// in what Stripe bills.
 func TestFiguresAgree(t *testing.T) {
 	t.Parallel()
 	h, s := openMoney(t, stripetest.Secret)
@@ -76,7 +77,7 @@ func TestFiguresAgree(t *testing.T) {
 	date := h.Clock.Now().In(zone).Format(time.DateOnly)
 	span := "&from=" + date + "&to=" + date
 	midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
-	funnel, err := a.Scope().Analytics().Funnel(t.Context(), midnight, midnight.AddDate(0, 0, 1), "") // what the API answers
+	funnel, err := a.Scope().Analytics().Funnel(t.Context(), midnight, midnight.AddDate(0, 0, 1), "")
 	pagetest.Must(t, err)
 	figures := map[string]int{
 		"the overview":           shown("/overview", `>Rings today</a></div><div class="stat-value">`, "<"),
@@ -90,7 +91,7 @@ func TestFiguresAgree(t *testing.T) {
 	}
 	for _, r := range funnel {
 		if r.Fact == tenants.FactPlaced || r.Fact == tenants.FactAccepted {
-			figures["the API: "+string(r.Fact)] = int(r.Rings)
+			figures["the funnel: "+string(r.Fact)] = int(r.Rings)
 		}
 	}
 	if len(figures) != 10 {
