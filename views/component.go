@@ -178,6 +178,7 @@ type Row struct {
 	Name string
 	Text string
 	Mono bool // an identifier
+	Own  bool // somebody’s own words, which no language changes
 	Copy bool // with a button to copy it
 	When Time // drawn instead of Text when set
 	Href string

@@ -229,7 +229,7 @@ func (s sampler) agentPages() []Sample {
 			"It is the default agent. Rings without an agent will use the built-in bells."}}
 	return []Sample{
 		{"groups", Duty(DutyPage{s.shell("Groups", NavGroups), "A group rings several persons.", "Group", "name", "Way", "way", groups,
-			[]DutyRow{{GroupPath("g1"), "Night line", "dr-okafor, dr-lind", "One after the other", s.ago(30 * 24 * time.Hour)}},
+			[]DutyRow{{GroupPath("g1"), "Night line", "dr-okafor, dr-lind", "One after the other", s.ago(30 * 24 * time.Hour), true}},
 			Button{}})},
 		{"group-add", DutyFormOf(groupSampler{s}.groupForm())},
 		{"group", DutyFormOf(groupSampler{s}.group())},
@@ -240,7 +240,7 @@ func (s sampler) agentPages() []Sample {
 				Consequence: []string{"Rings to this group are refused."}})},
 		{"schedules", Duty(DutyPage{s.shell("Schedules", NavSchedules), "A schedule says when persons are on duty.", "Schedule", "name",
 			"Used by", "", Table{Name: "Schedules", Action: PathSchedules, Rows: 1}, []DutyRow{{SchedulePath("h1"), "Office hours",
-				"Mon–Fri 08:00–12:00, 13:00–17:00 · Europe/Berlin", "Night line", s.ago(30 * 24 * time.Hour)}}, Button{}})},
+				"Mon–Fri 08:00–12:00, 13:00–17:00 · Europe/Berlin", "Night line", s.ago(30 * 24 * time.Hour), false}}, Button{}})},
 		{"schedule-add", ScheduleForm(groupSampler{s}.scheduleForm())},
 		{"schedule", ScheduleForm(groupSampler{s}.schedule())},
 		{"schedule-remove", ConfirmPage(s.shell("Remove a schedule", NavSchedules, Link{Text: "Schedules", Href: PathSchedules}),

@@ -132,7 +132,7 @@ func (k consentPages) consent(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	p := views.ConsentPage{Tone: views.ToneGood, Word: "Holds", Facts: []views.Row{
 		{Name: "Person", Text: a.Person, Href: views.PathDevices + "?person=" + a.Person},
 		{Name: "Agreed to", Text: "Calls"}, {Name: "Given", When: v.At(a.GivenAt)}, {Name: "Recorded", When: v.At(a.CreatedAt)},
-		{Name: "Recorded by", Text: orDash(a.By.Name)}, {Name: evidenceLabel, Text: a.Evidence}}}
+		{Name: "Recorded by", Text: orDash(a.By.Name)}, {Name: evidenceLabel, Text: a.Evidence, Own: true}}}
 	if !a.WithdrawnAt.IsZero() {
 		p.Tone, p.Word = views.ToneNeutral, "Withdrawn"
 		p.Facts = append(p.Facts, views.Row{Name: "Withdrawn", When: v.At(a.WithdrawnAt)})

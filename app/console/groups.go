@@ -51,7 +51,7 @@ func (k groupPages) groups(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	}
 	for _, g := range all {
 		p.Rows = append(p.Rows, views.DutyRow{Href: views.GroupPath(string(g.ID)), Name: g.Name,
-			Note: page.Shown(strings.Join(personsOf(g), ", "), 120), What: g.Way.Name(), Changed: v.At(g.CreatedAt)})
+			Note: page.Shown(strings.Join(personsOf(g), ", "), 120), Own: true, What: g.Way.Name(), Changed: v.At(g.CreatedAt)})
 	}
 	return web.Page(c, views.Duty(p), fiber.StatusOK)
 }

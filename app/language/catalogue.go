@@ -111,7 +111,8 @@ func read(files fs.FS, folder string) (map[string]string, error) {
 }
 
 // New makes a catalogue of entries. It refuses an entry whose translation lacks a hole or an
-// element of its key, or has one that the key lacks.
+// element of its key, or has one that the key lacks, and a key that many a text fits which somebody
+// wrote, unless openings says how it begins.
 func New(tag string, entries map[string]string) (*Catalogue, error) {
 	c := &Catalogue{Tag: tag, index: newIndex(len(entries)), words: spanishDates}
 	for key, said := range entries {
@@ -125,6 +126,9 @@ func New(tag string, entries map[string]string) (*Catalogue, error) {
 		}
 		if err := agree(from, to); err != nil {
 			return nil, fmt.Errorf("%q: %w", key, err)
+		}
+		if from.openings = openings[key]; from.openings == nil && from.loose() {
+			return nil, fmt.Errorf("%q fits what people write themselves: say in openings how it begins", key)
 		}
 		c.index.add(key, from, to)
 	}

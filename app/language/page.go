@@ -41,7 +41,7 @@ var described = map[string]bool{
 // node is a part of a block: text, or an element with its content.
 type node struct {
 	text string // unescaped
-	raw  []byte // an element that is kept, or the start of one
+	raw  []byte // as it stands in the page: text, an element that is kept, or the start of one
 	end  []byte // of an element with content; nil until it is closed
 	kids []*node
 
@@ -83,7 +83,7 @@ func (w *writer) page(page []byte) {
 			w.edge(z.Raw()) // the beginning of a tag
 			return
 		case tokens.TextToken:
-			w.push(&node{text: html.UnescapeString(string(z.Raw()))})
+			w.push(&node{text: html.UnescapeString(string(z.Raw())), raw: bytes.Clone(z.Raw())})
 		case tokens.StartTagToken, tokens.SelfClosingTagToken:
 			w.start(z, kind == tokens.SelfClosingTagToken)
 		case tokens.EndTagToken:
@@ -192,6 +192,7 @@ func (w *writer) close(name string, raw []byte) {
 		return
 	}
 	if void[name] {
+		w.push(&node{raw: raw, element: true, whole: true})
 		return
 	}
 	w.edge(raw)
@@ -252,7 +253,7 @@ func words(s string) bool { return strings.IndexFunc(s, unicode.IsLetter) >= 0 }
 func (w *writer) alone(n *node) {
 	switch {
 	case !n.element:
-		w.text(n.text)
+		w.text(n)
 	case n.whole:
 		w.out.Write(n.raw)
 	default:
@@ -263,12 +264,17 @@ func (w *writer) alone(n *node) {
 }
 
 // text writes one text with the space around it.
-func (w *writer) text(s string) {
+func (w *writer) text(n *node) {
+	s := n.text
 	bare := strings.TrimSpace(s)
 	at := strings.Index(s, bare)
 	said, _ := w.plain(bare)
+	if said == bare {
+		w.out.Write(n.raw)
+		return
+	}
 	w.out.WriteString(s[:at])
-	w.out.WriteString(escape(said))
+	w.out.WriteString(html.EscapeString(said))
 	w.out.WriteString(s[at+len(bare):])
 }
 
@@ -321,10 +327,10 @@ func spell(key *strings.Builder, marks *[]*node, list []*node) {
 	}
 }
 
-// squeeze writes a text with single spaces.
+// squeeze writes a text with single spaces, in the spelling of keys.
 func squeeze(key *strings.Builder, s string) {
 	space := false
-	for _, r := range s {
+	for i, r := range s {
 		switch {
 		case strings.ContainsRune(spaces, r):
 			space = true
@@ -333,9 +339,12 @@ func squeeze(key *strings.Builder, s string) {
 			key.WriteByte(' ')
 		}
 		space = false
-		if r == '<' {
+		switch {
+		case r == '<':
 			key.WriteString("&lt;")
-		} else {
+		case r == '&' && strings.HasPrefix(s[i:], "&lt;"):
+			key.WriteByte(0) // somebody wrote these four signs
+		default:
 			key.WriteRune(r)
 		}
 	}
@@ -373,7 +382,7 @@ func (w *writer) say(e *entry, fill []string, marks []*node) {
 	}
 }
 
-// filled is what a hole of a translation says.
+// filled is what a hole of a translation says, in the spelling of keys.
 func (w *writer) filled(e *entry, name string, fill []string) string {
 	at := 0
 	for _, p := range e.from.parts {
@@ -386,7 +395,7 @@ func (w *writer) filled(e *entry, name string, fill []string) string {
 		}
 		switch p.kind {
 		case wordHole:
-			said, _ := w.plain(fill[at])
+			said, _ := w.spelled(fill[at])
 			return said
 		case dateHole:
 			said, _ := w.c.words.moment(fill[at])
@@ -397,4 +406,7 @@ func (w *writer) filled(e *entry, name string, fill []string) string {
 	return ""
 }
 
-func escape(s string) string { return html.EscapeString(strings.ReplaceAll(s, "&lt;", "<")) }
+// unspelled gives what a text in the spelling of keys says.
+var unspelled = strings.NewReplacer("&lt;", "<", "\x00", "&")
+
+func escape(s string) string { return html.EscapeString(unspelled.Replace(s)) }

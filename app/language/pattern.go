@@ -13,6 +13,8 @@ type pattern struct {
 	parts []part
 	holes int
 	fixed int // bytes of text: the more, the more exactly it matches
+
+	openings []string // one of them begins the text; none = any text does
 }
 
 // part is text, or a hole if name is set.
@@ -128,6 +130,9 @@ func nextMark(s string) (mark, before, after string, found bool) {
 // going back: a hole ends where the text after it first occurs.
 func (p *pattern) match(s string, fill []string) ([]string, bool) {
 	fill = fill[:0]
+	if p.openings != nil && !slices.ContainsFunc(p.openings, func(o string) bool { return strings.HasPrefix(s, o) }) {
+		return nil, false
+	}
 	for i := 0; i < len(p.parts); i++ {
 		one := p.parts[i]
 		if one.kind == noHole {

@@ -16,6 +16,18 @@ func (w *writer) plain(s string) (said string, ok bool) {
 	if !words(k) {
 		return s, true
 	}
+	said, ok = w.spelled(k)
+	if said == k {
+		return s, ok
+	}
+	return unspelled.Replace(said), ok
+}
+
+// spelled translates a text in the spelling of keys.
+func (w *writer) spelled(k string) (said string, ok bool) {
+	if !words(k) {
+		return k, true
+	}
 	parts := sentences(k)
 	if said, ok = w.find(k, len(parts) > 1); ok {
 		return said, true
@@ -34,7 +46,7 @@ func (w *writer) plain(s string) (said string, ok bool) {
 		}
 	}
 	w.missed(k)
-	return s, false
+	return k, false
 }
 
 func (w *writer) missed(k string) {
@@ -53,9 +65,9 @@ func (w *writer) find(k string, several bool) (string, bool) {
 	var out strings.Builder
 	for _, p := range e.to.parts {
 		if p.kind == noHole {
-			out.WriteString(strings.ReplaceAll(p.text, "&lt;", "<"))
+			out.WriteString(p.text)
 		} else {
-			out.WriteString(strings.ReplaceAll(w.filled(e, p.name, fill), "&lt;", "<"))
+			out.WriteString(w.filled(e, p.name, fill))
 		}
 	}
 	return out.String(), true
@@ -66,7 +78,7 @@ func (w *writer) each(parts []string, sign string) (string, bool) {
 	all := true
 	out := make([]string, len(parts))
 	for i, part := range parts {
-		said, ok := w.plain(part)
+		said, ok := w.spelled(part)
 		out[i], all = said, all && ok
 	}
 	return strings.Join(out, sign), all

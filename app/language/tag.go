@@ -43,7 +43,7 @@ func (t *tag) says(a attr) bool {
 	switch {
 	case !spoken[a.key] || a.value == "":
 		return false
-	case t.untranslated && a.key != "aria-label" && a.key != "title":
+	case t.untranslated && a.key != "aria-label": // that says what a button does with somebody's words; a title repeats them
 		return false
 	case a.key == "value":
 		kind := t.get("type")
