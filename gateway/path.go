@@ -8,7 +8,8 @@ import (
 )
 
 // nominating is how long after its first nomination a browser may nominate several paths at once,
-// of which Pion takes the one with the highest priority (RFC 5245, aggressive nomination).
+// of which Pion takes the one with the highest priority (RFC 5245, aggressive nomination). After a
+// restart of ICE there is a first one again.
 const nominating = 3 * time.Second
 
 // path follows a phone that changes its network, from Wi-Fi to mobile say: the phone checks a new
@@ -17,7 +18,8 @@ const nominating = 3 * time.Second
 // belongs to one connection, and only its ICE agent's goroutine calls follow.
 type path struct {
 	now   func() time.Time
-	first time.Time // the first nomination
+	names string    // of the ICE session: a restart changes them
+	first time.Time // the session's first nomination
 	last  *ice.CandidatePair
 }
 
@@ -27,6 +29,9 @@ type path struct {
 func (p *path) follow(request *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
 	if !request.Contains(stun.AttrUseCandidate) || pair.ResponsesReceived() == 0 {
 		return false
+	}
+	if names, err := request.Get(stun.AttrUsername); err == nil && string(names) != p.names {
+		p.names, p.first, p.last = string(names), time.Time{}, nil
 	}
 	now := p.now()
 	if p.first.IsZero() {
