@@ -132,8 +132,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestNodes measures for a moment, and kills a node among rings and calls: what becomes of each is
-// right however slow the machine is.
+// TestNodes measures for a moment, and kills a node among rings and calls. How late a push comes is
+// a matter of the machine; that each comes once is not.
 func TestNodes(t *testing.T) {
 	t.Parallel()
 	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 500 * time.Millisecond, At: 4,
@@ -155,7 +155,7 @@ func TestNodes(t *testing.T) {
 	if x := r.Rows[1]; x.Commits <= 0 || x.Log <= 0 || x.PacedCPU <= 0 {
 		t.Errorf("%+v", x)
 	}
-	if x := r.Faults[0]; x.Count == 0 || x.Lost != 0 || x.Repeated != 0 || !strings.Contains(x.Figure, "0 late") {
+	if x := r.Faults[0]; x.Count == 0 || x.Lost != 0 || x.Repeated != 0 || strings.Contains(x.Figure, "stopped here") {
 		t.Errorf("%+v", x)
 	}
 	printed(t, r.Print, "per ring")

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"carillon/app/bus/natstest"
@@ -22,8 +24,10 @@ type cluster struct {
 	stage    *stage
 	postgres *postgrestest.Server // nil = another's
 	nats     *child
-	nodes    []*child
 	env      []string // of all nodes, beside the stage's
+
+	mu    sync.Mutex // guards nodes: rings ask for addresses while a node is replaced
+	nodes []*child
 }
 
 // MostNodes is how many nodes one machine is asked to run.
@@ -71,20 +75,51 @@ func (c *cluster) natsPort() (int, error) {
 
 // scale starts or stops nodes until n run.
 func (c *cluster) scale(ctx context.Context, n int) error {
-	for len(c.nodes) > n {
-		last := len(c.nodes) - 1
-		if err := c.nodes[last].stop(); err != nil {
+	running := c.running()
+	for last := len(running) - 1; last >= n; last-- {
+		if err := running[last].stop(); err != nil {
 			return err
 		}
+		c.mu.Lock()
 		c.nodes = c.nodes[:last]
+		c.mu.Unlock()
 	}
-	for len(c.nodes) < n {
-		node, err := c.start(ctx, len(c.nodes))
+	for i := len(running); i < n; i++ {
+		node, err := c.start(ctx, i)
 		if err != nil {
 			return err
 		}
+		c.mu.Lock()
 		c.nodes = append(c.nodes, node)
+		c.mu.Unlock()
 	}
+	return nil
+}
+
+// running are the nodes, one that was killed and not replaced yet included.
+func (c *cluster) running() []*child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.nodes)
+}
+
+// node is the i-th node; it starts again from the first after the last.
+func (c *cluster) node(i int) *child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[i%len(c.nodes)]
+}
+
+// replace starts another node instead of the i-th, which has ended. Where that fails, the old one
+// stays.
+func (c *cluster) replace(ctx context.Context, i int, verb ...string) error {
+	next, err := c.start(ctx, i, verb...)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[i] = next
 	return nil
 }
 
@@ -100,7 +135,7 @@ func (c *cluster) start(ctx context.Context, i int, verb ...string) (*child, err
 // addresses are those of the nodes that run.
 func (c *cluster) addresses() []string {
 	var list []string
-	for _, n := range c.nodes {
+	for _, n := range c.running() {
 		list = append(list, n.addr)
 	}
 	return list
@@ -114,7 +149,7 @@ type used struct {
 }
 
 func (c *cluster) used(ctx context.Context) (u used, err error) {
-	for _, n := range c.nodes {
+	for _, n := range c.running() {
 		u.nodes += n.cpu()
 	}
 	u.nats = c.nats.cpu()
@@ -157,7 +192,7 @@ func (c *cluster) messages(ctx context.Context) (n natstest.Counts, err error) {
 
 func (c *cluster) close() error {
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.running() {
 		errs = append(errs, n.stop())
 	}
 	if c.nats != nil {

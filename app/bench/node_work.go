@@ -65,7 +65,7 @@ func (w *faultWorld) withoutNATS(ctx context.Context) (row FaultRow, err error) 
 func (w *faultWorld) lag(ctx context.Context, n int) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	here, there := w.cluster.nodes[n%faultNodes].addr, w.cluster.nodes[(n+1)%faultNodes].addr
+	here, there := w.cluster.node(n).addr, w.cluster.node(n+1).addr
 	s := w.cluster.stage
 	key := string([]byte(s.key))
 	body := fmt.Sprintf(`{"to":{"device":"%s"}}`, s.devices[n%w.calls.phone])
@@ -144,7 +144,7 @@ func (w *faultWorld) command(ctx context.Context, env []string, verb ...string) 
 
 // copied: a backup and a copy to PostgreSQL are made of a server on SQLite while rings go out.
 func (w *faultWorld) copied(ctx context.Context) (row FaultRow, err error) {
-	calls := newCallers(max(20, 400/w.config.Shrink), 5*time.Second)
+	calls := newCallers(max(20, 400/w.config.Shrink), w.config.patience())
 	s, err := setUp(ctx, calls.phone, calls.hear)
 	if err != nil {
 		return row, err
@@ -181,10 +181,10 @@ func (w *faultWorld) copied(ctx context.Context) (row FaultRow, err error) {
 // wrongClock: one node's clock is ahead. Rings of it and of the others end when they should.
 func (w *faultWorld) wrongClock(ctx context.Context) (row FaultRow, err error) {
 	const wrong = 1
-	if err := w.cluster.nodes[wrong].stop(); err != nil {
+	if err := w.cluster.node(wrong).stop(); err != nil {
 		return row, err
 	}
-	if w.cluster.nodes[wrong], err = w.cluster.start(ctx, wrong, "bench", "node", "--off=5s"); err != nil {
+	if err := w.cluster.replace(ctx, wrong, "bench", "node", "--off=5s"); err != nil {
 		return row, err
 	}
 	w.calls.ttl = tenants.MinTTL

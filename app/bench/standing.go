@@ -32,7 +32,7 @@ func (w *faultWorld) answer(ctx context.Context, node int) (*standingCall, error
 	i := w.calls.phone + int(w.next.Add(1))%(len(w.cluster.stage.devices)-w.calls.phone)
 	s := w.cluster.stage
 	body := fmt.Sprintf(`{"to":{"device":"%s"},"ttl_s":60}`, s.devices[i])
-	address := w.cluster.nodes[node].addr
+	address := w.cluster.node(node).addr
 	status, text, _, err := w.calls.asks(ctx, address, "POST", "/v1/rings", string([]byte(s.key)), "", body)
 	if err != nil || status != http.StatusCreated {
 		return nil, errors.Join(err, fmt.Errorf("a ring for a call: %d %s", status, text))
@@ -52,6 +52,24 @@ func (w *faultWorld) answer(ctx context.Context, node int) (*standingCall, error
 	}
 }
 
+// setUp answers at a node, again and again until it succeeds or ctx is done: a node that has just
+// started may be slow or say when to come back.
+func (w *faultWorld) setUp(ctx context.Context, node int) (*standingCall, error) {
+	for {
+		c, err := w.answer(ctx, node)
+		if err == nil {
+			return c, nil
+		}
+		if c != nil {
+			c.HangUp()
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		rest(ctx, time.Second)
+	}
+}
+
 // stand sets up so many calls, evenly over the nodes.
 func (w *faultWorld) stand(ctx context.Context, n int) (*standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -59,8 +77,9 @@ func (w *faultWorld) stand(ctx context.Context, n int) (*standing, error) {
 	s := &standing{world: w, all: make([]*standingCall, n)}
 	errs := make([]error, n)
 	var wg sync.WaitGroup
+	nodes := len(w.cluster.running())
 	for i := range n {
-		wg.Go(func() { s.all[i], errs[i] = w.answer(ctx, i%len(w.cluster.nodes)) })
+		wg.Go(func() { s.all[i], errs[i] = w.setUp(ctx, i%nodes) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -140,7 +159,7 @@ func (s *standing) takenOver(ctx context.Context, node int, since time.Time) (re
 
 // other is the address of a node that runs.
 func (w *faultWorld) other(node int) string {
-	return w.cluster.nodes[(node+1)%len(w.cluster.nodes)].addr
+	return w.cluster.node(node + 1).addr
 }
 
 // again answers again on another node until it is heard.
