@@ -22,14 +22,16 @@ func (s *Server) Both(standby *Server, database string) string {
 }
 
 // Standby starts a server that follows this one. From now on a commit waits until the standby has
-// it too.
+// it too. A standby that has not followed after two minutes is an error: beside many other tests
+// its first connection may take long.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	standby, err := s.follow()
 	if err != nil {
 		return nil, err
 	}
 	err = s.Do(ctx, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()",
-		"DO $$ BEGIN FOR n IN 1..1500 LOOP PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE "+
+		"DO $$ BEGIN WHILE clock_timestamp() < now() + interval '2 minutes' LOOP "+
+			"PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE "+
 			"sync_state = 'sync') THEN RETURN; END IF; PERFORM pg_sleep(0.02); END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
 	if err != nil {
 		return nil, errors.Join(err, standby.Close())
