@@ -1,4 +1,5 @@
 -- Connections whose rows are still to be removed.
+-- contract: earlier programs list a connection in the state removed, and may resume it.
 
 -- +goose Up
 CREATE INDEX connections_removed ON connections (state, tenant_id, id) WHERE state = 'removed';

@@ -77,7 +77,8 @@ func (s Jobs) FeedAudits(ctx context.Context, f AuditFollower, all []NewDelivery
 			uuid(f.Connection), f.from)
 		if f.from < 0 {
 			n, err = t.change("INSERT INTO audit_marks (tenant_id, connection_id, seq) SELECT tenant_id, id, ? FROM connections WHERE "+
-				"tenant_id = ? AND id = ? ON CONFLICT (tenant_id, connection_id) DO NOTHING", f.to, uuid(f.Tenant), uuid(f.Connection))
+				"tenant_id = ? AND id = ? AND "+there+" ON CONFLICT (tenant_id, connection_id) DO NOTHING", f.to, uuid(f.Tenant),
+				uuid(f.Connection))
 		}
 		if moved = n > 0; err != nil || !moved {
 			return err

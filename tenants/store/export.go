@@ -27,6 +27,7 @@ type exportTable struct {
 	file, about string
 	from        string // the table, and what is joined to it
 	tenant      string // the column of the tenant; empty = tenant_id
+	only        string // the condition of the rows; empty = all
 	keys        string // the columns that order the rows and are unique in a tenant
 	columns     string // "name kind, …"; text is left out
 	left        string // columns that are not exported: secrets, and what only this server uses
@@ -98,7 +99,7 @@ var exportTables = []exportTable{
 		columns: "ring_id id, connection_id id, phone_number, at time, state, sid"},
 	{file: "text_stops", about: "A phone number that wants no texts.", from: "text_stops", keys: "phone_number",
 		columns: "phone_number, at time"},
-	{file: "connections", about: "A connection, without its secrets.", from: "connections", keys: "id",
+	{file: "connections", about: "A connection, without its secrets.", from: "connections", only: there, keys: "id",
 		columns: "id id, name, role, url, settings json, state, created_at time, failing_since time, disabled_at time, " +
 			"delivered_at time", left: "sealed warned_at overlap_ends"},
 	{file: "deliveries", about: "An event that was sent to a connection, or waits.", from: "deliveries", keys: "seq",

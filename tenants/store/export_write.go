@@ -162,6 +162,9 @@ func (x *exporter) table(ctx context.Context, t exportTable, out *exportLines) e
 		read[i] = c.expr
 	}
 	query := "SELECT " + strings.Join(read, ", ") + " FROM " + t.from + " WHERE " + cmp.Or(t.tenant, "tenant_id") + " = ?"
+	if t.only != "" {
+		query += " AND " + t.only
+	}
 	behind := " AND (" + t.keys + ") > (?" + strings.Repeat(", ?", len(keys)-1) + ")"
 	var after []any
 	for {

@@ -14,24 +14,41 @@ import (
 // the rings from the newest finds a page of hits sooner.
 const searchMost = 5000
 
-// pushed are the rings of the push with this apns-id, found by the time in it. It is empty where
-// text is no id.
-func (s Rings) pushed(text string) (query string, args []any, err error) {
-	if !tenants.ValidID(text) {
-		return "", nil, nil
+// pushesLooked is how many of the newest attempts are looked through for an apns-id that was random
+// in all its parts, as all were once. No index has them: it would slow every ring down.
+const pushesLooked = 20_000
+
+// pushed are the rings of the push with this apns-id, found by the time in it, or else among the
+// newest pushesLooked attempts.
+func (s Rings) pushed(ctx context.Context, text string) ([]tenants.RingID, error) {
+	if !tenants.ValidID(text) || text[14] != '4' { // the ids of rings are of version 7
+		return nil, nil
 	}
 	all, err := s.s.pushIDs()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	var spans []string
-	args = []any{uuid(s.id), uuid(text)}
+	args := []any{uuid(s.id), uuid(text)}
 	for _, ids := range all {
 		at := ids.Placed(text)
 		spans = append(spans, "ring_id BETWEEN ? AND ?")
 		args = append(args, uuid(tenants.FirstID[tenants.RingID](at)), uuid(tenants.FirstID[tenants.RingID](at.Add(2*time.Millisecond))))
 	}
-	return "SELECT ring_id FROM attempts WHERE tenant_id = ? AND apns_id = ? AND (" + strings.Join(spans, " OR ") + ")", args, nil
+	found, err := s.ringsOf(ctx, "SELECT ring_id FROM attempts WHERE tenant_id = ? AND apns_id = ? AND ("+strings.Join(spans, " OR ")+")",
+		args...)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return s.ringsOf(ctx, "SELECT ring_id FROM (SELECT ring_id, apns_id FROM attempts WHERE tenant_id = ? "+
+		"ORDER BY ring_id DESC, id DESC LIMIT ?) AS newest WHERE apns_id = ?", uuid(s.id), pushesLooked, uuid(text))
+}
+
+// ringsOf are the ids of rings that a statement finds.
+func (s Rings) ringsOf(ctx context.Context, query string, args ...any) ([]tenants.RingID, error) {
+	rows, err := s.reads().query(ctx, query, args...)
+	found, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
+	return found, translate(err)
 }
 
 // PushIDs makes the apns-ids of pushes. All nodes make the same.
@@ -84,12 +101,12 @@ func (s Rings) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB
 	if id {
 		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN ? AND ?", []any{tenant, low, high}})
 	}
-	pushed, push, err := s.pushed(text)
+	pushed, err := s.pushed(ctx, text)
 	if err != nil {
 		return nil, false, err
 	}
-	if pushed != "" {
-		ways = append(ways, way{pushed, push})
+	for _, ring := range pushed {
+		ways = append(ways, way{"SELECT id FROM rings WHERE tenant_id = ? AND id = ?", []any{tenant, uuid(ring)}})
 	}
 	var parts []string
 	var args []any
@@ -113,8 +130,8 @@ func (s Rings) search(ctx context.Context, db *gorm.DB, text string) (_ *gorm.DB
 	if id {
 		found = found.Or("id BETWEEN ? AND ?", low, high)
 	}
-	if pushed != "" {
-		found = found.Or("id IN ("+pushed+")", push...)
+	for _, ring := range pushed {
+		found = found.Or("id = ?", uuid(ring))
 	}
 	return db.Where(found), false, nil
 }

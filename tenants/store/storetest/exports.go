@@ -26,7 +26,8 @@ func testExports(b *bench) {
 	b.roll(4)
 	files := b.exported(owner)
 	for name, line := range map[string]string{"devices.jsonl": string(p.device.ID), "agents.jsonl": string(p.agent.ID),
-		"keys.jsonl": string(p.key.ID), "people.jsonl": string(p.member.ID), "facts.jsonl": `"placed"`, "alerts.jsonl": "canary"} {
+		"connections.jsonl": string(p.connection.ID),
+		"keys.jsonl":        string(p.key.ID), "people.jsonl": string(p.member.ID), "facts.jsonl": `"placed"`, "alerts.jsonl": "canary"} {
 		if !strings.Contains(files[name], line) {
 			b.Errorf("%s lacks %s: %s", name, line, files[name])
 		}
@@ -52,6 +53,10 @@ func testExports(b *bench) {
 	if kept[0].Total.N != 2 || kept[0].Oldest.IsZero() || none[0].Total.N != 0 || !none[0].Oldest.IsZero() ||
 		len(kept) != len(tenants.DataKinds) {
 		b.Errorf("kept: %+v and %+v", kept, none)
+	}
+	b.must(owner.Connections().Remove(ctx, p.connection.ID))
+	if text := b.exported(owner)["connections.jsonl"]; strings.Contains(text, string(p.connection.ID)) {
+		b.Errorf("a connection that was removed is exported: %s", text)
 	}
 
 	user := store.Who{Actor: tenants.Actor{Kind: tenants.ActorUser, ID: string(p.member.ID), Name: "Ada"}}

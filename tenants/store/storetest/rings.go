@@ -267,6 +267,7 @@ func testRings(b *bench) {
 	person := b.newRing(d, other)
 	person.To, person.Agent, person.Caller, person.Reference = tenants.To{Person: "team"}, "0190aaaa-0000-7000-8000-0000000000a1", "Dr. "+
 		"Ödön", "lead_1"
+	person.Attempts[0].Push.APNsID = tenants.NewRandomID() // as earlier programs made them
 	_, err := s.Rings().Add(ctx, person, store.Idempotency{}, time.Time{})
 	b.must(err)
 	b.clock.add(time.Minute)
@@ -292,6 +293,8 @@ func testRings(b *bench) {
 		"to":                   {store.RingQuery{To: start.Add(time.Second)}, []*tenants.Ring{first}},
 		"id":                   {store.RingQuery{Search: string(last.ID[:30])}, []*tenants.Ring{last}},
 		"a push":               {store.RingQuery{Search: strings.ToUpper(last.Attempts[0].Push.APNsID)}, []*tenants.Ring{last}},
+		"a push with no time":  {store.RingQuery{Search: person.Attempts[0].Push.APNsID}, []*tenants.Ring{person}},
+		"no push":              {store.RingQuery{Search: tenants.NewRandomID()}, nil},
 		"a caller":             {store.RingQuery{Search: "SALON a"}, []*tenants.Ring{last, first}},
 		"device and search":    {store.RingQuery{Device: d.ID, Search: "lead_"}, []*tenants.Ring{person}},
 		"not a caller":         {store.RingQuery{Search: "anna"}, nil}, // the beginning counts

@@ -107,6 +107,20 @@ func testAuditFeed(b *bench) {
 	claimed, err := s.Deliveries().Claim(ctx, c.ID, b.clock.Now(), time.Minute, 10)
 	b.must(err)
 	equal(b, len(claimed), 1, "deliveries")
+
+	b.must(s.Connections().Remove(ctx, c.ID))
+	gone := b.newConnection()
+	gone.Role, gone.Events = tenants.RoleAudit, nil
+	gone = gone.Clean()
+	_, err = s.Connections().Add(ctx, gone)
+	b.must(err)
+	all, err := b.s.Jobs().AuditFollowers(ctx, 10)
+	b.must(err)
+	equal(b, len(all), 1, "followers with new entries")
+	b.must(s.Connections().Remove(ctx, gone.ID)) // after they were read
+	got, err := b.s.Jobs().FeedAudits(ctx, all[0], nil)
+	b.must(err)
+	equal(b, got, false, "the mark of a connection that was removed")
 }
 
 // testRosters: a calendar is due once per turn for one node, and at once when its address
