@@ -44,6 +44,7 @@ var recorded = map[string]string{
 	"POST /credentials/:id/profile":                "credential.profile*",
 	"POST /credentials/:id/remove":                 "credential.remove",
 	"POST /credentials/:id/rollback":               "credential.rollback*",
+	"POST /developers/key":                         "key.add",
 	"POST /devices/:id":                            "device.set*",
 	"POST /devices/:id/merge":                      "device.merge*",
 	"POST /devices/:id/remove":                     "device.remove",
