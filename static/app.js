@@ -4,6 +4,8 @@
   "use strict";
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const words = JSON.parse($("#words")?.textContent || "{}"); // in the page's language; none in English
+  const word = self.carillonWord = (english) => words[english] || english;
   const typing = (el) => el.matches("input, textarea, select, [contenteditable]");
 
   // say shows a word at the foot of the page and reads it to screen readers.
@@ -49,14 +51,13 @@
       button.focus();
     }
     button.classList.add("copied");
-    say("Copied");
+    say(word("Copied"));
     setTimeout(() => button.classList.remove("copied"), 1800);
   });
 
   // Times: relative words in the page's language, the full time in the title.
   const spoken = document.documentElement.lang === "es" ? "es-US" : "en"; // pages write numbers as in the United States
-  const words = new Intl.RelativeTimeFormat(spoken, { numeric: "auto" });
-  const justNow = spoken === "en" ? "just now" : words.format(0, "second");
+  const ago = new Intl.RelativeTimeFormat(spoken, { numeric: "auto" });
   const spans = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   function relate(root = document) {
     for (const el of $$("time[data-relative]", root)) {
@@ -69,11 +70,11 @@
       const seconds = (at - Date.now()) / 1000;
       if (Math.abs(seconds) > 86400 * 6) { el.textContent = el.dataset.full; continue; }
       const [unit, size] = spans.find(([, s]) => Math.abs(seconds) >= s) || ["second", 1];
-      el.textContent = Math.abs(seconds) < 5 ? justNow : words.format(Math.trunc(seconds / size), unit);
+      el.textContent = Math.abs(seconds) < 5 ? word("just now") : ago.format(Math.trunc(seconds / size), unit);
     }
     for (const el of $$("[data-countdown]", root)) {
       const left = Math.max(0, Math.round((Date.parse(el.dateTime) - Date.now()) / 1000));
-      el.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "none";
+      el.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : word("none");
       el.classList.toggle("run-out", !left);
     }
   }
@@ -119,7 +120,7 @@
     const gate = () => { done.disabled = !stored.checked; };
     dialog.close();
     dialog.showModal();
-    dialog.addEventListener("cancel", (event) => { if (!stored.checked) { event.preventDefault(); say("Store the secret first"); } });
+    dialog.addEventListener("cancel", (event) => { if (!stored.checked) { event.preventDefault(); say(word("Store the secret first")); } });
     dialog.addEventListener("close", () => { if (!stored.checked) dialog.showModal(); });
     stored.addEventListener("change", gate);
     gate();
@@ -152,7 +153,7 @@
     every.closest("label").hidden = false;
     every.checked = on > 0 && on === all.length;
     every.indeterminate = on > 0 && on < all.length;
-    $("[data-bulk-count]", bar).textContent = on ? `${on} selected` : "Select all on this page";
+    $("[data-bulk-count]", bar).textContent = on ? word("{n} selected").replace("{n}", on) : word("Select all on this page");
     bar.classList.toggle("bulk-idle", !on);
     bar.hidden = !all.length;
   }
@@ -187,7 +188,7 @@
       const field = form && $("input[name=key_id]", form);
       if (key && field && !field.value) {
         field.value = key[1].toUpperCase();
-        say("Key id read from the file name");
+        say(word("Key id read from the file name"));
       }
       const kind = /\.p8$/i.test(file.name) ? "p8" : /\.p12$|\.pfx$/i.test(file.name) ? "p12" : ""; // "" = the server looks into the file
       for (const el of $$("[data-for-kind]", form)) {
@@ -196,7 +197,7 @@
         for (const inner of $$("input", el)) inner.disabled = !mine;
       }
       for (const el of $$("[data-needed-for]", form)) el.required = el.dataset.neededFor === kind;
-      if (file.size > 65536) say("That file is too large to be a key");
+      if (file.size > 65536) say(word("That file is too large to be a key"));
     };
     for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, (e) => { e.preventDefault(); zone.classList.add("drop-over"); });
     for (const name of ["dragleave", "drop"]) zone.addEventListener(name, (e) => { e.preventDefault(); zone.classList.remove("drop-over"); });
@@ -344,7 +345,7 @@
   function outdated() { // nothing follows but a reload
     const dialog = $("#outdated");
     if (dialog && !dialog.open) {
-      state("paused", "Ended");
+      state("paused", word("Ended"));
       dialog.addEventListener("cancel", (event) => event.preventDefault());
       dialog.addEventListener("close", () => location.reload());
       dialog.showModal();
@@ -364,8 +365,8 @@
   }
   function heard({ type, data }) {
     if (type === "over") outdated();
-    if (type === "open" && !paused()) state("live", "Live");
-    if (type === "error" && !paused()) state("reconnecting", "Reconnecting…");
+    if (type === "open" && !paused()) state("live", word("Live"));
+    if (type === "error" && !paused()) state("reconnecting", word("Reconnecting…"));
     if (type === "ready" || type === "error") ready = type === "ready";
     if (type === "ready") for (const view of views.values()) view.missed();
     if (type === "rings") for (const id of data.split(" ")) for (const view of views.values()) view.news(id);
@@ -411,15 +412,14 @@
   function listView(el) {
     const rows = () => $$("[data-ring]", el);
     const button = $("[data-live-new]");
-    const seen = new Set();
-    const fresh = new Set();
+    const seen = new Set(), fresh = new Set();
     let held = false, first = true;
     const note = () => { for (const row of rows()) seen.add(row.dataset.ring); };
     const busy = () => held || paused() || $("dialog:modal") || el.contains(document.activeElement) || picks().some((box) => box.checked);
     const view = viewOf(el, {
       pause: 1000,
       busy,
-      told: (waiting) => { button.hidden = !waiting; button.textContent = fresh.size ? `${fresh.size} new` : "Changes"; },
+      told: (waiting) => { button.hidden = !waiting; button.textContent = fresh.size ? word("{n} new").replace("{n}", fresh.size) : word("Changes"); },
       draw: async (now) => {
         const html = await bring(location.pathname + location.search);
         if (busy() && !now) return "busy"; // a row was chosen meanwhile: it must not be replaced under the hand
@@ -450,7 +450,7 @@
         if (!$("[data-over]", el)) return;
         views.delete(el);
         if (aside) return;
-        state("paused", "Finished");
+        state("paused", word("Finished"));
         $("[data-live-pause]").hidden = true;
       },
     });
@@ -464,8 +464,8 @@
     if (!button) return;
     const pause = !paused();
     button.setAttribute("aria-pressed", String(pause));
-    button.setAttribute("aria-label", pause ? "Resume live updates" : "Pause live updates");
-    state(pause ? "paused" : "live", pause ? "Paused" : "Live");
+    button.setAttribute("aria-label", word(pause ? "Resume live updates" : "Pause live updates"));
+    state(pause ? "paused" : "live", word(pause ? "Paused" : "Live"));
     next();
   });
 

@@ -2,6 +2,7 @@
 // person answered: an offer, an answer, sound. For tests it writes data-screen and data-audio-energy to its element.
 (() => {
   "use strict";
+  const word = self.carillonWord || ((english) => english);
   const demo = document.querySelector("[data-demo]");
   const start = demo && demo.querySelector("[data-demo-start]");
   if (!start) return;
@@ -32,7 +33,7 @@
   async function refused(answer) {
     const problem = await answer.json().catch(() => ({}));
     const wait = Number(answer.headers.get("Retry-After"));
-    return `${problem.detail || "The call could not be made."}${wait > 1 ? ` Try again in ${wait} seconds.` : ""}`;
+    return `${problem.detail || word("The call could not be made.")}${wait > 1 ? " " + word("Try again in {n} seconds.").replace("{n}", wait) : ""}`;
   }
 
   // servers are the STUN and TURN servers of this moment, for networks that the server is not reached from directly. Without them a
@@ -65,11 +66,11 @@
     if (call !== mine || mine.at) return;
     mine.at = Date.now();
     show("call");
-    say("Bells. Then say something: you hear it a second later.");
+    say(word("Bells. Then say something: you hear it a second later."));
     mine.timer = setInterval(() => {
       const rest = Math.max(0, seconds - Math.round((Date.now() - mine.at) / 1000));
       tick(rest);
-      if (!rest) end("Time is up. That is the line; your phones are next.");
+      if (!rest) end(word("Time is up. That is the line; your phones are next."));
     }, 250);
     mine.meter = setInterval(async () => {
       const stats = await mine.peer.getStats().catch(() => null);
@@ -82,16 +83,16 @@
     if (call) return;
     const mine = call = {};
     show("calling");
-    say("Your browser asks for the microphone…");
+    say(word("Your browser asks for the microphone…"));
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
       mine.track = stream.getTracks()[0];
       if (call !== mine) { mine.track.stop(); return; }
     } catch {
-      end("Without a microphone there is nothing to send. Allow it for this page and press again.");
+      end(word("Without a microphone there is nothing to send. Allow it for this page and press again."));
       return;
     }
-    say("Calling…");
+    say(word("Calling…"));
     const iceServers = await servers();
     if (call !== mine) { mine.track.stop(); return; }
     const peer = mine.peer = new RTCPeerConnection({ iceServers });
@@ -103,8 +104,8 @@
     peer.addEventListener("connectionstatechange", () => {
       if (call !== mine) return;
       if (peer.connectionState === "connected") connected(mine);
-      if (peer.connectionState === "failed") end("The sound found no way through this network. A firewall that bars UDP is the usual cause.");
-      if (peer.connectionState === "closed" || peer.connectionState === "disconnected" && mine.at) end("The line is closed.");
+      if (peer.connectionState === "failed") end(word("The sound found no way through this network. A firewall that bars UDP is the usual cause."));
+      if (peer.connectionState === "closed" || peer.connectionState === "disconnected" && mine.at) end(word("The line is closed."));
     });
     try {
       await peer.setLocalDescription(await peer.createOffer());
@@ -116,11 +117,11 @@
       if (call !== mine) { fetch(mine.url, { method: "DELETE", keepalive: true }).catch(() => {}); return; }
       await peer.setRemoteDescription({ type: "answer", sdp });
     } catch {
-      end("The server could not be reached. Press again in a moment.");
+      end(word("The server could not be reached. Press again in a moment."));
     }
   }
 
   start.addEventListener("click", dial);
-  stop.addEventListener("click", () => end("Hung up. That was the line; your phones are next."));
+  stop.addEventListener("click", () => end(word("Hung up. That was the line; your phones are next.")));
   addEventListener("pagehide", () => end(""));
 })();

@@ -2,6 +2,7 @@
 // as a field. Without this script such forms stay hidden, or say what they need.
 (() => {
   "use strict";
+  const word = self.carillonWord || ((english) => english);
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
     .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -32,10 +33,10 @@
   // failed says why there is no passkey, in words.
   function failed(error) {
     switch (error && error.name) {
-      case "NotAllowedError": return "The browser gave no passkey: it was cancelled, or took too long. Try again.";
-      case "InvalidStateError": return "This device has a passkey for your account already.";
-      case "SecurityError": return "The browser makes no passkeys for this address. Open the server by its name, such as localhost.";
-      default: return "That did not work. Reload the page and try again.";
+      case "NotAllowedError": return word("The browser gave no passkey: it was cancelled, or took too long. Try again.");
+      case "InvalidStateError": return word("This device has a passkey for your account already.");
+      case "SecurityError": return word("The browser makes no passkeys for this address. Open the server by its name, such as localhost.");
+      default: return word("That did not work. Reload the page and try again.");
     }
   }
 
@@ -53,7 +54,7 @@
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const says = form.querySelector("[data-passkey-says]");
     if (able) form.hidden = false;
-    else says.textContent = "This browser has no passkeys, or the page was not opened over https.";
+    else says.textContent = word("This browser has no passkeys, or the page was not opened over https.");
     form.addEventListener("submit", async (event) => {
       if (form.elements.credential.value) return;
       event.preventDefault();

@@ -37,7 +37,7 @@ func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	if tag != "" {
 		h.Set(fiber.HeaderContentLanguage, tag)
 		if catalogue, ok := language.In(tag); ok {
-			text = catalogue.Page(text)
+			text = catalogue.WithScripts(catalogue.Page(text))
 		}
 	}
 	h.SetContentType("text/html; charset=utf-8")
