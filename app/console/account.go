@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"slices"
@@ -139,11 +140,12 @@ func (k accountPages) changeEmail(ctx context.Context, c *fiber.Ctx, v *page.Vis
 		ExpiresAt: k.Now().Add(tenants.EmailChangeTTL)}); err != nil {
 		return err
 	}
-	if err := k.Mail.Send(askedEmailMail(v.User, email)); err != nil {
+	if err := k.Mail.Send(askedEmailMail(v.User, email).In(web.Spoken(c))); err != nil {
 		k.Log.Error("a mail about a change of address was not queued", "err", err)
 	}
 	if free {
-		if err := k.Mail.Send(newEmailMail(email, v.User.Name, k.PublicURL+views.EmailChangePath(string(token)))); err != nil {
+		m := newEmailMail(email, v.User.Name, k.PublicURL+views.EmailChangePath(string(token)))
+		if err := k.Mail.Send(m.In(web.Spoken(c))); err != nil {
 			// an answer would tell that nobody has the address
 			k.Log.Error("a mail for a new address was not queued", "err", err)
 		}
@@ -193,7 +195,7 @@ func (k accountPages) takeEmail(ctx context.Context, c *fiber.Ctx) error {
 		return k.gone(c, err)
 	}
 	if k.Mail != nil {
-		if err := k.Mail.Send(oldEmailMail(was, e.Email)); err != nil {
+		if err := k.Mail.Send(oldEmailMail(was, e.Email).In(cmp.Or(was.Language, web.Spoken(c)))); err != nil {
 			k.Log.Error("a mail about a changed address was not queued", "err", err)
 		}
 	}

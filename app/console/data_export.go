@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -199,7 +200,7 @@ func (k *Console) mailExport(ctx context.Context, e tenants.Export) error {
 	if err != nil {
 		return err
 	}
-	return k.Mail.Send(exportMail(u, t, k.PublicURL+views.PathData))
+	return k.Mail.Send(exportMail(u, t, k.PublicURL+views.PathData).In(cmp.Or(u.Language, t.Language)))
 }
 
 // SweepExports removes exports whose time is over, and files that belong to none.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -55,7 +56,8 @@ func (k forgotPages) send(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if known {
-		if err := k.Mail.Send(resetMail(email, k.PublicURL+views.ResetPath(string(token)))); err != nil {
+		m := resetMail(email, k.PublicURL+views.ResetPath(string(token)))
+		if err := k.Mail.Send(m.In(cmp.Or(user.Language, web.Spoken(c)))); err != nil {
 			// an answer would tell that there is an account
 			k.Log.Error("a mail for a new password was not queued", "err", err)
 		}

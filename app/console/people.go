@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -199,11 +200,21 @@ func (k peoplePages) resend(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 	}
 	link := k.PublicURL + views.InvitationPath(string(secret))
 	if k.Mail != nil {
-		if err := k.Mail.Send(invitationMail(i, v, link)); err != nil {
+		if err := k.sendInvitation(ctx, v, i, link); err != nil {
 			return &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Err: err, Msg: mailBusy}
 		}
 	}
 	return k.invited(ctx, c, v, i, link)
+}
+
+// sendInvitation writes in the language of who is invited, if they have an account and chose one,
+// else in that of the tenant.
+func (k peoplePages) sendInvitation(ctx context.Context, v *page.Visitor, i store.Invitation, link string) error {
+	u, err := k.Store.Users().ByEmail(ctx, i.Email)
+	if err != nil && tenants.KindOf(err) != tenants.Unknown {
+		return err
+	}
+	return k.Mail.Send(invitationMail(i, v, link).In(cmp.Or(u.Language, v.Tenant.Language)))
 }
 
 // openInvitation finds the invitation that the path names.
@@ -230,7 +241,7 @@ func (k peoplePages) invite(ctx context.Context, v *page.Visitor, i store.Invita
 	if err != nil || k.Mail == nil {
 		return err
 	}
-	if err := k.Mail.Send(invitationMail(i, v, link)); err != nil {
+	if err := k.sendInvitation(ctx, v, i, link); err != nil {
 		busy := &tenants.Error{Kind: tenants.Unavailable, Code: "mail_busy", Err: err,
 			Msg: mailBusy}
 		return errors.Join(busy, v.Scope.Invitations().Revoke(ctx, i))

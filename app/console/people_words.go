@@ -55,8 +55,9 @@ func takingBack(i store.Invitation) views.Confirm {
 }
 
 func invitationMail(i store.Invitation, v *page.Visitor, link string) notify.Mail {
+	word := i.Role.Name()
 	return notify.Mail{To: i.Email, Subject: "Invitation to " + v.Tenant.Name + " on Carillon", Text: "Hello,\n\n" + v.User.Name +
-		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + i.Role.Name() +
+		" invites you to " + v.Tenant.Name + " on Carillon. Your role will be: " + word +
 		".\n\nOpen this link to join:\n\n" + link +
 		"\n\nThe link works once, within seven days. If you do not know why you got this email, you can ignore it.\n"}
 }

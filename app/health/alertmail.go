@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 	subject, text := m.compose(t, alerts)
 	var errs, hopeful []error
 	for _, to := range people {
-		err := m.Mail.Deliver(ctx, notify.Mail{To: to, Subject: subject, Text: text})
+		err := m.Mail.Deliver(ctx, spoken(ctx, m.Store, t, notify.Mail{To: to, Subject: subject, Text: text}))
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -136,6 +137,16 @@ func (m *AlertMail) deliver(ctx context.Context, scope *store.Scope, alerts []te
 		return errors.Join(hopeful...)
 	}
 	return errors.Join(errs...)
+}
+
+// spoken is a mail in the language that its reader chose, else in that of the tenant. If it cannot
+// be found out who reads it, the tenant's will do: an alert does not wait for it.
+func spoken(ctx context.Context, st *store.Store, t tenants.Tenant, m notify.Mail) notify.Mail {
+	u, err := st.Users().ByEmail(ctx, m.To)
+	if err != nil {
+		return m.In(t.Language)
+	}
+	return m.In(cmp.Or(u.Language, t.Language))
 }
 
 // withMakers adds those who made the keys that expire.

@@ -124,6 +124,29 @@ func TestAnAlertIsOneMail(t *testing.T) {
 	}
 }
 
+// A mail about an alert is in the language of each reader, else in that of the tenant.
+func TestAnAlertInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newMailWorld(t)
+	u, err := w.store.Users().ByEmail(t.Context(), "olga@example.com")
+	must(t, err)
+	u.Language = "es"
+	must(t, w.store.Users().Set(t.Context(), u))
+	w.apple.Say(403, "TopicDisallowed")
+	w.ringOnce(w.device(""))
+	got := w.send()
+	for who, want := range map[string]string{
+		"olga@example.com": "Hay una alerta nueva para Example.", "adam@example.com": "There is a new alert for Example.",
+	} {
+		if !strings.Contains(got[who].Text, want) || !strings.Contains(got[who].Text, "https://ring.example.com/credentials/") {
+			t.Errorf("%s got %+v", who, got[who])
+		}
+	}
+	if l := got["olga@example.com"].Text; !strings.Contains(l, ", desde el ") || !strings.Contains(l, "Detalles: https://") {
+		t.Errorf("%s", l)
+	}
+}
+
 // After the third mail of an hour the rest waits, and comes in one mail.
 func TestManyAlertsAreAFewMails(t *testing.T) {
 	t.Parallel()

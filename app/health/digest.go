@@ -110,7 +110,7 @@ func (d *Digest) sendTenant(ctx context.Context, t tenants.Tenant, span tenants.
 		if !mine {
 			continue
 		}
-		err = d.Mail.Deliver(ctx, d.compose(week, p.Email, d.Pages.Off(string(token))))
+		err = d.Mail.Deliver(ctx, spoken(ctx, d.Store, t, d.compose(week, p.Email, d.Pages.Off(string(token)))))
 		if err == nil || errors.Is(err, notify.ErrRefused) {
 			*failures = 0
 			if err != nil {

@@ -30,6 +30,45 @@ func (m *brokenMail) Deliver(ctx context.Context, l notify.Mail) error {
 	return m.letters.Deliver(ctx, l)
 }
 
+// TestDigestInSpanish: text and HTML are in the language of the organisation, if the person chose
+// none.
+func TestDigestInSpanish(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Stop()
+	spanish, err := w.scope.Tenant(t.Context())
+	must(t, err)
+	spanish.Language = "es"
+	must(t, w.scope.SetTenant(t.Context(), spanish))
+	olga, vera := w.person("olga", tenants.Owner), w.person("vera", tenants.Viewer)
+	vera.Language = "en"
+	must(t, w.store.Users().Set(t.Context(), vera))
+	w.clock.Pass(8 * 24 * time.Hour)
+	mails := &brokenMail{}
+	d, err := health.NewDigest(health.DigestConfig{Store: w.store, Mail: mails, Now: w.clock.Now,
+		Words: func(store.Reason) (string, string) { return "Why.", "Cure." },
+		Pages: health.DigestPages{Off: func(token string) string { return "https://c.example/digest/off/" + token }},
+		Log:   slog.New(slog.DiscardHandler)})
+	must(t, err)
+	for range 8 { // days, of which one is a Monday
+		must(t, d.Send(t.Context()))
+		w.clock.Pass(24 * time.Hour)
+	}
+	got, other := mails.to(olga.Email), mails.to(vera.Email)
+	if len(got) == 0 || len(other) == 0 {
+		t.Fatalf("%d and %d mails", len(got), len(other))
+	}
+	m := got[0]
+	if m.Subject != "Carillon: la semana de Example" || !strings.Contains(m.HTML, "<h2>Alertas abiertas</h2>") ||
+		!strings.Contains(m.HTML, `Recibe este correo cada lunes. <a href="`+m.Unsubscribe+`">Desactívelo</a>.`) ||
+		!strings.Contains(m.Text, "Recibe este correo cada lunes. Desactívelo: "+m.Unsubscribe) {
+		t.Errorf("%+v", m)
+	}
+	if other[0].Subject != "Carillon: the week of Example" {
+		t.Errorf("%+v", other[0])
+	}
+}
+
 // TestDigest: each person gets the mail of a week once, also after a restart and where the mail
 // server was away; those who turned it off and those without figures get none.
 func TestDigest(t *testing.T) {

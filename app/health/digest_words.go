@@ -48,7 +48,8 @@ func (d *Digest) compose(w digestWeek, to, off string) notify.Mail {
 	reasons := digestPart{Title: "Why some phones showed no call"}
 	for _, r := range w.reasons {
 		cause, cure := d.Words(r)
-		reasons.Lines = append(reasons.Lines, strings.TrimSpace(tenants.FormatCount(int(r.N))+" times: "+cause+" "+cure))
+		words := strings.TrimSpace(cause + " " + cure)
+		reasons.Lines = append(reasons.Lines, tenants.FormatCount(int(r.N))+" times: "+words)
 	}
 	silent := digestPart{Title: "Devices that were silent for 7 days", Link: d.Pages.Silent, Text: "All silent devices"}
 	for _, x := range w.silent {

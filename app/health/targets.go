@@ -206,11 +206,15 @@ func (x *Targets) mail(ctx context.Context, targets store.AlertTargets, target t
 	if len(people) == 0 {
 		return false, nobodyToMail, nil
 	}
+	t, err := x.Store.For(target.Tenant).Tenant(ctx)
+	if err != nil {
+		return false, "", err
+	}
 	subject, text := newsMail(news, x.Link)
 	taken := 0
 	var last error
 	for _, to := range people {
-		if err := x.Mail.Deliver(ctx, notify.Mail{To: to, Subject: subject, Text: text}); err != nil {
+		if err := x.Mail.Deliver(ctx, spoken(ctx, x.Store, t, notify.Mail{To: to, Subject: subject, Text: text})); err != nil {
 			last = err
 			continue
 		}

@@ -149,9 +149,22 @@ func (c *Catalogue) Text(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		bare := strings.TrimLeft(line, " -•*")
-		if said, ok := c.Line(bare); ok {
+		if said, ok := c.addressed(bare); ok {
 			lines[i] = line[:len(line)-len(bare)] + said
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// addressed translates a line that may be an address, or end in one.
+func (c *Catalogue) addressed(line string) (said string, ok bool) {
+	if strings.HasPrefix(line, "https://") || strings.HasPrefix(line, "http://") {
+		return line, false
+	}
+	if at := strings.LastIndex(line, ": http"); at >= 0 {
+		if said, ok := c.Line(line[:at]); ok {
+			return said + line[at:], true
+		}
+	}
+	return c.Line(line)
 }

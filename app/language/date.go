@@ -61,12 +61,12 @@ func (d dateWords) moment(s string) (string, bool) {
 			if n < 0 {
 				n = len(rest)
 			}
-			said, known := d.names[rest[:n]]
+			said, known := d.word(rest[:n], digit)
 			if !known {
 				return s, false
 			}
 			name = name || n >= 3
-			long = n > 3 && !strings.HasSuffix(rest[:n], "day")
+			long = n > 3 && !strings.HasSuffix(rest[:n], "day") && !zone(rest[:n])
 			if long && digit && strings.HasSuffix(out.String(), " ") {
 				out.WriteString(d.last + " ")
 			}
@@ -78,4 +78,17 @@ func (d dateWords) moment(s string) (string, bool) {
 		return s, false
 	}
 	return out.String(), true
+}
+
+// word is a word of a date. After a number, the name of a time zone is one too, and is kept.
+func (d dateWords) word(s string, digit bool) (string, bool) {
+	if said, known := d.names[s]; known {
+		return said, true
+	}
+	return s, digit && zone(s)
+}
+
+// zone tells whether a word may be the short name of a time zone, such as EST.
+func zone(word string) bool {
+	return len(word) >= 3 && len(word) <= 5 && strings.IndexFunc(word, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }

@@ -104,8 +104,8 @@ func TestUntranslated(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	got := made(t).Text("Devices\n\n- 12 devices\nAna has no phone.\nhttps://x.example/Devices\n")
-	if want := "Dispositivos\n\n- 12 dispositivos\nAna no tiene teléfono.\nhttps://x.example/Devices\n"; got != want {
+	got := made(t).Text("Devices\n\n- 12 devices\nAna has no phone.\nhttps://x.example/Devices\nDevices: https://x.example/Devices\n")
+	if want := "Dispositivos\n\n- 12 dispositivos\nAna no tiene teléfono.\nhttps://x.example/Devices\nDispositivos: https://x.example/Devices\n"; got != want {
 		t.Errorf("%q", got)
 	}
 }
@@ -115,7 +115,8 @@ func TestMoments(t *testing.T) {
 	for text, want := range map[string]string{
 		"2 Jan 2026, 15:04": "2 ene 2026, 15:04", "Mon 2 Jan": "lun 2 ene", "2 January": "2 de enero",
 		"12 October 2026": "12 de octubre de 2026", "Fri 15:04": "vie 15:04", "3 Nov 2026 to 9 Nov 2026": "3 nov 2026 a 9 nov 2026",
-		"2 May 2026": "2 may 2026", "1 March 2026 at 15:04 UTC": "1 de marzo de 2026 a las 15:04 UTC",
+		"2 May 2026": "2 may 2026", "2 March, 15:04 CEST": "2 de marzo, 15:04 CEST",
+		"1 March 2026 at 15:04 UTC": "1 de marzo de 2026 a las 15:04 UTC",
 	} {
 		if got, ok := spanishDates.moment(text); got != want || !ok {
 			t.Errorf("%s: %q, %v; wanted %q", text, got, ok, want)

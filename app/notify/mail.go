@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"carillon/app/language"
 )
 
 // Mail is one mail, in plain text. An address may hold any letters; see ErrRefused.
@@ -20,6 +22,23 @@ type Mail struct {
 	To, Subject, Text string
 	HTML              string // the same for programs that draw it; empty = text only
 	Unsubscribe       string // an address that takes a POST and sends no more such mails (RFC 8058); empty = none
+}
+
+// In is the mail in a language. English, a language that we do not know, and what its catalogue
+// does not have, change nothing: links, codes and names stay as they are.
+func (m Mail) In(tag string) Mail {
+	c, ok := language.In(tag)
+	if !ok {
+		return m
+	}
+	if said, ok := c.Line(m.Subject); ok {
+		m.Subject = said
+	}
+	m.Text = c.Text(m.Text)
+	if m.HTML != "" {
+		m.HTML = string(c.Page([]byte(m.HTML)))
+	}
+	return m
 }
 
 // Config configures a Mailer.

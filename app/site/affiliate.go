@@ -106,7 +106,7 @@ func (s *partners) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 			return web.Page(c, views.Affiliate(p), fiber.StatusTooManyRequests)
 		})
 	}
-	link, err := s.sendPartnerLink(ctx, name, email)
+	link, err := s.sendPartnerLink(ctx, c, name, email)
 	if err != nil {
 		return err
 	}
@@ -117,14 +117,14 @@ func (s *partners) askPartnerLink(ctx context.Context, c *fiber.Ctx) error {
 	return web.Page(c, views.PartnerSent(sent), fiber.StatusOK)
 }
 
-func (s *partners) sendPartnerLink(ctx context.Context, name, email string) (path string, err error) {
+func (s *partners) sendPartnerLink(ctx context.Context, c *fiber.Ctx, name, email string) (path string, err error) {
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), s.Now()
 	path = views.PartnerEnterPath(string(token))
 	l := store.PartnerLink{Hash: token.Hash(), Email: email, Name: name, CreatedAt: now, ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	if err := s.Store.Partners().AddLink(ctx, l); err != nil {
 		return "", err
 	}
-	return path, s.send(mailPartnerLink(email, s.PublicURL+path))
+	return path, s.send(c, mailPartnerLink(email, s.PublicURL+path))
 }
 
 // partnerLink finds what a link stands for. Programs that check mails open links too, so that a GET

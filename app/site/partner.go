@@ -213,7 +213,7 @@ func (s *partners) setPayee(ctx context.Context, c *fiber.Ctx) error {
 			return s.Done(c, page.FlashSaved, views.PathPartner)
 		}
 		if s.Mail != nil {
-			if err := s.send(mailPayee(who.Email, s.PublicURL)); err != nil {
+			if err := s.send(c, mailPayee(who.Email, s.PublicURL)); err != nil {
 				return err
 			}
 		}

@@ -110,9 +110,10 @@ func (s *frame) front(ctx context.Context, c *fiber.Ctx, h heading) views.Front 
 	return f
 }
 
-// send hands a mail over. When too many wait, it refuses with Unavailable.
-func (s *frame) send(m notify.Mail) error {
-	if err := s.Mail.Send(m); err != nil {
+// send hands a mail over, in the language of the page on which it was asked for. When too many
+// wait, it refuses with Unavailable.
+func (s *frame) send(c *fiber.Ctx, m notify.Mail) error {
+	if err := s.Mail.Send(m.In(web.Spoken(c))); err != nil {
 		return mailBusy(err)
 	}
 	return nil

@@ -135,7 +135,7 @@ func (s *trials) signUp(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := s.send(m); err != nil {
+	if err := s.send(c, m); err != nil {
 		return err
 	}
 	s.SetCookie(c, signupCookie, browser, tenants.SignupTTL, false)

@@ -270,3 +270,17 @@ func FuzzSignUp(f *testing.F) {
 		}
 	})
 }
+
+// TestMailsOfTheSiteAreInThePagesLanguage: a mail to a stranger is in the language of the page.
+func TestMailsOfTheSiteAreInThePagesLanguage(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	w := h.Browser()
+	w.Headers = map[string]string{"Accept-Language": "es-MX"}
+	w.Post("/trial", applying("ana@lindenhof.example")).Want(200)
+	h.Link("ana@lindenhof.example")
+	if m := h.Mails.To("ana@lindenhof.example")[0]; m.Subject != "Comience su prueba de Carillon" ||
+		!strings.Contains(m.Text, "Para confirmar su correo electrónico y comenzar su prueba, abra este enlace:") {
+		t.Errorf("%+v", m)
+	}
+}

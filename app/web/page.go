@@ -24,11 +24,17 @@ type languageKey struct{}
 // Speak names the language of the pages that answer a request. Without it they are in English.
 func Speak(c *fiber.Ctx, tag string) { c.Locals(languageKey{}, tag) }
 
+// Spoken is the language that Speak named; empty if it named none.
+func Spoken(c *fiber.Ctx) string {
+	tag, _ := c.Locals(languageKey{}).(string)
+	return tag
+}
+
 // Page renders a component and then sends it, in the language that Speak named. If the component
 // fails, nothing has been sent, and the edge answers the error.
 func Page(c *fiber.Ctx, page templ.Component, status int) error {
 	var body bytes.Buffer
-	tag, _ := c.Locals(languageKey{}).(string)
+	tag := Spoken(c)
 	if err := page.Render(language.With(c.UserContext(), tag), &body); err != nil {
 		return err
 	}
