@@ -17,8 +17,9 @@ import (
 const exportPart = "export.part"
 
 type exportPartAsked struct {
-	ID string `json:"id"`
-	At int64  `json:"at"`
+	ID   string `json:"id"`
+	Node string `json:"node,omitempty"` // that wrote it
+	At   int64  `json:"at"`
 }
 
 type exportPartGiven struct {
@@ -37,7 +38,7 @@ func answerNodes(exports console.ExportFolder, calls switchboard.Held) func(cont
 		if err := json.Unmarshal(body, &q); err != nil {
 			return nil, err
 		}
-		data, last, err := exports.Part(q.ID, q.At)
+		data, last, err := exports.Part(q.ID, q.Node, q.At)
 		if err != nil {
 			return nil, err
 		}
@@ -62,8 +63,8 @@ func (n *node) exports(d Database) console.ExportFolder {
 }
 
 // open finds the node that has the file, and reads it from there. It refuses with Unknown where no
-// node that lives has it.
-func (o otherExports) open(ctx context.Context, id string) (io.ReadCloser, error) {
+// node that lives has it, and with Gone where the one that wrote it has lost it.
+func (o otherExports) open(ctx context.Context, id, node string) (io.ReadCloser, error) {
 	nodes, err := o.living(ctx)
 	if err != nil {
 		return nil, err
@@ -73,11 +74,11 @@ func (o otherExports) open(ctx context.Context, id string) (io.ReadCloser, error
 		if n.ID == o.self {
 			continue
 		}
-		r := &exportReader{ctx: context.WithoutCancel(ctx), ask: o.ask, from: n.ID, id: id}
+		r := &exportReader{ctx: context.WithoutCancel(ctx), ask: o.ask, from: n.ID, id: id, node: node}
 		switch asked := r.next(); {
 		case asked == nil:
 			return r, nil
-		case tenants.KindOf(asked) != tenants.Unknown:
+		case tenants.KindOf(asked) != tenants.Unknown && tenants.KindOf(err) != tenants.Gone:
 			err = asked
 		}
 	}
@@ -90,6 +91,7 @@ type exportReader struct {
 	ask  func(ctx context.Context, to tenants.NodeID, kind string, body []byte) ([]byte, error)
 	from tenants.NodeID
 	id   string
+	node string // that wrote it
 
 	at   int64 // where the next part begins
 	left []byte
@@ -97,7 +99,7 @@ type exportReader struct {
 }
 
 func (r *exportReader) next() error {
-	q, err := json.Marshal(exportPartAsked{r.id, r.at})
+	q, err := json.Marshal(exportPartAsked{r.id, r.node, r.at})
 	if err != nil {
 		return err
 	}

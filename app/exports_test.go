@@ -59,7 +59,7 @@ func TestAnotherNodeHasTheExport(t *testing.T) {
 		}
 	}
 	o := otherExports{nodes[0].ID, func(context.Context) ([]store.Node, error) { return nodes, nil }, buses[0].Ask}
-	r, err := o.open(t.Context(), id)
+	r, err := o.open(t.Context(), id, "has-it")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,12 @@ func TestAnotherNodeHasTheExport(t *testing.T) {
 		t.Errorf("%d bytes of %d, %v", len(got), len(want), err)
 	}
 	for _, wrong := range []string{string(tenants.NewID[tenants.RingID](time.Now())), "../secret", ""} {
-		if _, err := o.open(t.Context(), wrong); tenants.KindOf(err) != tenants.Unknown {
+		if _, err := o.open(t.Context(), wrong, "stopped"); tenants.KindOf(err) != tenants.Unknown {
 			t.Errorf("%q: %v", wrong, err)
 		}
+	}
+	lost := string(tenants.NewID[tenants.RingID](time.Now()))
+	if _, err := o.open(t.Context(), lost, "has-none"); tenants.KindOf(err) != tenants.Gone {
+		t.Errorf("lost by the node that wrote it: %v", err)
 	}
 }

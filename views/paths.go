@@ -61,7 +61,7 @@ const (
 	PathPeopleCSV     = "/people.csv"                  // GET q
 	PathChecklist     = "/checklist"                   // POST dismiss=1
 	PathDevelopers    = "/developers"                  // GET
-	PathDeveloperKey  = "/developers/key"              // POST makes a test key for the page
+	PathDeveloperKey  = "/developers/key"              // POST makes a test key for the page; GET leads to the page
 	PathStorybook     = "/storybook"                   // GET, dev mode
 	PathPhone         = "/phone"                       // GET, dev mode
 	PathPhonePushes   = "/phones/pushes"               // GET, dev mode, events: "push" with the phone's slug, a space and the payload

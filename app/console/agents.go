@@ -22,7 +22,7 @@ var agentWords = page.Words{
 	Empty: views.Empty{Icon: views.IconAgent, Text: "Only the built-in bells are available so far."},
 	Add:   views.Button{Text: "Add agent", Href: views.PathAgentAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "kind", Text: "Kind, A to Z"}, page.Sort{Key: "-kind", Text: "Kind, Z to A"}),
+		page.Sort{Key: "kind", Text: "By kind"}, page.Sort{Key: "-kind", Text: "By kind, reversed"}),
 	Columns: []page.Column{
 		{Key: "kind", Text: "Kind", File: []string{"kind"}},
 		{Key: "state", Text: "State"},

@@ -45,7 +45,7 @@ var credentialWords = page.Words{
 	Sorts: page.Newest(page.Sort{Key: "app", Text: "App, A to Z"}, page.Sort{Key: "-app", Text: "App, Z to A"},
 		page.Sort{Key: "state", Text: "Active first"}, page.Sort{Key: "-state", Text: "Out of use first"},
 		page.Sort{Key: "-used", Text: "Last used first"}, page.Sort{Key: "used", Text: "Longest unused first"},
-		page.Sort{Key: "environment", Text: "Production first"}, page.Sort{Key: "-environment", Text: "Sandbox first"}),
+		page.Sort{Key: "environment", Text: "By environment"}, page.Sort{Key: "-environment", Text: "By environment, reversed"}),
 	Columns: []page.Column{
 		{Key: "app", Text: "App", File: []string{"bundle_id", "team_id"}},
 		{Key: "environment", Text: "Environment", File: []string{"environment"}},

@@ -24,9 +24,10 @@ type ExportFolder struct {
 	Node string // the name of this server among those on one database
 	// Free says how many bytes are free on the disk of a folder; nil = not known.
 	Free func(dir string) (uint64, error)
-	// Others opens the sealed file of an export that another server has. It refuses with Unknown
-	// where none of those that run has it; nil = there are no others.
-	Others func(ctx context.Context, id string) (io.ReadCloser, error)
+	// Others opens the sealed file of an export that another server has; node names the one that
+	// wrote it. It refuses with Unknown where none of those that run has it, and with Gone where the
+	// one that wrote it runs and has lost it; nil = there are no others.
+	Others func(ctx context.Context, id, node string) (io.ReadCloser, error)
 }
 
 // exportPartMost bounds a part of a file that another server asks for. A message between servers
@@ -34,13 +35,17 @@ type ExportFolder struct {
 const exportPartMost = 256 << 10
 
 // Part is a part of the sealed file of an export that this server has, from a byte on, and whether
-// it is the last one. It refuses a file that is not here with Unknown.
-func (f ExportFolder) Part(id string, at int64) (data []byte, last bool, err error) {
+// it is the last one. It refuses a file that is not here with Unknown, and with Gone if node, which
+// wrote it, is this server.
+func (f ExportFolder) Part(id, node string, at int64) (data []byte, last bool, err error) {
 	if !tenants.ValidID(id) || f.Dir == "" || at < 0 {
 		return nil, false, tenants.NoSuch("export")
 	}
 	file, err := os.Open(f.path(id, exportFull))
 	if errors.Is(err, fs.ErrNotExist) {
+		if node == f.Node {
+			return nil, false, tenants.Refuse(tenants.Gone, "export_gone", exportGone)
+		}
 		return nil, false, tenants.NoSuch("export")
 	}
 	if err != nil {
@@ -293,10 +298,13 @@ func (k *Console) exportFile(ctx context.Context, e tenants.Export) (io.ReadClos
 		}
 	}
 	if k.Exports.Others != nil {
-		f, err := k.Exports.Others(ctx, e.ID)
+		f, err := k.Exports.Others(ctx, e.ID, e.Node)
 		if kind := tenants.KindOf(err); err == nil || kind != tenants.Unknown && kind != tenants.Unavailable {
 			return f, err
 		}
+	}
+	if e.Node == k.Exports.Node || k.Exports.Others == nil {
+		return nil, tenants.Refuse(tenants.Gone, "export_gone", exportGone)
 	}
 	return nil, tenants.Refuse(tenants.Unavailable, "export_elsewhere", exportElsewhere)
 }

@@ -70,8 +70,10 @@ func TestExportEverything(t *testing.T) {
 		t.Errorf("%d files", n)
 	}
 	h.k.Exports.Node = "there" // the visitor reaches another server
+	w.Get("/settings/data/export.zip").Want(410).Has("no longer there", "Ask for a new export")
+	h.k.Exports.Others = func(context.Context, string, string) (io.ReadCloser, error) { return nil, tenants.NoSuch("export") }
 	w.Get("/settings/data/export.zip").Want(503).Has("does not run now")
-	h.k.Exports.Others = func(_ context.Context, id string) (io.ReadCloser, error) {
+	h.k.Exports.Others = func(_ context.Context, id, _ string) (io.ReadCloser, error) {
 		return os.Open(filepath.Join(dir, id+".sealed"))
 	}
 	if there := w.Get("/settings/data/export.zip").Want(200); len(there.Body) != len(got.Body) {

@@ -14,6 +14,7 @@ import (
 const (
 	exportNoRoom    = "The disk of this server has too little room for an export. Its operator can make room."
 	exportElsewhere = "Another server of this installation has the file, and does not run now. Try again later, or ask for a new export."
+	exportGone      = "The file of this export is no longer there. Ask for a new export."
 	exportFailed    = "The file could not be written. Ask for the export again. If it fails again, the operator of this server finds the " +
 		"cause in its log."
 	eraseWho  = "Email address, or reference of a person whose phone rings"

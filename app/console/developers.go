@@ -36,14 +36,14 @@ func (k developerPages) show(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	for _, x := range credentials {
 		p.Bundle = x.Bundle
 	}
-	d, err := k.phoneToTry(ctx, v)
+	d, found, err := k.phoneToTry(ctx, v)
 	if err != nil {
 		return err
 	}
 	if d.ID != "" {
 		p.Device = string(d.ID)
 	}
-	if d.Host() != tenants.Sandbox {
+	if !found {
 		p.NoPhone = noSandboxPhone
 	}
 	p.Samples = samplesFor(p.BaseURL, p.Device, p.Bundle)
@@ -54,42 +54,50 @@ func (k developerPages) show(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	return web.Page(c, views.Developers(p), fiber.StatusOK)
 }
 
-// phoneToTry is a phone that a test key may ring, or else any; none has no id.
-func (k developerPages) phoneToTry(ctx context.Context, v *page.Visitor) (d tenants.Device, err error) {
-	devices, _, err := v.Scope.Devices().List(ctx, store.DeviceQuery{State: tenants.DeviceActive, Limit: testDevices})
-	for i, x := range devices {
-		if i == 0 || x.Host() == tenants.Sandbox {
-			d = x
-		}
-		if x.Host() == tenants.Sandbox {
-			break
-		}
+// phoneToTry is a phone that a test key may ring. Where none is found it is any phone, for the
+// examples; where there is no phone at all it has no id.
+func (k developerPages) phoneToTry(ctx context.Context, v *page.Visitor) (d tenants.Device, found bool, err error) {
+	q := store.DeviceQuery{State: tenants.DeviceActive, Host: tenants.Sandbox, Limit: 1}
+	devices, _, err := v.Scope.Devices().List(ctx, q)
+	if found = len(devices) > 0; err == nil && !found {
+		q.Host = ""
+		devices, _, err = v.Scope.Devices().List(ctx, q)
 	}
-	return d, err
+	for _, x := range devices {
+		d = x
+	}
+	return d, found, err
+}
+
+// toDevelopers leads who loads the page with a secret again to the one without.
+func (k developerPages) toDevelopers(_ context.Context, c *fiber.Ctx, _ *page.Visitor) error {
+	return c.Redirect(views.PathDevelopers, fiber.StatusSeeOther)
 }
 
 // addTryKey makes a test key for the page: it works for an hour, and rings the page's device only.
-// The page that answers is the only one that holds its secret.
+// It refuses where there is no phone that a test key rings: a key without a list would ring every
+// one that comes. The page that answers is the only one that holds its secret, so the key that the
+// person made before ends.
 func (k developerPages) addTryKey(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	if !v.Role.May(mayRing) { // nobody gives what they do not have
 		return tenants.Refuse(tenants.Forbidden, "missing_permission", lacksPermission, v.Role.Name(), mayRing.Does())
 	}
-	d, err := k.phoneToTry(ctx, v)
+	d, found, err := k.phoneToTry(ctx, v)
 	if err != nil {
 		return err
+	}
+	if !found {
+		return tenants.Refuse(tenants.Conflict, "no_sandbox_device", noSandboxPhone)
 	}
 	now := k.Now()
 	key := tenants.Key{ID: tenants.NewID[tenants.KeyID](now), Tenant: v.Tenant.ID, Name: tryKeyName, Test: true, CreatedAt: now,
 		Permissions: []tenants.Permission{tenants.RingsWrite, tenants.RingsRead}, ExpiresAt: now.Add(tryKeyLife), MadeBy: v.User.ID,
-		Maker: v.User.Name}
-	if d.ID != "" {
-		key.Only.Devices = []tenants.DeviceID{d.ID}
-	}
+		Maker: v.User.Name, Only: tenants.DeviceList{Devices: []tenants.DeviceID{d.ID}}}
 	secret := newKeySecret(&key)
 	if err := key.Check(); err != nil {
 		return err
 	}
-	if err := v.Scope.Keys().Add(ctx, key, secret.Hash()); err != nil {
+	if err := v.Scope.Keys().AddAgain(ctx, key, secret.Hash()); err != nil {
 		return err
 	}
 	return k.show(ctx, c, v, secret, key.ExpiresAt)

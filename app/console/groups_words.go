@@ -27,7 +27,7 @@ var groupWords = page.Words{
 	Empty: views.Empty{Icon: views.IconPeople, Text: "A group rings several people, at once or one after the other."},
 	Add:   views.Button{Text: "Add group", Href: views.PathGroupAdd, Icon: views.IconPlus, Kind: views.Primary},
 	Sorts: page.Newest(page.Sort{Key: "name", Text: "Name, A to Z"}, page.Sort{Key: "-name", Text: "Name, Z to A"},
-		page.Sort{Key: "way", Text: "Way, A to Z"}, page.Sort{Key: "-way", Text: "Way, Z to A"}),
+		page.Sort{Key: "way", Text: "By way"}, page.Sort{Key: "-way", Text: "By way, reversed"}),
 }
 
 // groupGoes is what happens when a group is removed.

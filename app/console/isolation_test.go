@@ -197,6 +197,7 @@ var visits = map[string]visit{
 	"POST /checklist": {access: editors, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
 
+	"GET /developers/key":  {access: members},
 	"POST /developers/key": {access: editors, form: fields()},
 
 	"GET /rings/bulk":      {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},

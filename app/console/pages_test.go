@@ -549,6 +549,22 @@ func TestDevelopersTryTheAPI(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	w.Get("/developers").Want(200).Lacks(`value="` + tenants.TestPrefix)
+	w.Get("/developers/key").Leads("/developers")
+	w.Post("/developers/key", url.Values{}).Want(200)
+	old, err := b.Scope().Keys().Get(t.Context(), all[0].ID)
+	pagetest.Must(t, err)
+	if old.RevokedAt.IsZero() {
+		t.Error("the key that was made before still works")
+	}
+	if script := "<form class=\"try-field\" data-key hidden>"; !strings.Contains(page.Body, script) || strings.Contains(page.Body, "<div data-try") {
+		t.Error("the form of the key is among those that send requests")
+	}
+
+	// Without a phone that a test key rings there is no key.
+	none := h.bare("gamma", "Gamma")
+	n := none.Quick(none.Owner)
+	n.Get("/developers").Want(200).Has("none is registered").Lacks("Make a test key")
+	n.Post("/developers/key", url.Values{}).Want(409).Has("none is registered")
 	b.Quick(b.viewer()).Post("/developers/key", url.Values{}).Want(403)
 }
 

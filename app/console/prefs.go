@@ -8,6 +8,8 @@ import (
 
 	"carillon/app/language"
 	"carillon/app/page"
+	"carillon/app/web"
+	"carillon/tenants"
 	"carillon/views"
 )
 
@@ -26,29 +28,31 @@ func (k signInPages) theme(_ context.Context, c *fiber.Ctx) error {
 	return c.Redirect(back(c), fiber.StatusSeeOther)
 }
 
-// language keeps the language in this browser, and in the account of a person who is signed in. An
-// empty one, or one that we do not have, leaves it to the tenant and the browser.
+// language keeps the language in this browser, and in the account of a person who signed in here.
+// Whom a tenant's provider vouches for has it in the browser only: the account is not the tenant's.
+// An empty one, or one that we do not have, leaves it to the tenant and the browser.
 func (k signInPages) language(ctx context.Context, c *fiber.Ctx) error {
 	tag := page.FormOf(c).Text("language")
 	if !language.Known(tag) {
 		tag = ""
+	}
+	v, err := k.Visitor(ctx, c)
+	if err != nil && tenants.KindOf(err) != tenants.Unauthorized {
+		return err
+	}
+	if err == nil && v.Guest == nil && !v.In.Provider && v.User.Language != tag {
+		if err := web.MayWrite(c, v.Holder()); err != nil {
+			return err
+		}
+		if err := k.Store.Users().SetLanguage(ctx, v.Who, v.User.ID, tag); err != nil {
+			return err
+		}
 	}
 	age := time.Duration(0)
 	if tag != "" {
 		age = year
 	}
 	k.SetCookie(c, page.LanguageCookie, tag, age, false)
-	v, err := k.Visitor(ctx, c)
-	if err == nil && v.Guest == nil && v.User.Language != tag {
-		u := v.User
-		u.Language = tag
-		if err := k.Store.Users().Set(ctx, u); err != nil {
-			return err
-		}
-		if err := v.Scope.Audits().Add(ctx, "user.language", string(u.ID), tag); err != nil {
-			return err
-		}
-	}
 	return c.Redirect(back(c), fiber.StatusSeeOther)
 }
 

@@ -92,6 +92,7 @@ func (k *Console) routes() []route {
 			member: overview.overview},
 		{method: post, path: views.PathChecklist, needs: mayRing, member: signIn.hideChecklist},
 		{method: get, path: views.PathDevelopers, needs: seeKeys, sample: "developers", member: developers.developers},
+		{method: get, path: views.PathDeveloperKey, needs: seeKeys, rare: true, sample: "developers", member: developers.toDevelopers},
 		{method: post, path: views.PathDeveloperKey, needs: mayKeys, stepUp: true, member: developers.addTryKey},
 	}
 	all = append(all, k.secondRoutes()...)

@@ -110,6 +110,8 @@ var problems = []problemGroup{
 		{"too_many_tries", "429 or 503", "Too many sign-ins, sign-ups or mails in a short time.", "Wait as `Retry-After` says."},
 	}},
 	{"Rings", []problem{
+		{"no_sandbox_device", "409", "A test key rings sandbox devices only, and none is registered.",
+			"Start your app from Xcode and pair it."},
 		{"test_key", "403", "A test key rings sandbox devices only, and this device is in production.", "Use a live key."},
 		{"device_disabled", "403", "Apple says that the push token of this device is dead.",
 			"Open the app on the phone once. It then registers again."},
@@ -216,6 +218,7 @@ var problems = []problemGroup{
 		{"export_running", "409", "An export of the organisation is under way.", "Wait until it is ready, or remove it."},
 		{"export_elsewhere", "503", "The server of this installation that has the file of the export does not run.",
 			"Try again later, or remove the export and ask for a new one."},
+		{"export_gone", "410", "The file of the export is no longer there.", "Remove the export and ask for a new one."},
 		{"exports_off", "503", "This server has no folder for exports.", "The operator sets `CARILLON_DATA`."},
 		{"too_many_exports", "429 or 503", "Too many lists are being downloaded.", "Wait until one is complete."},
 		{"last_owner", "409", "An organisation needs an owner, and this is the only one.", "Make somebody else an owner first."},

@@ -23,8 +23,12 @@ func (m *Common) speak(c *fiber.Ctx) {
 	web.Speak(c, tag)
 }
 
-// speakTo names the language of a person who is signed in.
+// speakTo names the language of a person who is signed in. Who came through a tenant's provider
+// keeps what they chose in this browser.
 func (m *Common) speakTo(c *fiber.Ctx, v *Visitor) {
+	if v.In.Provider && language.Known(c.Cookies(LanguageCookie)) {
+		return
+	}
 	if tag := v.Language(); tag != "" && !m.English {
 		web.Speak(c, tag)
 	}

@@ -83,9 +83,10 @@ type DeviceQuery struct {
 	Bundle string
 	State  tenants.DeviceState
 	Tag    string
-	Silent time.Time // only those that were last seen before; zero = all
-	Search string    // name, person, model, or the beginning of the id or the token
-	Sort   Sort      // "created", "name", "seen"
+	Host   tenants.Environment // which of Apple's hosts takes their pushes, as far as it is known
+	Silent time.Time           // only those that were last seen before; zero = all
+	Search string              // name, person, model, or the beginning of the id or the token
+	Sort   Sort                // "created", "name", "seen"
 	After  string
 	Upto   string
 	Limit  int
@@ -112,6 +113,9 @@ func (s Devices) found(ctx context.Context, q DeviceQuery) *gorm.DB {
 	}
 	if q.Tag != "" {
 		db = db.Where("id IN (SELECT device_id FROM device_tags WHERE tenant_id = ? AND tag = ?)", uuid(s.id), q.Tag)
+	}
+	if q.Host != "" {
+		db = db.Where("(environment = ? OR (environment = ? AND learnt = ?))", string(q.Host), string(tenants.Auto), string(q.Host))
 	}
 	if !q.Silent.IsZero() {
 		db = db.Where("seen_at < ? AND state = ?", micros(q.Silent), string(tenants.DeviceActive))

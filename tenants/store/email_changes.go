@@ -71,19 +71,19 @@ func (s Users) TakeEmailChange(ctx context.Context, h tenants.Hash, now time.Tim
 			}
 		}
 		by.Actor = tenants.Actor{Kind: tenants.ActorUser, ID: string(was.ID), Name: was.Name}
-		return t.people().auditEverywhere(s.core, by, "user.email", was.ID)
+		return t.people().auditEverywhere(s.core, by, "user.email", was.ID, "")
 	})
 	return was, e, err
 }
 
 // auditEverywhere writes a change of a person into the record of each of their tenants.
-func (t peopleTx) auditEverywhere(s *core, by Who, action string, user tenants.UserID) error {
+func (t peopleTx) auditEverywhere(s *core, by Who, action string, user tenants.UserID, detail string) error {
 	all, err := t.memberships(uuid(user))
 	if err != nil {
 		return err
 	}
 	for _, m := range all {
-		if err := t.audit(s.of(tenants.TenantID(m.TenantID)).by(by), action, string(user), ""); err != nil {
+		if err := t.audit(s.of(tenants.TenantID(m.TenantID)).by(by), action, string(user), detail); err != nil {
 			return err
 		}
 	}

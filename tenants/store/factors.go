@@ -28,7 +28,7 @@ func (s Factors) changed(t *tx, by Who, action string, u tenants.UserID, keep te
 	if err := t.endSignIns(u, keep); err != nil {
 		return err
 	}
-	return t.people().auditEverywhere(s.core, by, action, u)
+	return t.people().auditEverywhere(s.core, by, action, u, "")
 }
 
 // SetAuthenticator keeps the seed of a person's app, sealed, in place of an older one. step is the
@@ -124,7 +124,7 @@ func (s Factors) SetRecoveryCodes(ctx context.Context, by Who, u tenants.UserID,
 				return err
 			}
 		}
-		return t.people().auditEverywhere(s.core, by, "user.recovery", u)
+		return t.people().auditEverywhere(s.core, by, "user.recovery", u, "")
 	})
 }
 
@@ -136,7 +136,7 @@ func (s Factors) UseRecoveryCode(ctx context.Context, by Who, u tenants.UserID, 
 		if had = n == 1; err != nil || !had {
 			return err
 		}
-		return t.people().auditEverywhere(s.core, by, "user.recovered", u)
+		return t.people().auditEverywhere(s.core, by, "user.recovered", u, "")
 	})
 	return had, err
 }

@@ -104,6 +104,27 @@ func (s Keys) Add(ctx context.Context, k tenants.Key, h tenants.Hash) error {
 	return s.write(ctx, func(t *tx) error { return t.credentials().addKey(s.scope, k, h) })
 }
 
+// AddAgain adds a key in place of those that its maker made under the same name before: of them it
+// ends each test key that would end by itself no later than the new one.
+func (s Keys) AddAgain(ctx context.Context, k tenants.Key, h tenants.Hash) error {
+	err := s.write(ctx, func(t *tx) error {
+		var before []keyRow
+		err := s.in(t.db(), "keys").Where("name = ? AND made_by = ? AND test = ? AND revoked_at = 0 AND expires_at > ? AND expires_at <= ?",
+			k.Name, uuid(k.MadeBy), true, micros(s.s.now()), micros(k.ExpiresAt)).Find(&before).Error
+		if err != nil {
+			return translate(err)
+		}
+		for _, row := range before {
+			if err := t.credentials().revokeKey(s.scope, row); err != nil {
+				return err
+			}
+		}
+		return t.credentials().addKey(s.scope, k, h)
+	})
+	s.revoke(err)
+	return err
+}
+
 func (t credentialsTx) addKey(s *scope, k tenants.Key, h tenants.Hash) error {
 	row := s.rowOf(k, h)
 	if err := t.roomForKey(s); err != nil {
@@ -246,17 +267,20 @@ func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
 		if row.RevokedAt != 0 {
 			return nil
 		}
-		if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id),
-			uuid(id)); err != nil {
-			return err
-		}
-		if err := t.alerts().settle(s.scope, string(id)); err != nil {
-			return err
-		}
-		return t.audit(s.scope, "key.revoke", string(id), row.Name) // the row is removed some day; see retire
+		return t.credentials().revokeKey(s.scope, row)
 	})
 	s.revoke(err)
 	return err
+}
+
+func (t credentialsTx) revokeKey(s *scope, row keyRow) error {
+	if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id), row.ID); err != nil {
+		return err
+	}
+	if err := t.alerts().settle(s, string(row.ID)); err != nil {
+		return err
+	}
+	return t.audit(s, "key.revoke", string(row.ID), row.Name) // the row is removed some day; see retire
 }
 
 // Get is one key, revoked or not.

@@ -87,6 +87,21 @@ func (s Users) Set(ctx context.Context, u tenants.User) error {
 	})
 }
 
+// SetLanguage changes the language of the person's pages alone, and records it in each of their
+// tenants. A person who is not there is Unknown.
+func (s Users) SetLanguage(ctx context.Context, by Who, id tenants.UserID, tag string) error {
+	return s.w.do(ctx, allTenants, func(t *tx) error {
+		n, err := t.change("UPDATE users SET language = ? WHERE id = ?", tag, uuid(id))
+		if err == nil && n == 0 {
+			err = tenants.NoSuch("user")
+		}
+		if err != nil {
+			return err
+		}
+		return t.people().auditEverywhere(s.core, by, "user.language", id, tag)
+	})
+}
+
 // SetPassword changes the password, given in PHC form, and ends every sign-in of the person but the
 // one that did it, if named.
 func (s Users) SetPassword(ctx context.Context, id tenants.UserID, phc string, except ...tenants.Hash) error {

@@ -19,7 +19,8 @@ func testDevices(b *bench) {
 	b.device(s, "bob")
 	for want, q := range map[string]store.DeviceQuery{
 		"anna": {Person: "anna"}, "bob": {Person: "bob"}, "anna,bob": {Bundle: d.Bundle}, "": {State: tenants.DeviceDisabled},
-		"anna,": {Search: "NNA"}, "anna,,": {Search: string(d.ID[:20])}, "anna,,,": {Search: d.Token[:68]},
+		"anna,bob,": {Host: d.Host()},
+		"anna,":     {Search: "NNA"}, "anna,,": {Search: string(d.ID[:20])}, "anna,,,": {Search: d.Token[:68]},
 	} {
 		list, _, err := s.Devices().List(ctx, q)
 		b.must(err)

@@ -86,7 +86,13 @@ func testUsers(b *bench) {
 	b.must(err)
 	u.Password = "new"
 	equal(b, got, u, "changed user")
+	u.Language = "es"
+	b.must(b.s.Users().SetLanguage(ctx, store.Who{}, u.ID, "es"))
+	got, err = b.s.Users().Get(ctx, u.ID)
+	b.must(err)
+	equal(b, got, u, "a person with a language")
 	u.ID = again.ID
+	b.refused(b.s.Users().SetLanguage(ctx, store.Who{}, u.ID, "es"), tenants.Unknown, "an unknown user's language")
 	b.refused(b.s.Users().Set(ctx, u), tenants.Unknown, "an unknown user")
 	b.refused(b.s.Users().SetPassword(ctx, u.ID, "x"), tenants.Unknown, "an unknown user's password")
 
