@@ -25,8 +25,8 @@ type ExportFolder struct {
 	// Free says how many bytes are free on the disk of a folder; nil = not known.
 	Free func(dir string) (uint64, error)
 	// Others opens the sealed file of an export that another server has; node names the one that
-	// wrote it. It refuses with Unknown where none of those that run has it, and with Gone where the
-	// one that wrote it runs and has lost it; nil = there are no others.
+	// wrote it. It refuses with Unknown where none of those that run has it, and with Gone where
+	// the one that wrote it runs and has lost it; nil = there are no others.
 	Others func(ctx context.Context, id, node string) (io.ReadCloser, error)
 }
 

@@ -556,7 +556,8 @@ func TestDevelopersTryTheAPI(t *testing.T) {
 	if old.RevokedAt.IsZero() {
 		t.Error("the key that was made before still works")
 	}
-	if script := "<form class=\"try-field\" data-key hidden>"; !strings.Contains(page.Body, script) || strings.Contains(page.Body, "<div data-try") {
+	if script := "<form class=\"try-field\" data-key hidden>"; !strings.Contains(page.Body, script) ||
+		strings.Contains(page.Body, "<div data-try") {
 		t.Error("the form of the key is among those that send requests")
 	}
 

@@ -274,7 +274,8 @@ func (s Keys) Revoke(ctx context.Context, id tenants.KeyID) error {
 }
 
 func (t credentialsTx) revokeKey(s *scope, row keyRow) error {
-	if _, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id), row.ID); err != nil {
+	_, err := t.exec("UPDATE keys SET revoked_at = ? WHERE tenant_id = ? AND id = ?", micros(s.s.now()), uuid(s.id), row.ID)
+	if err != nil {
 		return err
 	}
 	if err := t.alerts().settle(s, string(row.ID)); err != nil {
