@@ -27,7 +27,7 @@ func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	if err := m.isPrivate(); err != nil {
 		return err
 	}
-	n, err := store.Migrate(ctx, store.Config{URL: m.URL, Dir: m.Data})
+	n, err := store.Migrate(ctx, store.Config{URL: m.URL, Dir: m.Data, Log: quiet(c)})
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,9 @@ const (
 
 // Apply brings the schema up to date and says how many steps that took. On PostgreSQL an advisory
 // lock keeps two processes from doing it at once; on SQLite the transaction of each step does.
-// It refuses what Check refuses, except missing steps.
-func Apply(ctx context.Context, db *sql.DB, dialect string) (applied int, err error) {
+// It refuses what Check refuses, except missing steps. A step that does not get a lock on a table
+// is tried again for some minutes, and say gets a sentence each time.
+func Apply(ctx context.Context, db *sql.DB, dialect string, say func(string)) (applied int, err error) {
 	p, err := provider(db, dialect)
 	if err != nil {
 		return 0, err
@@ -36,11 +37,11 @@ func Apply(ctx context.Context, db *sql.DB, dialect string) (applied int, err er
 	if _, err := mendable(ctx, db, dialect); err != nil {
 		return 0, err
 	}
-	done, err := p.Up(ctx)
+	applied, err = patient(ctx, say, func() (int, error) { return up(ctx, p) })
 	if err != nil {
-		return len(done), fmt.Errorf("migrations: %w", err)
+		return applied, fmt.Errorf("migrations: %w", err)
 	}
-	return len(done), record(ctx, db, dialect)
+	return applied, record(ctx, db, dialect)
 }
 
 func provider(db *sql.DB, dialect string) (*goose.Provider, error) {

@@ -12,6 +12,9 @@
 -- the day that the tenant's rule says.
 
 -- +goose Up
+-- Rings wait behind a statement that waits for a lock, so a step waits for two seconds only. It is
+-- tried again.
+SET LOCAL lock_timeout = '2s';
 -- expand: the table that takes the name has the same columns, and takes the same statements.
 ALTER TABLE facts RENAME TO facts_first;
 -- expand: nothing names an index.
@@ -40,6 +43,7 @@ CREATE TABLE facts (
 ) PARTITION BY RANGE (ring_id);
 CREATE INDEX facts_order ON facts (xact, seq);
 
+-- expand: the table of before becomes a part of the new one, which takes the same statements.
 -- +goose StatementBegin
 DO $$
 DECLARE

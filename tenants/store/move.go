@@ -102,7 +102,7 @@ func prepareTarget(ctx context.Context, address string) (err error) {
 	case tables > 0 && ours == 0:
 		return errors.New("the target has tables that are not Carillon's: make an empty database and name it in --to")
 	case tables == 0:
-		_, err = migrations.Apply(ctx, d.writes, migrations.Postgres)
+		_, err = migrations.Apply(ctx, d.writes, migrations.Postgres, func(string) {})
 		return err
 	}
 	return migrations.Check(ctx, d.writes, migrations.Postgres)

@@ -126,7 +126,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // Migrate brings the schema up to date and says how many steps that took. While servers of an
 // earlier program live it applies only steps that these work with, and otherwise refuses all of
-// them with Conflict, which names the servers.
+// them with Conflict, which names the servers. A step that waits for a table which is in use is
+// said in the log.
 func Migrate(ctx context.Context, c Config) (applied int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
@@ -136,7 +137,11 @@ func Migrate(ctx context.Context, c Config) (applied int, err error) {
 		return 0, err
 	}
 	if err = db.mayContract(ctx); err == nil {
-		applied, err = migrations.Apply(ctx, db.writes, string(db.dialect))
+		applied, err = migrations.Apply(ctx, db.writes, string(db.dialect), func(what string) {
+			if c.Log != nil {
+				c.Log.Warn(what)
+			}
+		})
 	}
 	if err == nil && applied > 0 {
 		err = chainOld(ctx, db, c)
