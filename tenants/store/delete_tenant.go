@@ -123,9 +123,6 @@ func (s Jobs) DeleteTenant(ctx context.Context, id tenants.TenantID) (gone bool,
 	if err != nil || removed > 0 {
 		return false, err
 	}
-	if err := s.deleteLeftFacts(ctx, scope); err != nil {
-		return false, err
-	}
 	for _, step := range deletionSteps {
 		if step.table == "audits" {
 			if err := s.signDeletion(ctx, scope); err != nil {
@@ -143,6 +140,9 @@ func (s Jobs) DeleteTenant(ctx context.Context, id tenants.TenantID) (gone bool,
 		if err != nil || removed > 0 {
 			return false, err
 		}
+	}
+	if err := s.deleteLeftFacts(ctx, scope); err != nil {
+		return false, err
 	}
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change("UPDATE tenant_deletions SET done_at = ? WHERE tenant = ? AND done_at = 0 AND EXISTS (SELECT 1 FROM tenants "+

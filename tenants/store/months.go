@@ -69,15 +69,62 @@ func (s Months) pastEveryRule(ctx context.Context, now time.Time) (uuid, error) 
 	return before, translate(err)
 }
 
+// beforeMonths are those of the rings that are in the first table, which holds everything of before
+// facts were split by month. It goes only when its newest ring was kept long enough, and that may
+// be a year later, so their facts go row by row.
+func (s *scope) beforeMonths(ctx context.Context, rings []tenants.RingID) (out []tenants.RingID, err error) {
+	rows, err := s.reads().query(ctx, "SELECT upper FROM carillon_fact_bounds() WHERE name = 'facts_first'")
+	bounds, err := collect(rows, err, func(bound *uuid) []any { return []any{bound} })
+	if err != nil || len(bounds) == 0 {
+		return nil, translate(err)
+	}
+	for _, ring := range rings {
+		if uuid(ring) < bounds[0] {
+			out = append(out, ring)
+		}
+	}
+	return out, nil
+}
+
 // deleteLeftFacts removes the facts of a tenant whose rings went before it, because they had been
-// kept long enough; see Months.
+// kept long enough; see Months. No index of facts begins with a tenant, so it looks through those
+// of all tenants, outside of the writer and an hour of rings at a time.
 func (s Jobs) deleteLeftFacts(ctx context.Context, scope *scope) error {
 	if !s.db.dialect.splitsFacts() {
 		return nil
 	}
-	before := uuid(tenants.FirstID[tenants.RingID](s.now().Add(-RingsKept)))
-	return s.w.do(ctx, scope.access(), func(t *tx) error {
-		_, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id < ?", uuid(scope.id), before)
-		return err
-	})
+	type span struct{ from, upto uuid }
+	all, end := s.db.through(allTenants), uuid(tenants.FirstID[tenants.RingID](s.now().Add(-RingsKept)))
+	for from := uuid(tenants.FirstID[tenants.RingID](time.UnixMilli(0))); from < end; {
+		rows, err := all.query(ctx, "SELECT ring_id, carillon_first_id(carillon_time_of(ring_id) + interval '1 hour') FROM facts "+
+			"WHERE ring_id >= ? AND ring_id < ? ORDER BY ring_id LIMIT 1", from, end)
+		next, err := collect(rows, err, func(n *span) []any { return []any{&n.from, &n.upto} })
+		if err != nil || len(next) == 0 {
+			return translate(err)
+		}
+		from = min(end, next[0].upto)
+		if err := s.deleteLeftBetween(ctx, scope, next[0].from, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteLeftBetween removes a tenant's facts of the rings from one id on and before another.
+func (s Jobs) deleteLeftBetween(ctx context.Context, scope *scope, from, upto uuid) error {
+	for {
+		rows, err := s.db.through(allTenants).query(ctx, "SELECT DISTINCT ring_id FROM facts WHERE tenant_id = ? AND ring_id >= ? AND "+
+			"ring_id < ? ORDER BY ring_id LIMIT ?", uuid(scope.id), from, upto, retireMost)
+		rings, err := collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} })
+		if err != nil || len(rings) == 0 {
+			return translate(err)
+		}
+		if err := s.w.yield(ctx, scope.access(), func(t *tx) error {
+			_, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(rings))+")", some(scope.id, rings)...)
+			return err
+		}); err != nil || len(rings) < retireMost {
+			return err
+		}
+		from = uuid(rings[len(rings)-1])
+	}
 }

@@ -58,6 +58,27 @@ func months(t *testing.T, server *storetest.Server) {
 		}
 		return r
 	}
+	// Facts in the first table go with their ring: the table may stay for a year more.
+	stored := func(where string, args ...any) int {
+		t.Helper()
+		rows, err := s.Read(ctx, true, "SELECT COUNT(*) FROM facts WHERE "+where, args...)
+		return count(t, rows, err)
+	}
+	retire := func(now time.Time) {
+		t.Helper()
+		for n := 1; n > 0; {
+			if n, err = s.Jobs().Retire(ctx, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run(t, "pgx", address, "CREATE TABLE facts_first PARTITION OF facts FOR VALUES FROM (MINVALUE) TO (carillon_first_id('2020-01-01Z'));"+
+		"SELECT carillon_isolation()")
+	december, first := place(time.Date(2019, 12, 15, 0, 0, 0, 0, time.UTC), true), place(time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), true)
+	retire(time.Now())
+	if old, new := stored("ring_id = ?", string(december.ID)), stored("ring_id = ?", string(first.ID)); old != 0 || new == 0 {
+		t.Errorf("%d facts of a ring in the first table are left, and %d of one in the table of a month", old, new)
+	}
 	january := place(time.Date(2020, 1, 15, 0, 0, 0, 0, time.UTC), true)
 	february := place(time.Date(2020, 2, 15, 0, 0, 0, 0, time.UTC), false)
 	now := time.Now()
@@ -75,18 +96,31 @@ func months(t *testing.T, server *storetest.Server) {
 
 	// The rings of February go by rows, and nobody reads their facts, which still are there.
 	run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); UPDATE rings SET due_at = NULL WHERE due_at IS NOT NULL")
-	for n := 1; n > 0; {
-		if n, err = s.Jobs().Retire(ctx, now); err != nil {
-			t.Fatal(err)
-		}
-	}
+	retire(now)
 	if _, err := scope.Rings().Facts(ctx, february.ID, 0); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("facts of a ring that was removed: %v", err)
 	}
-	const left = "SELECT COUNT(*) FROM facts_2020_02"
-	rows, err := s.Read(ctx, true, strings.Replace(left, "facts_2020_02", "facts WHERE ring_id = ?", 1), string(february.ID))
-	if n := count(t, rows, err); n == 0 {
+	if stored("ring_id = ?", string(february.ID)) == 0 {
 		t.Error("the facts of February were deleted row by row")
+	}
+
+	// They go with their tenant, and only those of it.
+	run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, "+
+		"received_at, raw_at, raw_sent_at, detail) VALUES (gen_random_uuid(), carillon_first_id('2020-02-15 00:00:00Z'), "+
+		"gen_random_uuid(), 'shown', 0, 0, 0, 0, ''); UPDATE tenants SET state = 'suspended', delete_at = 1")
+	all, err := s.Tenants().List(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		for gone := false; !gone; {
+			if gone, err = s.Jobs().DeleteTenant(ctx, one.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if own, others := stored("ring_id = ?", string(february.ID)), stored("kind = 'shown'"); own != 0 || others != 1 {
+		t.Errorf("%d facts of a tenant that was deleted are left, and %d of another one, which had 1", own, others)
 	}
 	if err := s.Months().Keep(ctx, now); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ const retireRecordings = 5
 // past is what one removal takes.
 type past struct {
 	rings             []tenants.RingID
-	factsLater        bool // the table of the rings' month takes their facts
+	facts             []tenants.RingID // of rings, those whose facts do not go with the table of their month
 	keys              []tenants.KeyID
 	devices           []tenants.DeviceID
 	notes, recordings []tenants.RingID // rings without them from now on, as the plan says
@@ -61,15 +61,15 @@ func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) 
 	}
 	return p.count(), s.s.w.do(ctx, s.access(), func(t *tx) error {
 		if len(p.rings) > 0 {
-			args := some(s.id, p.rings)
-			if !p.factsLater {
-				if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.rings))+")"+
-					s.s.db.dialect.notNewest(), args...); err != nil {
+			if len(p.facts) > 0 {
+				if _, err := t.exec("DELETE FROM facts WHERE tenant_id = ? AND ring_id IN ("+marks(len(p.facts))+")"+
+					s.s.db.dialect.notNewest(), some(s.id, p.facts)...); err != nil {
 					return err
 				}
 			}
 			// Attempts, calls and how they sounded go with their ring.
-			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")", args...); err != nil {
+			if _, err := t.exec("DELETE FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(p.rings))+")",
+				some(s.id, p.rings)...); err != nil {
 				return err
 			}
 		}
@@ -227,12 +227,17 @@ func (s *scope) retireAudits(ctx context.Context, now time.Time, rules tenants.R
 
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
 func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p past, err error) {
-	p.factsLater = s.s.db.dialect.splitsFacts() && sooner(RingsKept, rules, tenants.DataRings) == RingsKept
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
 		uuid(s.id),
 		uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
+	}
+	p.facts = p.rings
+	if s.s.db.dialect.splitsFacts() && len(p.rings) > 0 && sooner(RingsKept, rules, tenants.DataRings) == RingsKept {
+		if p.facts, err = s.beforeMonths(ctx, p.rings); err != nil {
+			return p, err
+		}
 	}
 	rows, err = s.reads().query(ctx, "SELECT id FROM keys WHERE tenant_id = ? AND revoked_at <> 0 AND (revoked_at <= ? OR revoked_at <= "+
 		"(SELECT revoked_at FROM keys WHERE tenant_id = ? AND revoked_at <> 0 ORDER BY revoked_at DESC LIMIT 1 OFFSET ?)) LIMIT ?",
