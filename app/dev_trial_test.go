@@ -31,7 +31,8 @@ func TestDevTrialHasAPhone(t *testing.T) {
 		t.Fatalf("the test ring proposes %v:\n%s", device, form)
 	}
 	live := g.opens(g.submits(views.PathTestRing, url.Values{"device": {device[1]}}))
-	for _, want := range []string{`test-phone-face">HO<`, `test-phone-name">Hart &amp; Okafor Law<`, `href="/phone/hart-okafor-law"`} {
+	for _, want := range []string{`test-phone-face" translate="no">HO<`,
+		`test-phone-name" translate="no">Hart &amp; Okafor Law<`, `href="/phone/hart-okafor-law"`} {
 		if !strings.Contains(live, want) {
 			t.Errorf("the page of the ring lacks %s", want)
 		}

@@ -197,7 +197,7 @@ var visits = map[string]visit{
 	"POST /checklist": {access: editors, form: fields("dismiss", "1")},
 	"GET /developers": {access: members},
 
-	"GET /developers/key":  {access: members},
+	"GET /developers/key":  {access: members, refused: 303}, // leads back to the page with the form
 	"POST /developers/key": {access: editors, form: fields()},
 
 	"GET /rings/bulk":      {access: editors, owned: true, path: bulkOf("rings", "cancel", theRing)},
