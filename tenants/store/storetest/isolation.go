@@ -372,6 +372,7 @@ var apart = map[string]string{
 	"Rings.Hold": "testHolders", "Rings.TakeOver": "testHolders", "Rings.Release": "testHolders",
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",
+	"Keys.AddAgain": "adds",
 	"Lists.AddView": "adds", "Lists.SetColumns": "adds",
 	"Digests.Claim": "adds", "Digests.Release": "testDigests", "Digests.SetOff": "testDigests", "Digests.Off": "testDigests",
 	"AlertRules.Add": "adds", "AlertTargets.Add": "adds", "AlertRules.Enter": "changes what ClaimRules gave",
