@@ -98,12 +98,8 @@ func (k accountPages) setName(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		return k.accountPage(ctx, c, v, accountEdit{status: fiber.StatusUnprocessableEntity,
 			name: views.Field{Value: page.Shown(name, 80), Error: wrongName80}})
 	}
-	u := v.User
-	if u.Name = name; name != v.User.Name {
-		if err := k.Store.Users().Set(ctx, u); err != nil {
-			return err
-		}
-		if err := v.Scope.Audits().Add(ctx, "user.name", string(u.ID), ""); err != nil {
+	if name != v.User.Name {
+		if err := k.Store.Users().SetName(ctx, v.Who, v.User.ID, name); err != nil {
 			return err
 		}
 	}

@@ -87,18 +87,29 @@ func (s Users) Set(ctx context.Context, u tenants.User) error {
 	})
 }
 
+// SetName changes the person's name alone, and records it in each of their tenants. A person who is
+// not there is Unknown.
+func (s Users) SetName(ctx context.Context, by Who, id tenants.UserID, name string) error {
+	return s.setOwn(ctx, by, id, "user.name", "UPDATE users SET name = ? WHERE id = ?", name, "")
+}
+
 // SetLanguage changes the language of the person's pages alone, and records it in each of their
 // tenants. A person who is not there is Unknown.
 func (s Users) SetLanguage(ctx context.Context, by Who, id tenants.UserID, tag string) error {
+	return s.setOwn(ctx, by, id, "user.language", "UPDATE users SET language = ? WHERE id = ?", tag, tag)
+}
+
+// setOwn writes one column, not the whole row: a copy of it may be older than what an operator did.
+func (s Users) setOwn(ctx context.Context, by Who, id tenants.UserID, action, set, value, detail string) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
-		n, err := t.change("UPDATE users SET language = ? WHERE id = ?", tag, uuid(id))
+		n, err := t.change(set, value, uuid(id))
 		if err == nil && n == 0 {
 			err = tenants.NoSuch("user")
 		}
 		if err != nil {
 			return err
 		}
-		return t.people().auditEverywhere(s.core, by, "user.language", id, tag)
+		return t.people().auditEverywhere(s.core, by, action, id, detail)
 	})
 }
 

@@ -91,8 +91,14 @@ func testUsers(b *bench) {
 	got, err = b.s.Users().Get(ctx, u.ID)
 	b.must(err)
 	equal(b, got, u, "a person with a language")
+	u.Name = "Another Name"
+	b.must(b.s.Users().SetName(ctx, store.Who{}, u.ID, u.Name))
+	got, err = b.s.Users().Get(ctx, u.ID)
+	b.must(err)
+	equal(b, got, u, "a person with another name")
 	u.ID = again.ID
 	b.refused(b.s.Users().SetLanguage(ctx, store.Who{}, u.ID, "es"), tenants.Unknown, "an unknown user's language")
+	b.refused(b.s.Users().SetName(ctx, store.Who{}, u.ID, "x"), tenants.Unknown, "an unknown user's name")
 	b.refused(b.s.Users().Set(ctx, u), tenants.Unknown, "an unknown user")
 	b.refused(b.s.Users().SetPassword(ctx, u.ID, "x"), tenants.Unknown, "an unknown user's password")
 
