@@ -52,6 +52,14 @@ const (
 	login = "carillon"
 )
 
+// folder makes the server's folder, and says who runs the server in it.
+func (s *Server) folder() (who *syscall.SysProcAttr, err error) {
+	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
+		return nil, err
+	}
+	return unprivileged(s.dir)
+}
+
 // New starts a server, or gives ErrMissing.
 func New(c Config) (s *Server, err error) {
 	s = &Server{config: c}
@@ -63,10 +71,7 @@ func New(c Config) (s *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
-		return nil, err
-	}
-	who, err := unprivileged(s.dir)
+	who, err := s.folder()
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -47,10 +46,7 @@ func (s *Server) follow() (standby *Server, err error) {
 			err = errors.Join(err, standby.Close())
 		}
 	}()
-	if standby.dir, err = os.MkdirTemp("", "carillon-pg-"); err != nil {
-		return nil, err
-	}
-	who, err := unprivileged(standby.dir)
+	who, err := standby.folder()
 	if err != nil {
 		return nil, err
 	}
