@@ -539,7 +539,7 @@ func TestDevelopersTryTheAPI(t *testing.T) {
 			t.Errorf("%s has not the values: %s", s.Name, s.Text)
 		}
 	}
-	made := w.Post("/developers/key", url.Values{}).Want(200).Has(`value="`+tenants.TestPrefix, "ends at")
+	made := w.Post("/developers/key", url.Values{}).Want(200).Has(`value="`+tenants.TestPrefix, "only, and ends")
 	if cache := made.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
 		t.Errorf("the page with the secret is kept: %s", cache)
 	}
