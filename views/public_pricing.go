@@ -97,7 +97,8 @@ var privacy = []legal{
 		"random request ID. It does not contain your IP address, IDs or form data."},
 	{"The demo", "The sound from your microphone is sent encrypted to this server and comes back one second later. It is not decoded, " +
 		"recorded or stored. A call ends after 60 seconds at most. Your IP address is kept in memory to limit how often the demo runs."},
-	{"Cookies", "None is for advertising or analytics. “theme” stores the colour scheme, and “via” the partner’s code. “carillon” keeps " +
+	{"Cookies", "None is for advertising or analytics. “theme” stores the colour scheme, “language” the language that " +
+		"you chose, and “via” the partner’s code. “carillon” keeps " +
 		"you signed in for seven days at most, and “carillon-partner” keeps a partner signed in for thirty days. “signup” connects " +
 		"your sign-up with this browser for 24 hours. “carillon-known” marks a browser in which you signed in, with random bits and " +
 		"no name, for 180 days after the last sign-in, so that strangers who guess at your password cannot lock you out there. " +

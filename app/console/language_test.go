@@ -55,4 +55,5 @@ func TestPagesInSpanish(t *testing.T) {
 	v.Get("/signin").Want(200).Has(`<html lang="en"`)
 	v.Post("/language", url.Values{"language": {"es"}}).Want(303)
 	v.Get("/signin").Want(200).Has(`<html lang="es"`, "Iniciar sesión")
+	v.Get("/nowhere").Want(404).Has(`<html lang="es"`, "No hay nada en esta dirección.")
 }

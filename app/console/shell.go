@@ -94,6 +94,7 @@ func (k *Console) ErrorPage(c *fiber.Ctx, status int, title, detail, requestID s
 			p.Cure = frontPageCure
 		}
 		p.Back = views.Link{Text: frontPageText, Href: views.PathHome}
+		k.SpeakAsAsked(c)
 		return web.Page(c, views.Error(p), status)
 	}
 	p.Missing = string(v.Missing)

@@ -146,9 +146,10 @@ func (w *writer) start(z *tokens.Tokenizer, closed bool) {
 // empty lists the elements that end where they begin and that are no part of a sentence.
 var empty = map[string]bool{"area": true, "base": true, "col": true, "hr": true, "link": true, "meta": true, "source": true, "track": true}
 
-// keep copies an element up to its end. A moment is written as the language writes it.
+// keep copies an element up to its end. A moment is written as the language writes it, and what
+// the parts of a drawing say when they are pointed at is translated.
 func (w *writer) keep(z *tokens.Tokenizer, t *tag, inside, flows bool) {
-	name := t.name
+	name, titled := t.name, false
 	raw := bytes.Clone(w.attributes(t))
 	for depth := 1; depth > 0; {
 		kind := z.Next()
@@ -160,9 +161,11 @@ func (w *writer) keep(z *tokens.Tokenizer, t *tag, inside, flows bool) {
 		switch kind {
 		case tokens.StartTagToken:
 			part = bytes.Clone(part)
-			if got, _ := z.TagName(); string(got) == name && !void[name] && !empty[name] {
+			got, _ := z.TagName()
+			if string(got) == name && !void[name] && !empty[name] {
 				depth++
 			}
+			titled = name == "svg" && string(got) == "title" && !t.untranslated
 		case tokens.EndTagToken:
 			part = bytes.Clone(part)
 			if got, _ := z.TagName(); string(got) == name {
@@ -172,6 +175,11 @@ func (w *writer) keep(z *tokens.Tokenizer, t *tag, inside, flows bool) {
 			if name == "time" {
 				if said, ok := w.c.words.moment(string(part)); ok {
 					part = []byte(said)
+				}
+			}
+			if text := html.UnescapeString(string(part)); titled {
+				if said, _ := w.plain(text); said != text {
+					part = []byte(html.EscapeString(said))
 				}
 			}
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // plain translates a text without elements: by its own entry, or in its parts. Parts are joined as
-// pages join them: with a point in the middle, as sentences, with a colon or with commas. ok is
+// pages join them: with a point in the middle, as sentences, with a semicolon, a colon or commas. ok is
 // false if any part has no entry; the parts that have one are translated all the same, except
 // within a sentence.
 func (w *writer) plain(s string) (said string, ok bool) {
@@ -38,7 +38,7 @@ func (w *writer) spelled(k string) (said string, ok bool) {
 	if len(parts) > 1 {
 		return w.each(parts, " ")
 	}
-	for _, sign := range []string{": ", ", "} {
+	for _, sign := range []string{"; ", ": ", ", "} {
 		if parts := strings.Split(k, sign); len(parts) > 1 {
 			if said, ok := w.all(parts, sign); ok {
 				return said, true

@@ -10,6 +10,10 @@ import (
 // LanguageCookie is the cookie with the language that a visitor chose in this browser.
 const LanguageCookie = "language"
 
+// SpeakAsAsked names the language of an answer that no route gave, such as a page that says that an
+// address does not exist.
+func (m *Common) SpeakAsAsked(c *fiber.Ctx) { m.speak(c) }
+
 // speak names the language of an answer: what the visitor chose in this browser, else what the
 // browser asks for. A language of the person or of the tenant comes before both, see Visitor.
 func (m *Common) speak(c *fiber.Ctx) {
