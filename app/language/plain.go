@@ -6,8 +6,8 @@ import (
 )
 
 // plain translates a text without elements: by its own entry, or in its parts. Parts are joined as
-// pages join them: with a point in the middle, as sentences, with a semicolon, a colon or commas. ok is
-// false if any part has no entry; the parts that have one are translated all the same, except
+// pages join them: with a point in the middle, as sentences, with a semicolon, a colon or commas.
+// ok is false if any part has no entry; the parts that have one are translated all the same, except
 // within a sentence.
 func (w *writer) plain(s string) (said string, ok bool) {
 	var key strings.Builder
