@@ -17,6 +17,7 @@ import (
 type benchCmd struct {
 	Rings  benchRingsCmd  `cmd:"" help:"Rings placed, committed and pushed, beside a bare apns2 loop."`
 	Calls  benchCallsCmd  `cmd:"" help:"Calls answered and echoed, beside Pion's bare echo."`
+	Soak   benchSoakCmd   `cmd:"" help:"Calls of each kind that stay, and calls that come and go: what they leave behind."`
 	Pages  benchPagesCmd  `cmd:"" help:"Every page of the console on a database with many rings."`
 	Events benchEventsCmd `cmd:"" help:"Rings beside the delivery of their events, and without it."`
 	Faults benchFaultsCmd `cmd:"" help:"What goes wrong between us and Apple, and what becomes of the rings."`
@@ -89,29 +90,19 @@ func (b *benchRingsCmd) Run(ctx context.Context, c terminal) error {
 }
 
 type benchCallsCmd struct {
-	Calls    []int         `help:"Calls at once with the built-in agent, 1 to 1000." default:"1,10,50,100"`
-	Streams  []int         `help:"Calls at once with a stream agent, 1 to 1000." default:"60"`
-	Bridges  []int         `help:"Calls at once with a WebRTC agent, 1 to 1000." default:"50"`
-	Turns    int           `help:"Turns of each kind, one after the other." default:"2"`
-	Window   time.Duration `help:"How long the calls of a turn echo." default:"8s"`
-	Churn    *int          `help:"Instead: calls that come and go, so many a second, 1 to 100."`
-	Standing int           `help:"With --churn: calls of both kinds that last the whole time, 0 to 1000." default:"0"`
-	For      time.Duration `help:"How long calls come and go." default:"5m"`
-	JSON     bool          `help:"Print one JSON line."`
+	Calls   []int         `help:"Calls at once with the built-in agent, 1 to 1000." default:"1,10,50,100"`
+	Streams []int         `help:"Calls at once with a stream agent, 1 to 1000." default:"60"`
+	Bridges []int         `help:"Calls at once with a WebRTC agent, 1 to 1000." default:"50"`
+	Turns   int           `help:"Turns of each kind, one after the other." default:"2"`
+	Window  time.Duration `help:"How long the calls of a turn echo." default:"8s"`
+	JSON    bool          `help:"Print one JSON line."`
 }
 
 // Validate refuses numbers that measure nothing.
 func (b *benchCallsCmd) Validate() error {
-	churn := 1
-	if b.Churn != nil {
-		churn = *b.Churn
-	}
 	return errors.Join(each("--calls", b.Calls, mostCalls), each("--streams", b.Streams, mostCalls),
-		each("--bridges", b.Bridges, mostCalls),
-		check(bound[int]{"--turns", b.Turns, 1, mostTurns}, bound[int]{"--churn", churn, 1, 100},
-			bound[int]{"--standing", b.Standing, 0, mostCalls}),
-		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour},
-			bound[time.Duration]{"--for", b.For, time.Second, 24 * time.Hour}))
+		each("--bridges", b.Bridges, mostCalls), check(bound[int]{"--turns", b.Turns, 1, mostTurns}),
+		check(bound[time.Duration]{"--window", b.Window, 100 * time.Millisecond, time.Hour}))
 }
 
 // report is the result of a benchmark.
@@ -129,14 +120,31 @@ func show(r report, asJSON bool, w io.Writer) error {
 
 // Run prints the result.
 func (b *benchCallsCmd) Run(ctx context.Context, c terminal) error {
-	if b.Churn != nil {
-		r, err := bench.Churn(ctx, bench.ChurnConfig{PerSecond: *b.Churn, Standing: b.Standing, For: b.For})
-		if err != nil {
-			return err
-		}
-		return show(r, b.JSON, c.out)
-	}
 	r, err := bench.Calls(ctx, bench.CallsConfig{Calls: b.Calls, Streams: b.Streams, Bridges: b.Bridges, Turns: b.Turns, Window: b.Window})
+	if err != nil {
+		return err
+	}
+	return show(r, b.JSON, c.out)
+}
+
+type benchSoakCmd struct {
+	Calls     int           `help:"Calls that stay, 1 to 1000: a third each with the built-in, a stream and a WebRTC agent." default:"50"`
+	For       time.Duration `help:"How long they stay, 1m to 55m." default:"10m"`
+	PerSecond int           `help:"Then: calls a second that come and go, 1 to 100." default:"5"`
+	ChurnFor  time.Duration `help:"For how long." default:"5m"`
+	JSON      bool          `help:"Print one JSON line."`
+}
+
+// Validate refuses what is too short to be flat, and calls that would reach their longest duration.
+func (b *benchSoakCmd) Validate() error {
+	return errors.Join(check(bound[int]{"--calls", b.Calls, 1, mostCalls}, bound[int]{"--per-second", b.PerSecond, 1, 100}),
+		check(bound[time.Duration]{"--for", b.For, time.Minute, 55 * time.Minute},
+			bound[time.Duration]{"--churn-for", b.ChurnFor, time.Minute, 24 * time.Hour}))
+}
+
+// Run prints the result.
+func (b *benchSoakCmd) Run(ctx context.Context, c terminal) error {
+	r, err := bench.Soak(ctx, bench.SoakConfig{Calls: b.Calls, For: b.For, PerSecond: b.PerSecond, ChurnFor: b.ChurnFor})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,17 +66,78 @@ func TestCalls(t *testing.T) {
 	printed(t, r.PrintJSON, `"cpu_percent_per_call"`)
 }
 
-func TestChurn(t *testing.T) {
+// TestSoak holds calls of each kind for a moment. How flat the server stays takes minutes to see;
+// that each call ends as planned and leaves nothing is seen at once.
+func TestSoak(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Churn(t.Context(), bench.ChurnConfig{PerSecond: 2, Standing: 2, For: 2 * time.Second})
+	r, err := bench.Soak(t.Context(), bench.SoakConfig{Calls: 3, For: time.Second, PerSecond: 3, ChurnFor: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Calls < 4 || r.Failed != 0 || !r.Flat() || r.Ended["ended, phone_hung_up"] != r.Calls || r.Rows[0].Goroutines == 0 {
+	if r.Calls != 9 || len(r.Failed) != 0 || r.Ended["ended, phone_hung_up"] != r.Calls || r.Rows[0].Goroutines == 0 ||
+		r.Rows[0].HeapMB == 0 {
 		t.Errorf("%+v", r)
 	}
-	printed(t, r.Print, "goroutines")
+	for _, c := range r.Checks {
+		if !c.Held && !strings.Contains(c.What, "flat") {
+			t.Errorf("%+v", c)
+		}
+	}
+	printed(t, r.Print, "open files")
 	printed(t, r.PrintJSON, `"goroutines"`)
+}
+
+// TestSoakIsJudged: each thing that can be wrong is a check that is missed.
+func TestSoakIsJudged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		missed []string
+		spoil  func(*bench.SoakReport)
+	}{
+		"as planned": {nil, func(*bench.SoakReport) {}},
+		"a call has no reason": {[]string{"every call ends with its reason"},
+			func(r *bench.SoakReport) { r.Ended = map[string]int{"ended, phone_hung_up": 99, "ended, no reason": 1} }},
+		"a call fell silent": {[]string{"every call is set up, heard to its end and hung up by its phone"},
+			func(r *bench.SoakReport) { r.Failed["fell silent"] = 1 }},
+		"memory grows while calls stay": {[]string{"memory, MB flat: stay"}, func(r *bench.SoakReport) {
+			for i := range r.Rows {
+				if r.Rows[i].Part == "stay" {
+					r.Rows[i].MemoryMB += float64(20 * i)
+				}
+			}
+		}},
+		"each call leaves a goroutine": {[]string{"goroutines as before the first call"}, func(r *bench.SoakReport) {
+			r.Rows[len(r.Rows)-1].Goroutines += 100
+		}},
+		"calls that come and go leave files": {[]string{"open files as before the first call", "open files flat: churn"},
+			func(r *bench.SoakReport) {
+				for i := range r.Rows {
+					r.Rows[i].Files += 20 * i
+				}
+				for i := range r.Rows { // but not those that stay
+					if r.Rows[i].Part == "stay" {
+						r.Rows[i].Files = 30
+					}
+				}
+			}},
+	} {
+		r := bench.SoakReport{Calls: 100, Ended: map[string]int{"ended, phone_hung_up": 100}, Failed: map[string]int{}}
+		for _, part := range []string{"before", "stay", "stay", "stay", "stay", "after", "churn", "churn", "churn", "churn", "after"} {
+			r.Rows = append(r.Rows, bench.SoakRow{Part: part, Goroutines: 100, Files: 30, MemoryMB: 150, HeapMB: 60})
+		}
+		c.spoil(&r)
+		r.Judge()
+		var missed []string
+		for _, x := range r.Checks {
+			if !x.Held {
+				missed = append(missed, x.What)
+			}
+		}
+		slices.Sort(missed)
+		if !slices.Equal(missed, c.missed) || r.Held() != (len(c.missed) == 0) {
+			t.Errorf("%s: missed %q, want %q", name, missed, c.missed)
+		}
+	}
 }
 
 // TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,4 +144,26 @@ func cpuOfTree(process int) time.Duration {
 		}
 	}
 	return sum
+}
+
+// measure reads the server's own metrics: those without labels.
+func (c *child) measure(ctx context.Context) (map[string]float64, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.metrics, nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Body.Close()
+	seen := map[string]float64{}
+	lines := bufio.NewScanner(a.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			seen[name] = n
+		}
+	}
+	return seen, lines.Err()
 }

@@ -30,3 +30,6 @@ func (s *stage) Crash(ctx context.Context) error {
 	}
 	return s.start(ctx)
 }
+
+// Judge fills in the checks.
+func (r *SoakReport) Judge() { r.judge() }
