@@ -63,6 +63,7 @@ func (d *doctorCmd) database(ctx context.Context, c terminal, good checked) []bi
 	out := []billing.Finding{serverOf(ctx, s)}
 	if d.URL != "" { // a server on SQLite is not listed anywhere
 		out = append(out, nodesOf(ctx, s)...)
+		out = append(out, monthsOf(ctx, s, c.now())...)
 	}
 	if err := s.CheckIsolation(ctx); err != nil {
 		out = append(out, billing.Finding{Text: "row-level security: " + err.Error()})

@@ -21,6 +21,7 @@ import (
 const (
 	databaseClockMost = 2 * time.Second
 	certificateSoon   = 30 * 24 * time.Hour
+	monthSoon         = 31 * 24 * time.Hour
 	certificatesMost  = 10
 	infoMost          = 64 << 10 // bytes of a NATS server's first line
 )
@@ -68,6 +69,30 @@ func nodesOf(ctx context.Context, s *store.Store) []billing.Finding {
 	if len(lost) > 0 {
 		out = append(out, billing.Finding{OK: true, Text: "servers that ended without a word in the last day, see their logs: " +
 			strings.Join(lost, ", ")})
+	}
+	return out
+}
+
+// monthsOf says until when rings and facts have a table for their month; see store.Months.
+func monthsOf(ctx context.Context, s *store.Store, now time.Time) []billing.Finding {
+	end, others, err := s.Months().Until(ctx)
+	if err != nil {
+		return []billing.Finding{{Text: "the tables of the months: " + err.Error()}}
+	}
+	return months(end, others, now)
+}
+
+// months judges that tables are there until end, and that others hold what had none.
+func months(end time.Time, others bool, now time.Time) []billing.Finding {
+	until := "rings and facts have a table for each month until " + end.UTC().Format(time.DateOnly)
+	out := []billing.Finding{{OK: true, Text: until}}
+	if end.Before(now.Add(monthSoon)) {
+		out[0] = billing.Finding{Text: until + " only: a server makes those of the next three months, so look for \"split tables by " +
+			"month\" in its log"}
+	}
+	if others {
+		out = append(out, billing.Finding{Text: "some rings or facts are in rings_others or facts_others, because their month had no " +
+			"table: a server moves them once it has made the table; if they stay, the clock of a server was wrong"})
 	}
 	return out
 }

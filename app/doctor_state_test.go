@@ -34,6 +34,14 @@ func TestDoctorFindings(t *testing.T) {
 	if got := certificates(many, now); len(got) != certificatesMost+1 {
 		t.Errorf("%d findings about many certificates", len(got))
 	}
+	for in, good := range map[time.Duration]bool{100 * day: true, 20 * day: false, -day: false} {
+		if got := months(now.Add(in), false, now); len(got) != 1 || got[0].OK != good {
+			t.Errorf("tables of months that end in %v: %+v", in, got)
+		}
+	}
+	if got := months(now.Add(100*day), true, now); len(got) != 2 || got[1].OK || !strings.Contains(got[1].Text, "rings_others") {
+		t.Errorf("rings without a table of their month: %+v", got)
+	}
 	dir := t.TempDir()
 	for text, want := range map[string]string{"": "no backup of this folder",
 		`{"made_at":"2026-05-31T12:00:00Z","file":"a"}`: "24h0m0s old (a)",

@@ -88,7 +88,7 @@ func (n *node) clusterLoops() []loop {
 		{"hold pushes", 100 * time.Millisecond, byNode, n.board.HoldPushes},
 		{"read the clock", time.Minute, byNode, n.store.ReadClock},
 		{"forget nodes", time.Hour, byTurn, n.store.Nodes().Forget},
-		{"split facts by month", time.Minute, byTurn, func(ctx context.Context) error { return n.store.Months().Keep(ctx, n.now()) }},
+		{"split tables by month", time.Minute, byTurn, func(ctx context.Context) error { return n.store.Months().Keep(ctx, n.now()) }},
 	}
 	if n.others == nil {
 		return all

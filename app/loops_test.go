@@ -44,7 +44,7 @@ func TestLoops(t *testing.T) {
 	for name, want := range map[string]string{"sweep": "byRow", "roll the tally": "byRow", "mail about alerts": "byRow",
 		"send alerts to targets": "byRow", "send weekly mails": "byRow", "write exports": "byRow", "hold pushes": "byNode",
 		"read the clock": "byNode", "heartbeat": "byNode", "erase people": "byTurn", "delete tenants": "byTurn",
-		"retire old rows": "byTurn", "split facts by month": "byTurn", "empty removed connections": "byTurn",
+		"retire old rows": "byTurn", "split tables by month": "byTurn", "empty removed connections": "byTurn",
 		"reconcile with Stripe": "byTurn", "report rings to Stripe": "byTurn", "sign audit chains": "byTurn", "read calendars": "byTurn"} {
 		if guards[`"`+name+`"`] != want {
 			t.Errorf("the loop %s has the guard %q, want %q", name, guards[`"`+name+`"`], want)

@@ -231,9 +231,9 @@ func (d dialect) lastFact() string {
 	return "SELECT xact, seq FROM facts ORDER BY seq DESC LIMIT 1"
 }
 
-// splitsFacts reports that facts are in a table for each month, which is dropped as a whole; see
-// months.go.
-func (d dialect) splitsFacts() bool { return d == pg }
+// splitsMonths reports that rings and facts are in a table for each month, which is dropped as a
+// whole; see months.go.
+func (d dialect) splitsMonths() bool { return d == pg }
 
 // notNewest is the condition that a fact is not the newest of all, which SQLite must keep: it would
 // give its seq again, and readers resume by seqs. PostgreSQL gives no seq twice.

@@ -74,9 +74,9 @@ func indexesOf(t *testing.T, address string) {
 			t.Errorf("indexes.md says that %s is on %s, and it is on %s", name, page[name], on)
 		}
 	}
-	for _, table := range columns(t, "pgx", address, "SELECT relname FROM pg_class WHERE relkind = 'r' AND (relname IN ('rings', "+
-		"'attempts', 'audits', 'idempotency', 'deliveries', 'tallies', 'tenants', 'watermarks', 'facts_first') OR relname LIKE "+
-		"'facts_2%')") {
+	for _, table := range columns(t, "pgx", address, "SELECT relname FROM pg_class WHERE relkind = 'r' AND (relname IN ('audits', "+
+		"'idempotency', 'deliveries', 'tallies', 'tenants', 'watermarks') OR relname ~ '^(rings|attempts|facts)_(first|2...)' OR "+
+		"relname IN ('rings_others', 'attempts_others'))") {
 		set := columns(t, "pgx", address, "SELECT unnest(reloptions) FROM pg_class WHERE relname = '"+table+"'")
 		if !slices.ContainsFunc(set, func(s string) bool { return strings.HasPrefix(s, "autovacuum_") }) {
 			t.Errorf("%s has no setting of autovacuum: %v", table, set)

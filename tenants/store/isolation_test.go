@@ -326,12 +326,12 @@ func indexed(t *testing.T, address string) {
 	id := tenantOf(t, owner)
 	for query, index := range map[string]string{
 		"SELECT id FROM rings WHERE tenant_id = ? AND reference <> '' AND reference_low >= 'a' AND reference_low < " +
-			"'a~'": "rings_reference.*reference_low",
+			"'a~'": "rings_first_reference.*reference_low",
 		"SELECT id FROM rings WHERE tenant_id = ? AND to_person <> '' AND to_person_low >= 'a' AND to_person_low < " +
-			"'a~'": "rings_person.*to_person_low",
+			"'a~'": "rings_first_person.*to_person_low",
 		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND " +
 			"'0190aaaa-ffff-ffff-ffff-ffffffffffff'": "Index Cond.*id >=",
-		"SELECT id FROM rings WHERE tenant_id = ? AND id < '0190aaaa-0000-0000-0000-000000000000' ORDER BY id DESC": "rings_pkey.*id <",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id < '0190aaaa-0000-0000-0000-000000000000' ORDER BY id DESC": "rings_first_pkey.*id <",
 	} {
 		rows, err := store.Explain(t.Context(), owner, query, id)
 		if err != nil {

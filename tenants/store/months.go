@@ -2,30 +2,37 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"carillon/tenants"
 )
 
-// monthsAhead is for how many months tables of facts are made ahead, apart from the present one.
+// monthsAhead is for how many months tables are made ahead, apart from the present one.
 const monthsAhead = 3
 
-// Months are the tables of facts on PostgreSQL: one for each month, UTC, of the moment at which the
-// rings were placed. Facts are most of what is stored, and a table is dropped at once.
+// monthMost is the length of a month, at most.
+const monthMost = 31 * 24 * time.Hour
+
+// Months are the tables of rings and facts on PostgreSQL: of rings, of each table whose rows go with
+// their ring, and of facts there is one for each month, UTC, of the moment at which the rings were
+// placed. They are most of what is stored, and a table is dropped at once.
 //
-// Facts of rings that were removed because RingsKept was over stay until the table of their month
-// goes, and nobody can read them. Where a tenant's rule, an erasure or a deletion removes a ring,
-// its facts go with it, row by row.
+// The tables of a month go when its first ring was kept for RingsKept, so that no ring is kept for
+// longer, unless a ring has not ended or a tenant's rule is between that and a month less. Rings
+// that a tenant's rule, an erasure or a deletion removes earlier go row by row, with their facts. So
+// do rings that are older in a table that stays: the first tables hold everything of before the
+// split and may stay for a year more. Facts of such rings stay until the table of their month goes,
+// if they are in one, and nobody can read them.
 type Months struct{ *core }
 
 // Months returns the Months of this database.
 func (s *Store) Months() Months { return Months{&s.core} }
 
 // Keep makes the tables of the next months, and drops those whose rings were all kept long enough.
-// A fact for which there is no table is kept in another one until there is. On SQLite it does
-// nothing.
+// What there is no table for is kept in another one until there is. On SQLite it does nothing.
 func (s Months) Keep(ctx context.Context, now time.Time) error {
-	if !s.db.dialect.splitsFacts() {
+	if !s.db.dialect.splitsMonths() {
 		return nil
 	}
 	// Not by the writer, nor by the connection of the heartbeat: a change of the schema may wait.
@@ -35,10 +42,26 @@ func (s Months) Keep(ctx context.Context, now time.Time) error {
 	}
 	defer conn.Close()
 	b := beside{conn, s.db.dialect}
-	if _, err := one(b.query(ctx, "SELECT carillon_fact_months(carillon_month(now(), ?))", monthsAhead+1)); err != nil {
+	_, err = one(b.query(ctx, "SELECT carillon_ring_months(carillon_month(now(), ?))", monthsAhead+1))
+	_, facts := one(b.query(ctx, "SELECT carillon_fact_months(carillon_month(now(), ?))", monthsAhead+1))
+	if err := errors.Join(err, facts); err != nil {
 		return err
 	}
-	before, err := s.pastEveryRule(ctx, now)
+	all, err := Tenants(s).List(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := s.pastEveryRule(ctx, now, all, RingsKept-monthMost)
+	if err != nil {
+		return err
+	}
+	if err := s.dropRings(ctx, b, before, all); err != nil {
+		return err
+	}
+	left, err := one(b.query(ctx, "SELECT COUNT(*) FROM carillon_ring_bounds() WHERE month = 'first'"))
+	if err == nil && left > 0 { // their rings are in one table, and go row by row
+		before, err = s.pastEveryRule(ctx, now, all, RingsKept)
+	}
 	if err != nil {
 		return err
 	}
@@ -46,19 +69,78 @@ func (s Months) Keep(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// pastEveryRule is the id before which every ring was kept long enough, whatever its tenant's rule
-// says. A ring that has not ended stays with its facts.
-func (s Months) pastEveryRule(ctx context.Context, now time.Time) (uuid, error) {
-	all, err := Tenants(s).List(ctx)
-	if err != nil {
-		return "", err
+// dropRings drops the tables of the months that are over before an id, one at a time, so that none
+// is held while it waits for the next. Then it writes into each tenant's audit log how many rings
+// were in them.
+func (s Months) dropRings(ctx context.Context, b beside, before uuid, all []tenants.Tenant) error {
+	rows, err := b.query(ctx, "SELECT upper FROM carillon_ring_bounds() WHERE upper <= ? AND upper <= carillon_first_id(now() - "+
+		"interval '7 days') ORDER BY upper DESC LIMIT 1", before)
+	upto, err := collect(rows, err, func(bound *uuid) []any { return []any{bound} })
+	if err != nil || len(upto) == 0 {
+		return translate(err)
 	}
+	had := map[tenants.TenantID]int64{}
+	for _, t := range all {
+		n, err := one(s.of(t.ID).reads().query(ctx, "SELECT COUNT(*) FROM rings WHERE tenant_id = ? AND id < ?", uuid(t.ID), upto[0]))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			had[t.ID] = n
+		}
+	}
+	for {
+		rows, err := b.query(ctx, "SELECT carillon_drop_ring_table(?)", before)
+		dropped, err := collect(rows, err, func(name *string) []any { return []any{name} })
+		if err != nil {
+			return translate(err)
+		}
+		if dropped[0] == "" {
+			break
+		}
+	}
+	for id, n := range had {
+		scope := s.of(id)
+		if err := scope.write(ctx, func(t *tx) error { return t.audit(scope, "retention.remove", "", quantity(n, "ring", "rings")) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Until is the moment from which on rings and facts have no table of their month yet, and whether
+// some that came already are in another table. It is zero on SQLite, which has no such tables.
+func (s Months) Until(ctx context.Context) (end time.Time, others bool, err error) {
+	if !s.db.dialect.splitsMonths() {
+		return end, false, nil
+	}
+	type found struct {
+		end    int64
+		others bool
+	}
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT CAST(EXTRACT(EPOCH FROM LEAST((SELECT MAX(carillon_time_of(upper)) FROM "+
+		"carillon_ring_bounds()), (SELECT MAX(carillon_time_of(upper)) FROM carillon_fact_bounds()))) * 1000000 AS BIGINT), EXISTS "+
+		"(SELECT 1 FROM rings_others) OR EXISTS (SELECT 1 FROM facts_others)")
+	all, err := collect(rows, err, func(f *found) []any { return []any{&f.end, &f.others} })
+	if err != nil {
+		return end, false, translate(err)
+	}
+	return moment(all[0].end), all[0].others, nil
+}
+
+// pastEveryRule is the id before which every ring was kept long enough, whatever its tenant's rule
+// says; most is for how long without a shorter rule. A ring that has not ended stays with its facts.
+func (s Months) pastEveryRule(ctx context.Context, now time.Time, all []tenants.Tenant, most time.Duration) (uuid, error) {
 	keep := time.Duration(0)
 	for _, t := range all {
-		keep = max(keep, sooner(RingsKept, t.Rules(), tenants.DataRings))
+		its := sooner(RingsKept, t.Rules(), tenants.DataRings)
+		if its == RingsKept {
+			its = most
+		}
+		keep = max(keep, its)
 	}
 	if len(all) == 0 {
-		keep = RingsKept
+		keep = most
 	}
 	before := uuid(tenants.FirstID[tenants.RingID](now.Add(-keep)))
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM rings WHERE due_at IS NOT NULL AND id < ? ORDER BY id LIMIT 1", before)
@@ -90,7 +172,7 @@ func (s *scope) beforeMonths(ctx context.Context, rings []tenants.RingID) (out [
 // kept long enough; see Months. No index of facts begins with a tenant, so it looks through those
 // of all tenants, outside of the writer and an hour of rings at a time.
 func (s Jobs) deleteLeftFacts(ctx context.Context, scope *scope) error {
-	if !s.db.dialect.splitsFacts() {
+	if !s.db.dialect.splitsMonths() {
 		return nil
 	}
 	type span struct{ from, upto uuid }

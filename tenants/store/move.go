@@ -202,8 +202,10 @@ func (m *move) find(ctx context.Context) error {
 // order puts each table behind those that it refers to.
 func (m *move) order(ctx context.Context, all map[string]movedTable) error {
 	parents := map[string][]string{}
-	rows, err := m.target.Query(ctx, "SELECT DISTINCT a.relname, b.relname FROM pg_constraint k JOIN pg_class a ON a.oid = k.conrelid "+
-		"JOIN pg_class b ON b.oid = k.confrelid WHERE k.contype = 'f' AND a.oid <> b.oid "+
+	// A table of a month refers to another one of the month.
+	rows, err := m.target.Query(ctx, "SELECT DISTINCT a.relname, b.relname FROM pg_constraint k JOIN pg_class a ON a.oid = "+
+		"COALESCE(pg_partition_root(k.conrelid), k.conrelid) JOIN pg_class b ON b.oid = COALESCE(pg_partition_root(k.confrelid), "+
+		"k.confrelid) WHERE k.contype = 'f' AND a.oid <> b.oid "+
 		"AND a.relnamespace = current_schema()::regnamespace")
 	if err != nil {
 		return fmt.Errorf("store: the target: %w", err)

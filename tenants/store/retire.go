@@ -180,13 +180,19 @@ func RemovedKind(noun string) tenants.DataKind {
 func (p past) removal() string {
 	var parts []string
 	for _, n := range removedNouns {
-		if count := n.count(p); count == 1 {
-			parts = append(parts, "1 "+n.one)
-		} else if count > 1 {
-			parts = append(parts, tenants.FormatCount(count)+" "+n.many)
+		if count := n.count(p); count > 0 {
+			parts = append(parts, quantity(int64(count), n.one, n.many))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// quantity is a number of things, with their noun for one and for many.
+func quantity(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return tenants.FormatCount(n) + " " + many
 }
 
 // retireAuditsMost bounds the audit rows of one removal.
@@ -234,7 +240,7 @@ func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p
 		return p, translate(err)
 	}
 	p.facts = p.rings
-	if s.s.db.dialect.splitsFacts() && len(p.rings) > 0 && sooner(RingsKept, rules, tenants.DataRings) == RingsKept {
+	if s.s.db.dialect.splitsMonths() && len(p.rings) > 0 && sooner(RingsKept, rules, tenants.DataRings) == RingsKept {
 		if p.facts, err = s.beforeMonths(ctx, p.rings); err != nil {
 			return p, err
 		}

@@ -36,6 +36,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("steps beside servers", func(t *testing.T) { contracts(t, server.Migrated(t)) })
 	t.Run("indexes", func(t *testing.T) { indexesOf(t, server.Migrated(t)) })
 	t.Run("facts by month", func(t *testing.T) { months(t, server) })
+	t.Run("rings by month", func(t *testing.T) { ringMonths(t, server) })
 	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
 }
 

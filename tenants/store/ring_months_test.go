@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/tenants"
+	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
+)
+
+// oldRingMonths makes the tables of two months of 2020 and takes the first ones away, as after some
+// years.
+const oldRingMonths = `DO $$
+DECLARE
+	t record;
+	m integer;
+BEGIN
+	FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n DESC LOOP
+		EXECUTE format('DROP TABLE %I', t.name || '_first');
+	END LOOP;
+	FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
+		FOR m IN 1..2 LOOP
+			EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', t.name || '_2020_0' || m, t.name,
+				carillon_first_id(make_date(2020, m, 1)), carillon_first_id(make_date(2020, m + 1, 1)));
+			IF t.parent <> '' THEN
+				EXECUTE format('ALTER TABLE %I ADD FOREIGN KEY (tenant_id, ring_id) REFERENCES %I (tenant_id, %I) ON DELETE CASCADE',
+					t.name || '_2020_0' || m, t.parent || '_2020_0' || m, t.parent_key);
+			END IF;
+		END LOOP;
+	END LOOP;
+	PERFORM carillon_isolation();
+END
+$$`
+
+// ringMonths: a server whose role may only change rows makes the tables of the next months, and
+// drops those that were kept long enough, once their rings have ended. A tenant's own rule removes
+// its rings row by row before that.
+func ringMonths(t *testing.T, server *storetest.Server) {
+	address := server.Migrated(t)
+	db, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(db.Path, "/")
+	server.Super(t, name, "SET timezone = 'UTC'", "CREATE ROLE rings_only LOGIN",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rings_only", oldRingMonths)
+	s, ctx := storetest.OpenConfig(t, store.Config{URL: server.URL("rings_only", name)}), t.Context()
+	if err := s.CheckIsolation(ctx); err != nil {
+		t.Error(err)
+	}
+	tables := func(want ...string) {
+		t.Helper()
+		got := columns(t, "pgx", address, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN ('rings'::regclass, "+
+			"'attempts'::regclass, 'recording_chunks'::regclass)")
+		for _, w := range want {
+			for _, table := range []string{"rings_", "attempts_", "recording_chunks_"} {
+				if is := slices.Contains(got, table+strings.TrimPrefix(w, "-")); is == strings.HasPrefix(w, "-") {
+					t.Errorf("%s: the tables are %v", w, got)
+				}
+			}
+		}
+	}
+	place := func(scope *store.Scope, at time.Time, ends bool) tenants.RingID {
+		t.Helper()
+		r := ring(at, 1)
+		if _, err := scope.Rings().Add(ctx, r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			t.Fatal(err)
+		}
+		if ends {
+			run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); UPDATE rings SET due_at = NULL WHERE id = '"+
+				string(r.ID)+"'")
+		}
+		return r.ID
+	}
+	gone := func(scope *store.Scope, id tenants.RingID) bool {
+		t.Helper()
+		r, err := scope.Rings().Get(ctx, id)
+		if err != nil && tenants.KindOf(err) != tenants.Unknown || err == nil && len(r.Attempts) != 1 {
+			t.Errorf("%v, %v", r, err)
+		}
+		return err != nil
+	}
+	retire := func(now time.Time) {
+		t.Helper()
+		for n := 1; n > 0; {
+			if n, err = s.Jobs().Retire(ctx, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	now := time.Now()
+	scope, id := oneTenant(t, s), tenants.NewID[tenants.TenantID](now)
+	if err := s.Tenants().Add(ctx, store.Who{}, tenants.Tenant{ID: id, Slug: "strict", Name: "S", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"}); err != nil {
+		t.Fatal(err)
+	}
+	strict := s.For(id)
+	if err := strict.SetRules(ctx, func(r *tenants.RuleChanges) { r.Retention = map[tenants.DataKind]int{tenants.DataRings: 30} }); err != nil {
+		t.Fatal(err)
+	}
+	january := place(scope, time.Date(2020, 1, 15, 0, 0, 0, 0, time.UTC), true)
+	place(scope, time.Date(2020, 1, 20, 0, 0, 0, 0, time.UTC), true)
+	february := place(scope, time.Date(2020, 2, 15, 0, 0, 0, 0, time.UTC), false)
+	ruled := place(strict, time.Date(2020, 2, 15, 0, 0, 0, 0, time.UTC), true)
+	ahead := now.UTC().AddDate(0, 0, 1-now.UTC().Day()).AddDate(0, 3, 0).Format("2006_01")
+	keep := func(now time.Time) {
+		t.Helper()
+		if err := s.Months().Keep(ctx, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(store.RingsKept) // the first ring of January
+	keep(until.Add(-time.Hour))
+	tables("2020_01", "2020_02", ahead)
+	keep(until)
+	tables("-2020_01", "2020_02")
+	keep(now)
+	tables("2020_02")
+	if !gone(scope, january) || gone(scope, february) {
+		t.Error("a ring of January is left, or one that has not ended is gone")
+	}
+	audits, _, err := scope.Audits().List(ctx, store.AuditQuery{Action: "retention.remove"})
+	if err != nil || len(audits) != 1 || audits[0].Detail != "2 rings" {
+		t.Errorf("the audit log says %v, %v", audits, err)
+	}
+
+	// Rows go one by one from a table that stays: as a tenant's rule says, and when they are too old.
+	retire(now)
+	if !gone(strict, ruled) || gone(scope, february) {
+		t.Error("a ring that was kept long enough is left, or one that has not ended is gone")
+	}
+
+	// A ring lands in the table of its month.
+	next := now.UTC().AddDate(0, 0, 1-now.UTC().Day()).AddDate(0, 2, 0)
+	placed := place(scope, next, true)
+	if n := len(columns(t, "pgx", address, "SELECT a.id::text FROM (SELECT set_config('app.tenant', '*', false)) x, attempts_"+
+		next.Format("2006_01")+" a WHERE a.ring_id = '"+string(placed)+"'")); n != 1 {
+		t.Errorf("the table of %s has %d of its attempt", next, n)
+	}
+	place(scope, now, true) // the table of the present month was taken away
+	end, others, err := s.Months().Until(ctx)
+	if err != nil || !others || !end.After(now.AddDate(0, 2, 0)) {
+		t.Errorf("tables until %s, others %v, %v", end, others, err)
+	}
+
+	run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); UPDATE rings SET due_at = NULL WHERE due_at IS NOT NULL")
+	keep(now)
+	tables("-2020_02", ahead)
+
+	// A role that may not change rings makes and drops nothing.
+	server.Super(t, name, "CREATE ROLE no_rings LOGIN")
+	other := columnsError(t, server.URL("no_rings", name), "SELECT carillon_drop_ring_table(carillon_first_id(now()))")
+	if other == nil || !strings.Contains(other.Error(), "42501") {
+		t.Errorf("a role without rights: %v", other)
+	}
+}
