@@ -11,8 +11,9 @@ import (
 	"carillon/tenants/store/storetest"
 )
 
-// TestRingsBecomeMonths: the rings of an installation are there after they were split by month, with
-// what belongs to them, and after the step was undone; and what refers to a ring still goes with it.
+// TestRingsBecomeMonths: the rings of an installation are there after they were split by month,
+// with what belongs to them, and after the step was undone; and what refers to a ring still goes
+// with it.
 func TestRingsBecomeMonths(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("pgx", storetest.Postgres(t))
@@ -48,8 +49,8 @@ func TestRingsBecomeMonths(t *testing.T) {
 		t.Helper()
 		id := tenants.NewID[tenants.RingID](at)
 		run("INSERT INTO rings (tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, "+
-			"by_name, created_at, expires_at, ended_at, end_reason) VALUES ($1, $2, 1, 'missed', $2, '', $2, '', 'R1', false, 'key', $2, '', "+
-			"0, 0, 0, '')", tenant, id)
+			"by_name, created_at, expires_at, ended_at, end_reason) VALUES ($1, $2, 1, 'missed', $2, '', $2, '', 'R1', false, 'key', $2, "+
+			"'', 0, 0, 0, '')", tenant, id)
 		run("INSERT INTO attempts (tenant_id, ring_id, id, device_id, credential_id, state, app_version, os_version, apns_id, topic, "+
 			"token, environment, tries, status, reason, sent_at, answered_at) VALUES ($1, $2, $2, $2, $2, 'missed', '', '', $2, '', '', "+
 			"'', 0, 0, '', 0, 0)", tenant, id)

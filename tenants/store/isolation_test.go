@@ -331,7 +331,8 @@ func indexed(t *testing.T, address string) {
 			"'a~'": "rings_first_person.*to_person_low",
 		"SELECT id FROM rings WHERE tenant_id = ? AND id BETWEEN '0190aaaa-0000-0000-0000-000000000000' AND " +
 			"'0190aaaa-ffff-ffff-ffff-ffffffffffff'": "Index Cond.*id >=",
-		"SELECT id FROM rings WHERE tenant_id = ? AND id < '0190aaaa-0000-0000-0000-000000000000' ORDER BY id DESC": "rings_first_pkey.*id <",
+		"SELECT id FROM rings WHERE tenant_id = ? AND id < '0190aaaa-0000-0000-0000-000000000000' ORDER BY id " +
+			"DESC": "rings_first_pkey.*id <",
 	} {
 		rows, err := store.Explain(t.Context(), owner, query, id)
 		if err != nil {

@@ -14,16 +14,16 @@ const monthsAhead = 3
 // monthMost is the length of a month, at most.
 const monthMost = 31 * 24 * time.Hour
 
-// Months are the tables of rings and facts on PostgreSQL: of rings, of each table whose rows go with
-// their ring, and of facts there is one for each month, UTC, of the moment at which the rings were
-// placed. They are most of what is stored, and a table is dropped at once.
+// Months are the tables of rings and facts on PostgreSQL: of rings, of each table whose rows go
+// with their ring, and of facts there is one for each month, UTC, of the moment at which the rings
+// were placed. They are most of what is stored, and a table is dropped at once.
 //
-// The tables of a month go when its first ring was kept for RingsKept, so that no ring is kept for
-// longer, unless a ring has not ended or a tenant's rule is between that and a month less. Rings
-// that a tenant's rule, an erasure or a deletion removes earlier go row by row, with their facts. So
-// do rings that are older in a table that stays: the first tables hold everything of before the
-// split and may stay for a year more. Facts of such rings stay until the table of their month goes,
-// if they are in one, and nobody can read them.
+// The tables of a month go when its first ring was kept for RingsKept, unless a ring has not ended
+// or a tenant's rule is between that and a month less. Rings that a tenant's rule, an erasure or a
+// deletion removes earlier go row by row, with their facts. So do rings that are older in a table
+// that stays: the first tables hold everything of before the split and may stay for a year more.
+// Facts of such rings stay until the table of their month goes, if they are in one, and nobody can
+// read them.
 type Months struct{ *core }
 
 // Months returns the Months of this database.
@@ -101,7 +101,9 @@ func (s Months) dropRings(ctx context.Context, b beside, before uuid, all []tena
 	}
 	for id, n := range had {
 		scope := s.of(id)
-		if err := scope.write(ctx, func(t *tx) error { return t.audit(scope, "retention.remove", "", quantity(n, "ring", "rings")) }); err != nil {
+		if err := scope.write(ctx, func(t *tx) error {
+			return t.audit(scope, "retention.remove", "", quantity(n, "ring", "rings"))
+		}); err != nil {
 			return err
 		}
 	}
@@ -129,7 +131,8 @@ func (s Months) Until(ctx context.Context) (end time.Time, others bool, err erro
 }
 
 // pastEveryRule is the id before which every ring was kept long enough, whatever its tenant's rule
-// says; most is for how long without a shorter rule. A ring that has not ended stays with its facts.
+// says; most is for how long without a shorter rule. A ring that has not ended stays with its
+// facts.
 func (s Months) pastEveryRule(ctx context.Context, now time.Time, all []tenants.Tenant, most time.Duration) (uuid, error) {
 	keep := time.Duration(0)
 	for _, t := range all {

@@ -46,6 +46,11 @@ func ringMonths(t *testing.T, server *storetest.Server) {
 		t.Fatal(err)
 	}
 	name := strings.TrimPrefix(db.Path, "/")
+	if apart := columns(t, "pgx", address, "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND (confrelid = "+
+		"'rings'::regclass OR confrelid = 'rings_first'::regclass AND conrelid::regclass::text NOT IN (SELECT name || '_first' FROM "+
+		"carillon_ring_tables()))"); len(apart) > 0 {
+		t.Errorf("%v refer to rings and are not split by month: see CONTRIBUTING.md", apart)
+	}
 	server.Super(t, name, "SET timezone = 'UTC'", "CREATE ROLE rings_only LOGIN",
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rings_only", oldRingMonths)
 	s, ctx := storetest.OpenConfig(t, store.Config{URL: server.URL("rings_only", name)}), t.Context()
@@ -100,7 +105,7 @@ func ringMonths(t *testing.T, server *storetest.Server) {
 		t.Fatal(err)
 	}
 	strict := s.For(id)
-	if err := strict.SetRules(ctx, func(r *tenants.RuleChanges) { r.Retention = map[tenants.DataKind]int{tenants.DataRings: 30} }); err != nil {
+	if err := strict.SetRules(ctx, func(r *tenants.RuleChanges) { r.Keep(tenants.DataRings, 30) }); err != nil {
 		t.Fatal(err)
 	}
 	january := place(scope, time.Date(2020, 1, 15, 0, 0, 0, 0, time.UTC), true)
@@ -129,7 +134,7 @@ func ringMonths(t *testing.T, server *storetest.Server) {
 		t.Errorf("the audit log says %v, %v", audits, err)
 	}
 
-	// Rows go one by one from a table that stays: as a tenant's rule says, and when they are too old.
+	// Rows go one by one from a table that stays: by a tenant's rule, and when they are too old.
 	retire(now)
 	if !gone(strict, ruled) || gone(scope, february) {
 		t.Error("a ring that was kept long enough is left, or one that has not ended is gone")
