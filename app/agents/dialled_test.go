@@ -27,7 +27,7 @@ type world struct {
 	pipecat *agentstest.Pipecat
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, edit ...func(*agentstest.OpenAIConfig, *agentstest.PipecatConfig)) *world {
 	t.Helper()
 	w := &world{}
 	var err error
@@ -36,9 +36,13 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	w.openai, err = agentstest.NewOpenAI(agentstest.OpenAIConfig{})
+	o, p := agentstest.OpenAIConfig{}, agentstest.PipecatConfig{Headers: map[string]string{"X-Key": "k"}}
+	for _, change := range edit {
+		change(&o, &p)
+	}
+	w.openai, err = agentstest.NewOpenAI(o)
 	must(err)
-	w.pipecat, err = agentstest.NewPipecat(agentstest.PipecatConfig{Headers: map[string]string{"X-Key": "k"}})
+	w.pipecat, err = agentstest.NewPipecat(p)
 	must(err)
 	w.gateway, err = gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true,
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), GreetWithin: 200 * time.Millisecond, RejoinWithin: 5 * time.Second})
@@ -108,6 +112,12 @@ type phoneCall struct {
 // ring connects a phone with these codecs to an agent.
 func (w *world) ring(t *testing.T, a Agent, codecs ...string) *phoneCall {
 	t.Helper()
+	return w.ringPhone(t, a, phonetest.Config{Codecs: codecs})
+}
+
+// ringPhone connects a phone to an agent.
+func (w *world) ringPhone(t *testing.T, a Agent, cfg phonetest.Config) *phoneCall {
+	t.Helper()
 	sounds, err := NewSounds()
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +126,7 @@ func (w *world) ring(t *testing.T, a Agent, codecs ...string) *phoneCall {
 	chain := NewChain(ChainConfig{Links: []Link{{Agent: a, Name: "A", Within: 5 * time.Second}}, Lost: tenants.LostHangUp,
 		Note: p.story.note, Sounds: sounds, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(chain.Close)
-	phone, err := phonetest.New(phonetest.Config{Codecs: codecs})
+	phone, err := phonetest.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

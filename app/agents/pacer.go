@@ -57,7 +57,7 @@ type pacer struct {
 	size   int    // bytes of a frame, as the agent sends it
 	ticks  uint32 // of a frame, on the RTP clock
 	budget *budget
-	out    func(dialect.Event) // gets the marks; called on run's goroutine
+	out    func(dialect.Event) // gets marks and what was cleared; called with mu held, it must not wait
 	wake   chan struct{}       // holds one token: look again
 
 	mu      sync.Mutex // guards the rest
@@ -174,15 +174,16 @@ func (p *pacer) addMark(name string) error {
 	return nil
 }
 
-// clear drops the sound that waits and sends all marks back. It returns how much was played of the
-// present sentence, and how much was dropped.
-func (p *pacer) clear() (played, dropped time.Duration) {
+// clear drops the sound that waits, says how much was played of the present sentence and how much
+// was dropped, and sends all marks back. The marks of what was played come before that, and those
+// of what was not come after it: a bot knows by them what the person has heard.
+func (p *pacer) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	played, dropped = p.duration(p.played-p.spoken), p.duration(p.added-p.played)
+	p.echoMarks()
+	p.out(dialect.Event{Kind: dialect.Cleared, Played: p.duration(p.played - p.spoken), Dropped: p.duration(p.added - p.played)})
 	p.release()
 	p.look()
-	return played, dropped
 }
 
 // release empties the queue. Called with mu held.

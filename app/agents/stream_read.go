@@ -72,8 +72,7 @@ func (s *stream) take(e dialect.Event) error {
 	case dialect.Mark:
 		return s.pacer.addMark(e.Name)
 	case dialect.Clear:
-		played, dropped := s.pacer.clear()
-		s.out.put(dialect.Event{Kind: dialect.Cleared, Played: played, Dropped: dropped})
+		s.pacer.clear()
 	case dialect.Digit:
 		s.queueKey(e.Digit)
 		for i := range len(e.Keys) {

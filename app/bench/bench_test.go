@@ -50,7 +50,7 @@ func TestSweep(t *testing.T) {
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	r, err := bench.Calls(t.Context(), bench.CallsConfig{Calls: []int{1}, Streams: []int{1}, Bridges: []int{2},
-		Turns: 1, Window: 3 * time.Second})
+		Turns: 1, Window: 3 * time.Second, Rounds: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,8 @@ func TestCalls(t *testing.T) {
 		t.Fatalf("%+v", r.Rows)
 	}
 	for _, row := range r.Rows {
-		if row.SetUpP50 == 0 || row.AddedP50 == 0 || row.BareSetUpP95 == 0 || row.BareAddedP50 == 0 {
+		if row.SetUpP50 == 0 || row.AddedP50 == 0 || row.BareSetUpP95 == 0 || row.BareAddedP50 == 0 ||
+			row.SetUpRatio == 0 || row.Rounds != 1 {
 			t.Errorf("%+v", row)
 		}
 	}

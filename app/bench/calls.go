@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
@@ -38,8 +37,10 @@ const (
 )
 
 // CallRow is a number of calls at once. Set-up is from the phone's offer to the first sound it
-// hears; added is how much later than the agent's own delay an echo comes back. The bare echo is
-// Pion's, in Opus, whatever the kind of the call.
+// hears: all phones offer at once, after they have rung for a while. Its percentiles are of all
+// calls of all rounds; its ratio is the middle one of the ratios of the rounds' p95. Added is how
+// much later than the agent's own delay an echo comes back. The bare echo is Pion's, in Opus,
+// whatever the kind of the call.
 type CallRow struct {
 	Kind     string  `json:"kind"`
 	Calls    int     `json:"calls"`
@@ -57,6 +58,7 @@ type CallRow struct {
 	BareAddedP99 float64 `json:"bare_added_p99_ms"`
 	CPURatio     float64 `json:"cpu_ratio"`
 	SetUpRatio   float64 `json:"setup_ratio"`
+	Rounds       int     `json:"setup_rounds"` // of each side, taken in turns
 }
 
 // CallsConfig says how much to measure. The zero value measures 1, 10, 50 and 100 calls with the
@@ -67,6 +69,7 @@ type CallsConfig struct {
 	Bridges []int
 	Turns   int
 	Window  time.Duration
+	Rounds  int // in which calls are set up; 0 = 7 to 15, the more the fewer calls there are
 }
 
 // Calls measures answered calls beside Pion's bare echo, both in processes of their own, in turns.
@@ -84,7 +87,7 @@ func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
 	for _, n := range slices.Concat(c.Calls, c.Streams, c.Bridges) {
 		most = max(most, n)
 	}
-	b, err := newCalls(ctx, most+40)
+	b, err := newCalls(ctx, max(most, callDevices))
 	if err != nil {
 		return r, err
 	}
@@ -104,6 +107,9 @@ func Calls(ctx context.Context, c CallsConfig) (r CallsReport, err error) {
 	}
 	return r, nil
 }
+
+// callDevices are so many that none answers more often than a phone may.
+const callDevices = 400
 
 // calls is a run of the benchmark.
 type calls struct {
@@ -199,28 +205,20 @@ func (b *calls) close() error {
 	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
 }
 
-// side is one of the two that are compared, with what was measured of it.
-type side struct {
-	process *child
-	delay   time.Duration // the agent's own: echoes are expected so much later
-	settle  time.Duration // from the first sound until every call echoes
-	dial    func(ctx context.Context, i int) (*phonetest.Call, error)
-
-	setUps, added sample
-	cpu           time.Duration
-	window        time.Duration
-	lost          uint64
-}
-
 func (b *calls) row(ctx context.Context, kind string, n int, c CallsConfig) (CallRow, error) {
 	const bells = 4500 * time.Millisecond // the greeting, and a little
-	bare := &side{process: b.bare, dial: b.dialBare, settle: time.Second}
-	ours := &side{process: b.stage.server, dial: b.dialOurs, delay: agents.EchoDelay, settle: bells + agents.EchoDelay}
+	bare := &side{process: b.bare, ring: b.ringBare, settle: time.Second}
+	ours := &side{process: b.stage.server, ring: b.ringing(b.phone, ""), delay: agents.EchoDelay, settle: bells + agents.EchoDelay}
 	switch kind {
 	case kindStream:
-		ours = &side{process: b.stage.server, dial: b.dialAgent(b.g711, b.speak), settle: time.Second}
+		ours = &side{process: b.stage.server, ring: b.ringing(b.g711, b.speak), settle: time.Second}
 	case kindBridge:
-		ours = &side{process: b.stage.server, dial: b.dialAgent(b.phone, b.bot), settle: time.Second}
+		ours = &side{process: b.stage.server, ring: b.ringing(b.phone, b.bot), settle: time.Second}
+	}
+	ours.rings = ringsFor
+	ratio, rounds, err := setUpRounds(ctx, bare, ours, n, c.Rounds)
+	if err != nil {
+		return CallRow{}, err
 	}
 	for range c.Turns {
 		for _, s := range []*side{bare, ours} {
@@ -233,141 +231,44 @@ func (b *calls) row(ctx context.Context, kind string, n int, c CallsConfig) (Cal
 		Kind: kind, Calls: n, CPU: ours.percent(n), SetUpP50: ours.setUps.at(0.50), SetUpP95: ours.setUps.at(0.95),
 		AddedP50: ours.added.at(0.50), AddedP95: ours.added.at(0.95), AddedP99: ours.added.at(0.99), Lost: int(ours.lost),
 		BareCPU: bare.percent(n), BareSetUpP95: bare.setUps.at(0.95), BareAddedP50: bare.added.at(0.50), BareAddedP99: bare.added.at(0.99),
+		SetUpRatio: ratio, Rounds: rounds,
 	}
 	if row.BareCPU > 0 {
 		row.CPURatio = row.CPU / row.BareCPU
 	}
-	if row.BareSetUpP95 > 0 {
-		row.SetUpRatio = row.SetUpP95 / row.BareSetUpP95
-	}
 	return row, nil
 }
 
-// percent is the share of one core that a call took.
-func (s *side) percent(n int) float64 {
-	if s.window == 0 {
-		return 0
-	}
-	return 100 * s.cpu.Seconds() / s.window.Seconds() / float64(n)
+func (b *calls) ringBare(context.Context) (caller, error) {
+	return func(ctx context.Context) (*phonetest.Call, error) { return b.phone.Call(ctx, b.offerBare) }, nil
 }
 
-// turn sets n calls up at once, lets them echo for a window and hangs up. Few calls are set up
-// several times, so that the percentiles are of something.
-func (s *side) turn(ctx context.Context, n int, window time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute+window)
-	defer cancel()
-	for range max(0, 20/n-1) {
-		up, err := s.setUp(ctx, n)
-		hangUp(up)
-		if err != nil {
-			return err
-		}
-	}
-	up, err := s.setUp(ctx, n)
-	defer func() { hangUp(up) }()
+// offerBare is an Answerer.
+func (b *calls) offerBare(ctx context.Context, offer string) (string, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.bare.addr, strings.NewReader(offer))
 	if err != nil {
-		return err
+		return "", err
 	}
-	rest(ctx, s.settle)
-	first := make([]int, n)
-	for _, c := range up { // a slow machine settles later
-		if err := c.Until(ctx, func(s phonetest.Stats) bool { return len(s.Echoes) > 0 }); err != nil {
-			return fmt.Errorf("a call does not echo: %w", err)
-		}
-	}
-	for i, c := range up {
-		first[i] = len(c.Stats().Echoes)
-	}
-	before := s.process.cpu()
-	rest(ctx, window)
-	s.cpu += s.process.cpu() - before
-	s.window += window
-	for i, c := range up {
-		st := c.Stats()
-		s.lost += st.Gaps
-		for _, e := range st.Echoes[min(first[i], len(st.Echoes)):] {
-			s.added = append(s.added, max(0, e-s.delay))
-		}
-	}
-	return ctx.Err()
-}
-
-// setUp sets n calls up at once and waits until each has heard something.
-func (s *side) setUp(ctx context.Context, n int) ([]*phonetest.Call, error) {
-	up, errs := make([]*phonetest.Call, n), make([]error, n)
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			if up[i], errs[i] = s.dial(ctx, i); errs[i] == nil {
-				errs[i] = up[i].Until(ctx, func(s phonetest.Stats) bool { return s.Heard > 0 })
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return up, err
-	}
-	for _, c := range up {
-		s.setUps = append(s.setUps, c.Stats().Heard)
-	}
-	return up, nil
-}
-
-func hangUp(up []*phonetest.Call) {
-	var wg sync.WaitGroup
-	for _, c := range up {
-		if c != nil {
-			wg.Go(c.HangUp)
-		}
-	}
-	wg.Wait()
-}
-
-// rest lets time pass.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-func (b *calls) dialBare(ctx context.Context, _ int) (*phonetest.Call, error) {
-	return b.phone.Call(ctx, func(ctx context.Context, offer string) (string, error) {
-		q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.bare.addr, strings.NewReader(offer))
-		if err != nil {
-			return "", err
-		}
-		a, err := http.DefaultClient.Do(q)
-		if err != nil {
-			return "", err
-		}
-		defer a.Body.Close()
-		answer, err := io.ReadAll(a.Body)
-		if err == nil && a.StatusCode != http.StatusCreated {
-			err = errors.New(string(answer))
-		}
-		return string(answer), err
-	})
-}
-
-// dialOurs places a ring to the next device, and answers it as its phone.
-func (b *calls) dialOurs(ctx context.Context, _ int) (*phonetest.Call, error) {
-	i := int(b.next.Add(1)) % len(b.stage.devices)
-	id, err := b.ring(i, "")
+	a, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return b.phone.Call(ctx, b.leg(id, i).Answer)
+	defer a.Body.Close()
+	answer, err := io.ReadAll(a.Body)
+	if err == nil && a.StatusCode != http.StatusCreated {
+		err = errors.New(string(answer))
+	}
+	return string(answer), err
 }
 
-// attachFor is how long the phone rings before it answers, so that the agent is there.
-const attachFor = 1500 * time.Millisecond
+// ringsFor is how long a phone rings before it is answered: its push is done, and its agent is
+// there.
+const ringsFor = 1500 * time.Millisecond
 
-// dialAgent is dialOurs with an agent that is attached before the phone answers.
-func (b *calls) dialAgent(phone *phonetest.Phone, agent tenants.AgentID) func(context.Context, int) (*phonetest.Call, error) {
-	return func(ctx context.Context, _ int) (*phonetest.Call, error) {
+// ringing places rings to the next device, with an agent that is attached while the phone rings, or
+// the built-in one.
+func (b *calls) ringing(phone *phonetest.Phone, agent tenants.AgentID) func(context.Context) (caller, error) {
+	return func(context.Context) (caller, error) {
 		i := int(b.next.Add(1)) % len(b.stage.devices)
 		id, err := b.ring(i, agent)
 		if err != nil {
@@ -376,8 +277,7 @@ func (b *calls) dialAgent(phone *phonetest.Phone, agent tenants.AgentID) func(co
 		if err := b.shown(id, i); err != nil {
 			return nil, err
 		}
-		rest(ctx, attachFor)
-		return phone.Call(ctx, b.leg(id, i).Answer)
+		return func(ctx context.Context) (*phonetest.Call, error) { return phone.Call(ctx, b.leg(id, i).Answer) }, nil
 	}
 }
 
@@ -473,16 +373,18 @@ func (r CallsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "agent\tcalls\tCPU %/call\tbare\tratio\t"+
-		"set-up p50\tp95 ms\tbare p95\tratio\tadded p50\tp95\tp99 ms\tbare p50\tp99 ms\tlost\t")
+		"set-up p50\tp95 ms\tbare p95\tratio\trounds\tadded p50\tp95\tp99 ms\tbare p50\tp99 ms\tlost\t")
 	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n", x.Kind, x.Calls, x.CPU,
-			x.BareCPU, x.CPURatio, x.SetUpP50, x.SetUpP95, x.BareSetUpP95, x.SetUpRatio,
+		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.2f\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t\n",
+			x.Kind, x.Calls, x.CPU, x.BareCPU, x.CPURatio, x.SetUpP50, x.SetUpP95, x.BareSetUpP95, x.SetUpRatio, x.Rounds,
 			x.AddedP50, x.AddedP95, x.AddedP99, x.BareAddedP50, x.BareAddedP99, x.Lost)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\ntargets: %s\n", r.targets())
+	_, err := fmt.Fprintf(w, "\nSet-up: from the offers of all phones, sent at once while they ring, to each one's first sound, in\n"+
+		"rounds of both sides in turns after one that is not counted. Its ratio is the middle one of the ratios\n"+
+		"of the rounds' p95.\n\ntargets: %s\n", r.targets())
 	return err
 }
 

@@ -22,18 +22,26 @@ type BotConfig struct {
 	Opened   func(*Bot)                  // called when the data channel is open; nil = nobody
 	Text     func(*Bot, string)          // gets the messages of the data channel; nil = nobody
 	Polite   bool                        // it greets when it first hears the other side, without Greet
+
+	// Interrupted is called when it has ended its greeting because the caller spoke; nil = it says
+	// the greeting to the end.
+	Interrupted func(*Bot)
 }
 
 // Bot is a voice agent on WebRTC: it answers an offer, or calls, greets when Greet is called, and
 // then says what it hears. It does not know HTTP. Close frees everything.
 type Bot struct {
-	cfg     BotConfig
-	pc      *webrtc.PeerConnection
-	mux     ice.UDPMux
-	conn    net.PacketConn // of mux
-	track   *microphone
-	heard   atomic.Uint64
-	offered atomic.Int64
+	cfg        BotConfig
+	pc         *webrtc.PeerConnection
+	mux        ice.UDPMux
+	conn       net.PacketConn // of mux
+	track      *microphone
+	heard      atomic.Uint64
+	offered    atomic.Int64
+	greeted    atomic.Int64 // packets of greetings said
+	interrupts atomic.Int64 // greetings that the caller ended
+
+	greeting, spokenOver atomic.Bool // it says a greeting; the caller has spoken meanwhile
 
 	connected chan struct{}
 	closed    chan struct{} // closed when the caller has gone or the connection failed
@@ -165,6 +173,12 @@ func (b *Bot) Offers() int { return int(b.offered.Load()) }
 // Heard returns how many packets of sound it has got.
 func (b *Bot) Heard() int { return int(b.heard.Load()) }
 
+// Greeted returns how many packets of its greetings it has said.
+func (b *Bot) Greeted() int { return int(b.greeted.Load()) }
+
+// Interrupts returns how many greetings the caller has ended by speaking.
+func (b *Bot) Interrupts() int { return int(b.interrupts.Load()) }
+
 // Greet makes it say its greeting once it is connected.
 func (b *Bot) Greet() {
 	select {
@@ -211,6 +225,9 @@ func (b *Bot) hear(t *webrtc.TrackRemote) {
 		if b.heard.Add(1) == 1 && b.cfg.Polite {
 			b.Greet()
 		}
+		if b.greeting.Load() && sounds(p.Payload) {
+			b.spokenOver.Store(true)
+		}
 		select {
 		case b.queue <- botFrame{p.Payload, time.Now().Add(b.cfg.Delay)}:
 		default: // it says something else
@@ -251,10 +268,19 @@ func (b *Bot) sayGreeting() {
 	}
 	codec, _, _ := b.track.negotiated()
 	began := time.Now()
+	b.spokenOver.Store(false)
+	b.greeting.Store(true)
+	defer b.greeting.Store(false)
 	for i, payload := range b.cfg.Greeting(codec) {
+		if b.cfg.Interrupted != nil && b.spokenOver.Load() {
+			b.interrupts.Add(1)
+			b.cfg.Interrupted(b)
+			break
+		}
 		if !b.say(botFrame{payload, began.Add(time.Duration(i) * frame)}) {
 			return
 		}
+		b.greeted.Add(1)
 	}
 	for len(b.queue) > 0 {
 		<-b.queue

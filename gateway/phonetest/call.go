@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -55,6 +56,7 @@ type Call struct {
 	hungUp    chan struct{} // closed when HangUp is done
 	hangUp    sync.Once
 	running   sync.WaitGroup
+	speaking  atomic.Bool // Speak was called
 
 	mu      sync.Mutex // guards the rest
 	stats   Stats
@@ -186,6 +188,9 @@ func (c *Call) runOwned(f func()) {
 	}()
 }
 
+// Speak ends the silence of a phone that begins with it.
+func (c *Call) Speak() { c.speaking.Store(true) }
+
 // Connected returns a channel that is closed when encryption is established.
 func (c *Call) Connected() <-chan struct{} { return c.connected }
 
@@ -261,18 +266,24 @@ func (c *Call) sendSound() {
 	defer timer.Stop()
 	next := time.Now()
 	codec, clock, _ := c.track.negotiated()
-	packet := rtp.Packet{Payload: make([]byte, markLength(codec))}
+	marked := make([]byte, markLength(codec))
+	var packet rtp.Packet
 	for n := uint64(1); c.cfg.Packets == 0 || n <= c.cfg.Packets; n++ {
 		select {
 		case <-timer.C:
 		case <-c.stop:
 			return
 		}
-		writeMark(packet.Payload, n)
+		writeMark(marked, n)
+		packet.Payload = marked
 		c.mu.Lock()
 		c.stats.PacketsOut++
-		c.sent[n] = time.Now()
-		delete(c.sent, n-3000) // sent a minute ago: lost
+		if c.cfg.Silence != nil && !c.speaking.Load() {
+			packet.Payload = c.cfg.Silence
+		} else {
+			c.sent[n] = time.Now()
+			delete(c.sent, n-3000) // sent a minute ago: lost
+		}
 		c.next.Timestamp += clock / uint32(time.Second/frame)
 		packet.Header = c.nextHeader()
 		c.mu.Unlock()
@@ -332,9 +343,13 @@ func (c *Call) readSound(t *webrtc.TrackRemote) {
 		if err != nil {
 			return
 		}
-		if packet.Unmarshal(buf[:n]) == nil {
-			c.countPacket(&packet, time.Now())
+		if packet.Unmarshal(buf[:n]) != nil {
+			continue
 		}
+		if _, _, keys := c.track.negotiated(); c.cfg.Hear != nil && (keys == 0 || packet.PayloadType != keys) {
+			c.cfg.Hear(packet.Payload)
+		}
+		c.countPacket(&packet, time.Now())
 	}
 }
 
@@ -353,7 +368,7 @@ func (c *Call) countPacket(p *rtp.Packet, now time.Time) {
 	s.BytesIn += uint64(len(p.Payload))
 	if _, _, keys := c.track.negotiated(); p.PayloadType == keys && keys != 0 {
 		s.addEvent(p)
-	} else if len(p.Payload) > 10 && bytes.Count(p.Payload, p.Payload[:1]) < len(p.Payload) {
+	} else if sounds(p.Payload) {
 		s.Sounding++
 	}
 	if n, ok := readMark(p.Payload); ok {
@@ -367,6 +382,12 @@ func (c *Call) countPacket(p *rtp.Packet, now time.Time) {
 	}
 	close(c.arrived)
 	c.arrived = make(chan struct{})
+}
+
+// sounds reports whether a packet is more than silence: longer than Opus needs for that, and not
+// one byte only.
+func sounds(payload []byte) bool {
+	return len(payload) > 10 && bytes.Count(payload, payload[:1]) < len(payload)
 }
 
 // addEvent records a packet of a key press. Each press has a timestamp of its own.

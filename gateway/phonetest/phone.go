@@ -34,6 +34,8 @@ type Config struct {
 	Network func(net.IP) bool       // selects the addresses of this machine that it uses; nil = loopback only
 	TCP     bool                    // has no UDP: it must dial the gateway's TCP port
 	Mute    bool                    // connects but sends no sound
+	Silence []byte                  // sends this packet again and again until Speak; nil = it speaks at once
+	Hear    func(payload []byte)    // gets each packet of sound in order; it must not keep it. nil = nobody
 	Codecs  []string                // offers these, by their names in SDP, the best first; nil = opus
 	Packets uint64                  // sends no more than this; 0 = no limit
 	Mux     ice.UDPMux              // its only socket, for one call; nil = Pion opens sockets

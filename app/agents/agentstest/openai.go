@@ -21,6 +21,9 @@ type OpenAIConfig struct {
 	Keys   []string      // API keys; nil = "sk-test"
 	Models []string      // nil = gpt-realtime and gpt-realtime-mini
 	Delay  time.Duration // how long after it heard a packet the agent says it
+
+	Greeting  func(codec string) [][]byte // nil = that of the built-in agent
+	Interrupt bool                        // it stops its greeting when the caller speaks, as the real one does
 }
 
 // OpenAI is a running stand-in of the Realtime API, of its calls over WebRTC only.
@@ -56,6 +59,9 @@ var voices = []string{"alloy", "ash", "ballad", "coral", "echo", "sage", "shimme
 func NewOpenAI(cfg OpenAIConfig) (*OpenAI, error) {
 	if cfg.Keys == nil {
 		cfg.Keys = []string{"sk-test"}
+	}
+	if cfg.Greeting == nil {
+		cfg.Greeting = Greeting
 	}
 	if cfg.Models == nil {
 		cfg.Models = []string{"gpt-realtime", "gpt-realtime-mini"}
@@ -116,10 +122,7 @@ func (o *OpenAI) create(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid_value", "Invalid value: '"+v+"'.")
 		return
 	}
-	bot, err := phonetest.NewBot(phonetest.BotConfig{
-		Greeting: Greeting, Delay: o.cfg.Delay, Text: o.event,
-		Opened: func(b *phonetest.Bot) { o.tell(b, `{"type":"session.created"}`) },
-	})
+	bot, err := phonetest.NewBot(o.bot())
 	if err != nil {
 		refuse(w, http.StatusInternalServerError, "server_error", err.Error())
 		return
@@ -139,6 +142,24 @@ func (o *OpenAI) create(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Location", "/v1/realtime/calls/"+id)
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, answer)
+}
+
+// bot is how the model of one call behaves.
+func (o *OpenAI) bot() phonetest.BotConfig {
+	c := phonetest.BotConfig{
+		Greeting: o.cfg.Greeting, Delay: o.cfg.Delay, Text: o.event,
+		Opened: func(b *phonetest.Bot) { o.tell(b, `{"type":"session.created"}`) },
+	}
+	if o.cfg.Interrupt {
+		// Of a call over WebRTC, OpenAI itself knows what was played, and cuts the rest off.
+		c.Interrupted = func(b *phonetest.Bot) {
+			o.tell(b, `{"type":"input_audio_buffer.speech_started","audio_start_ms":0,"item_id":"item_2"}`)
+			o.tell(b, `{"type":"output_audio_buffer.cleared","response_id":"resp_1"}`)
+			o.tell(b, `{"type":"response.done","response":{"id":"resp_1","status":"cancelled",`+
+				`"status_details":{"type":"cancelled","reason":"turn_detected"}}}`)
+		}
+	}
+	return c
 }
 
 // read reads both forms of the request: multipart, and the offer alone with the model in the query.

@@ -15,6 +15,9 @@ import (
 type PipecatConfig struct {
 	Headers map[string]string // without them a request is answered 401
 	Delay   time.Duration     // how long after it heard a packet the agent says it
+
+	Greeting  func(codec string) [][]byte // nil = that of the built-in agent
+	Interrupt bool                        // it stops its greeting when the caller speaks, as real bots do
 }
 
 // Pipecat is a running stand-in of a bot of pipecat's SmallWebRTC transport. It greets when the
@@ -27,6 +30,9 @@ type Pipecat struct {
 
 // NewPipecat starts a stand-in.
 func NewPipecat(cfg PipecatConfig) (*Pipecat, error) {
+	if cfg.Greeting == nil {
+		cfg.Greeting = Greeting
+	}
 	p := &Pipecat{cfg: cfg, pings: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/offer", p.offer)
@@ -112,8 +118,7 @@ func (p *Pipecat) offer(w http.ResponseWriter, r *http.Request) {
 	}
 	if bot == nil {
 		var err error
-		bot, err = phonetest.NewBot(phonetest.BotConfig{Greeting: Greeting, Delay: p.cfg.Delay,
-			Text: func(b *phonetest.Bot, text string) { p.message(id, b, text) }})
+		bot, err = phonetest.NewBot(p.bot(id))
 		if err != nil {
 			reply(w, http.StatusInternalServerError, map[string]string{"detail": err.Error()})
 			return
@@ -127,6 +132,19 @@ func (p *Pipecat) offer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"sdp": answer, "type": "answer", "pc_id": id})
+}
+
+// bot is how the bot of one call behaves.
+func (p *Pipecat) bot(id string) phonetest.BotConfig {
+	c := phonetest.BotConfig{Greeting: p.cfg.Greeting, Delay: p.cfg.Delay,
+		Text: func(b *phonetest.Bot, text string) { p.message(id, b, text) }}
+	if p.cfg.Interrupt {
+		c.Interrupted = func(b *phonetest.Bot) {
+			_ = b.Say(`{"label":"rtvi-ai","type":"user-started-speaking"}`)
+			_ = b.Say(`{"label":"rtvi-ai","type":"bot-stopped-speaking"}`)
+		}
+	}
+	return c
 }
 
 // drop ends the connection of a call that gets another one.
