@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"carillon/app/sound"
 	"carillon/gateway/phonetest"
 )
@@ -143,6 +145,7 @@ func TestACallIsRecorded(t *testing.T) {
 	}
 
 	rule("announce")
+	kept := map[string]string{} // a ring of each codec
 	for _, codec := range []string{"PCMU", "opus"} {
 		answered := time.Now()
 		call, leg, ring := s.dialled(codec, "")
@@ -192,7 +195,9 @@ func TestACallIsRecorded(t *testing.T) {
 		if page := s.page(browser, "/rings/"+ring); !strings.Contains(page, "/rings/"+ring+"/recording") {
 			t.Errorf("%s: the ring's page does not offer the recording", codec)
 		}
+		kept[codec] = ring
 	}
+	t.Run("player", func(t *testing.T) { seek(t, s, kept) })
 
 	rule("consent")
 	for key, want := range map[byte]string{'1': "recorded: the person pressed 1", '2': "not recorded: the person pressed 2",
@@ -223,6 +228,52 @@ func TestACallIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// seek has Chromium play both tracks of each recording from the middle: it must get there without
+// all that is before it, hear sound, and know how long the track is.
+func seek(t *testing.T, s *server, rings map[string]string) {
+	t.Helper()
+	ctx := browser(t)
+	signIn(t, ctx, s)
+	for codec, ring := range rings {
+		for i := range 2 {
+			what := fmt.Sprintf("%s, track %d", codec, i+1)
+			do(t, ctx, what+": begin", chromedp.Navigate(s.ready.URL+"/rings/"+ring),
+				holds(`document.querySelectorAll("audio").length === 2`), runs(fmt.Sprintf(listener, i)))
+			do(t, ctx, what+": plays", holds(`track.currentTime > 0 && track.duration > 2`))
+			do(t, ctx, what+": seeks", runs(`(track.currentTime = middle = track.duration / 2, loudest = 0, true)`),
+				holds(`!track.seeking && track.currentTime >= middle && track.currentTime < middle + 1`),
+				holds(`track.currentTime > middle + 0.3 && loudest > 0.001`))
+			if fault := read(t, ctx, what, chromedp.Evaluate[string](`track.error ? track.error.message : ""`)); fault != "" {
+				t.Errorf("%s: %s", what, fault)
+			}
+		}
+	}
+}
+
+// runs evaluates an expression once.
+func runs(expression string) step {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := chromedp.Evaluate[bool](expression)(ctx, target)
+		return err
+	})
+}
+
+// listener plays a track of the page and listens to it: loudest is the highest sample since it was
+// last set to 0.
+const listener = `(() => {
+	window.track = document.querySelectorAll("audio")[%d];
+	window.loudest = window.middle = 0;
+	const context = new AudioContext(), ear = context.createAnalyser(), heard = new Float32Array(ear.fftSize);
+	context.createMediaElementSource(track).connect(ear);
+	ear.connect(context.destination);
+	setInterval(() => {
+		ear.getFloatTimeDomainData(heard);
+		if (!track.seeking) loudest = Math.max(loudest, ...heard.map(Math.abs));
+	}, 20);
+	track.play();
+	return true;
+})()`
 
 // wavLength is how long a WAV file in G.711 with two channels is, and checks that both have sound;
 // 0 = nothing was stored yet.
