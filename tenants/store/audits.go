@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,40 +25,25 @@ func (s *scope) write(ctx context.Context, run func(*tx) error) error {
 	}})
 }
 
-// counters holds the tenants' rows of a whole group, in the order of their ids: two nodes that held
-// them in the order of their jobs would wait for each other. On SQLite there is nobody to wait for.
-func (t *tx) counters(group []*job) error {
-	if t.d.dialect.isFile() {
-		return nil
-	}
-	ids := map[tenants.TenantID]bool{}
-	for _, j := range group {
-		if j.tenant != "" {
-			ids[j.tenant] = true
-		}
-	}
-	t.access = allTenants
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		var rest unchained
-		if err := t.counter(id); err != nil && tenants.KindOf(err) != tenants.Unknown && !errors.As(err, &rest) {
-			return err // the others are of one job, which meets them again
-		}
-	}
-	return nil
-}
-
 // counter reads the tenant's last audit seq into the transaction. On PostgreSQL it holds the
 // tenant's row until the commit, which is what keeps the seqs of several nodes without a gap.
 func (t *tx) counter(id tenants.TenantID) error {
 	if _, ok := t.audits[id]; ok {
 		return nil
 	}
-	var tip auditTip
+	var seq int64
 	var hash []byte
 	query, args := t.d.dialect.lastAudit(uuid(id))
-	if err := t.row(query, args, &tip.seq, &hash); err != nil {
+	if err := t.row(query, args, &seq, &hash); err != nil {
 		return missing(err, "tenant")
 	}
+	return keepTip(t, id, seq, hash)
+}
+
+// keepTip keeps the end of a tenant's chain in the transaction. Rows without a hash are chained
+// before.
+func keepTip(t *tx, id tenants.TenantID, seq int64, hash []byte) error {
+	tip := auditTip{seq: seq}
 	if copy(tip.hash[:], hash); tip.seq > 0 && len(hash) == 0 {
 		var err error
 		if tip, err = t.chainRest(id, tip.seq); err != nil {

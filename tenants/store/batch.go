@@ -104,6 +104,15 @@ func (b *batch) short() (args []any, ok bool) {
 // flush writes the rows in order. each is called for every statement with its arguments and number
 // of rows, and runs it.
 func (b *batch) flush(d dialect, each func(text string, args []any, rows int) error) error {
+	err := b.cut(d, each)
+	if err == nil {
+		b.forget()
+	}
+	return err
+}
+
+// cut is flush that keeps the rows: each need not run its statement at once.
+func (b *batch) cut(d dialect, each func(text string, args []any, rows int) error) error {
 	args, rows, short := b.args, len(b.args)/len(b.columns), false
 	if brief, ok := b.short(); ok && d.prepares() {
 		args, short = brief, true
@@ -116,7 +125,6 @@ func (b *batch) flush(d dialect, each func(text string, args []any, rows int) er
 		}
 		args, rows = args[n*width:], rows-n
 	}
-	b.forget()
 	return nil
 }
 
@@ -131,6 +139,7 @@ type batches struct {
 	rings, attempts, facts, audits batch
 	deliveries, tries              batch    // see feeding and settling, which flush them
 	seqs                           []*int64 // where the seq of each collected fact goes; two places for each
+	later                          []sent   // changes of rows that go behind new rings and attempts; PostgreSQL's only
 }
 
 func newBatches() batches {
@@ -152,18 +161,25 @@ func newBatches() batches {
 }
 
 func (b *batches) empty() bool {
-	return len(b.rings.args)+len(b.attempts.args)+len(b.facts.args)+len(b.audits.args) == 0
+	return len(b.rings.args)+len(b.attempts.args)+len(b.facts.args)+len(b.audits.args)+len(b.later) == 0
 }
 
 func (b *batches) forget() {
+	b.written()
+	b.deliveries.forget()
+	b.tries.forget()
+}
+
+// written forgets what flush has written.
+func (b *batches) written() {
 	b.rings.forget()
 	b.attempts.forget()
 	b.facts.forget()
 	b.audits.forget()
-	b.deliveries.forget()
-	b.tries.forget()
 	clear(b.seqs)
 	b.seqs = b.seqs[:0]
+	clear(b.later)
+	b.later = b.later[:0]
 }
 
 // flush writes what is collected, parents before children, and the audit counters. Rows of many
@@ -171,6 +187,9 @@ func (b *batches) forget() {
 func (t *tx) flush() error {
 	if t.rows.empty() {
 		return nil
+	}
+	if t.d.dialect.pipelines() {
+		return trips{t}.flush()
 	}
 	was := t.access
 	t.access = allTenants
@@ -188,32 +207,19 @@ func (t *tx) flush() error {
 	if len(t.rows.audits.args) == 0 {
 		return nil
 	}
-	if err := t.rows.audits.flush(t.d.dialect, plain); err != nil {
-		return err
-	}
-	if t.d.dialect.isFile() {
-		return nil // the rows say the last seq
-	}
-	for id, tip := range t.audits {
-		if _, err := t.run("UPDATE tenants SET audit_seq = ?, audit_hash = ? WHERE id = ?", []any{tip.seq, tip.hash[:],
-			uuid(id)}); err != nil {
-			return err
-		}
-	}
-	clear(t.audits)
-	return nil
+	return t.rows.audits.flush(t.d.dialect, plain) // the rows say the last seq
 }
 
-// flushFacts also hands out the seqs. SQLite gives the rows of one statement consecutive ones and
+// setTip keeps the end of a tenant's chain on PostgreSQL.
+const setTip = "UPDATE tenants SET audit_seq = ?, audit_hash = ? WHERE id = ?"
+
+// flushFacts also hands out the seqs: SQLite gives the rows of one statement consecutive ones and
 // tells the last.
 func (t *tx) flushFacts() error {
 	seqs := t.rows.seqs
 	err := t.rows.facts.flush(t.d.dialect, func(text string, args []any, rows int) error {
 		mine := seqs[:2*rows]
 		seqs = seqs[2*rows:]
-		if !t.d.dialect.countsSeqs() {
-			return t.returned(text+" RETURNING seq", args, mine)
-		}
 		r, err := t.run(text, args)
 		if err != nil {
 			return err
@@ -230,22 +236,6 @@ func (t *tx) flushFacts() error {
 		t.rows.seqs = t.rows.seqs[:0]
 	}
 	return err
-}
-
-func (t *tx) returned(text string, args []any, seqs []*int64) error {
-	t.d.observe(text)
-	rows, err := t.open(text, args)
-	if err != nil {
-		return t.fail(err)
-	}
-	defer rows.Close()
-	for i := 0; rows.Next(); i += 2 {
-		if err := rows.Scan(seqs[i]); err != nil {
-			return t.fail(err)
-		}
-		*seqs[i+1] = *seqs[i]
-	}
-	return t.fail(rows.Err())
 }
 
 // addFact collects a fact; its seq goes to both places once it is written.

@@ -38,6 +38,9 @@ func (d dialect) guarded() bool { return d == pg }
 // prepares reports that we keep statements prepared; pgx does so by itself.
 func (d dialect) prepares() bool { return d == lite }
 
+// pipelines reports that several statements can travel to the database in one round trip.
+func (d dialect) pipelines() bool { return d == pg }
+
 // bind brings a statement written with ? to the dialect. Our statements hold no ? in a literal.
 func (d dialect) bind(query string) string {
 	if d == lite || !strings.Contains(query, "?") {
@@ -119,19 +122,16 @@ func (d dialect) holdFree() string {
 // audits, whose newest is never deleted. PostgreSQL counts seqs in the tenant's row, which a group
 // holds until its commit. The hash comes from the audit row itself: a node of a version without
 // chains counts the seq on and leaves the tenant's audit_hash as it was. Where the statement waited
-// for another node, it does not see that node's row, and gives no hash.
+// for another node, it does not see that node's row. That node runs now, so it has chains, and the
+// tenant's audit_hash is that of the row: migration 56 let no node without chains live on.
 func (d dialect) lastAudit(tenant uuid) (query string, args []any) {
 	if d == lite {
 		return "SELECT COALESCE(a.seq, 0), COALESCE(a.hash, x'') FROM tenants t LEFT JOIN audits a ON a.tenant_id = ? AND a.seq = " +
 			"(SELECT MAX(seq) FROM audits WHERE tenant_id = ?) WHERE t.id = ?", []any{tenant, tenant, tenant}
 	}
-	return "SELECT audit_seq, COALESCE((SELECT a.hash FROM audits a WHERE a.tenant_id = ? AND a.seq = audit_seq), '') " +
+	return "SELECT audit_seq, COALESCE((SELECT a.hash FROM audits a WHERE a.tenant_id = ? AND a.seq = audit_seq), audit_hash) " +
 		"FROM tenants WHERE id = ?" + d.hold(), []any{tenant, tenant}
 }
-
-// countsSeqs reports that the rows of one INSERT get consecutive seqs, of which the driver says the
-// last; PostgreSQL returns each.
-func (d dialect) countsSeqs() bool { return d == lite }
 
 // rangesActions reports that a list of audits by the beginning of an action needs the range of that
 // beginning beside the pattern: SQLite finds a range in an index, and no pattern.

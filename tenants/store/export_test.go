@@ -57,6 +57,9 @@ func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (c
 	return counts, err
 }
 
+// MayBeCommitted is what a pipeline that failed asks.
+var MayBeCommitted = mayBeCommitted
+
 // MayContract is what Migrate asks before it applies steps.
 func (s *Store) MayContract(ctx context.Context, steps []migrations.Step) error {
 	return s.db.beside(ctx, steps)

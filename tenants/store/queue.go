@@ -126,7 +126,7 @@ func (q *queue) newLine(d access) *line {
 	if n := len(q.spare); n > 0 {
 		l, q.spare = q.spare[n-1], q.spare[:n-1]
 	}
-	l.access = d
+	l.access, l.given = d, 0
 	q.lines[d] = l
 	return l
 }
@@ -161,6 +161,27 @@ func (q *queue) take(group []*job) []*job {
 		delete(q.lines, l.access)
 		q.spare = append(q.spare, l)
 	}
+	return group
+}
+
+// more adds to a group what came since it was taken and fits, up to the same limits: while its first
+// statement waited for another node's commit, others came who can share this one.
+func (q *queue) more(group []*job, fits func(*job) bool) []*job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	left := q.turns[:0]
+	for _, l := range q.turns {
+		for l.first != nil && len(group) < groupLimit && l.given < shareLimit && fits(l.first) {
+			group = append(group, q.pop(l))
+		}
+		if l.first != nil {
+			left = append(left, l)
+			continue
+		}
+		delete(q.lines, l.access)
+		q.spare = append(q.spare, l)
+	}
+	q.turns = left
 	return group
 }
 

@@ -188,9 +188,14 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 	if hint != nil && (hint.ID != id || hint.Tenant != s.id) {
 		hint = nil
 	}
+	together := changeOf(s.scope, hint, due, change)
 	run := func(t *tx) (err error) {
 		ring, facts = nil, nil
-		if hint != nil {
+		if together != nil && together.done {
+			ring, facts = together.ring, together.facts
+			return nil
+		}
+		if hint != nil && (together == nil || !together.tried) {
 			done := false
 			ring, facts, done, err = t.rings().changeRing(s.scope, hint, due, change)
 			if done && ring.Version != hint.Version || err != nil && (t.wrote || t.failed != nil) {
@@ -212,7 +217,8 @@ func (s Rings) Change(ctx context.Context, id tenants.RingID, hint *tenants.Ring
 		}
 		return tenants.Refuse(tenants.Unavailable, "unavailable", "The ring changed while it was held. Try again.")
 	}
-	if err := s.s.w.wait(ctx, &job{access: s.access(), run: run, patient: s.patient, done: make(chan struct{})}); err != nil {
+	j := &job{access: s.access(), run: run, change: together, patient: s.patient, done: make(chan struct{})}
+	if err := s.s.w.wait(ctx, j); err != nil {
 		return nil, nil, err
 	}
 	return ring, facts, nil
@@ -243,14 +249,8 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 	if !done || err != nil {
 		return nil, nil, false, err
 	}
-	for _, i := range moved.attempts {
-		if i >= len(start.Attempts) {
-			t.addAttempt(s.id, r, &r.Attempts[i])
-			continue
-		}
-		if err := t.setAttempt(r, &start.Attempts[i], &r.Attempts[i]); err != nil {
-			return nil, nil, false, err
-		}
+	if err := t.setAttempts(start, r, moved); err != nil {
+		return nil, nil, false, err
 	}
 	if moved.steps {
 		if err := t.setSteps(s, start.Steps, r); err != nil {
@@ -262,16 +262,35 @@ func (t ringsTx) changeRing(s *scope, start *tenants.Ring, due time.Time,
 			return nil, nil, false, err
 		}
 	}
-	for i := range facts {
-		f := &facts[i]
-		roundFact(f)
-		t.addFact(s.id, r.ID, f, &f.Seq, seqOf(r, f))
-	}
-	t.note(r, facts, moved.learnt)
+	t.addFacts(r, facts, moved)
 	if s.acts() {
 		err = t.audit(s, changed(facts), string(r.ID), strings.TrimSuffix(kinds(facts)+": "+s.who.Reason, ": "))
 	}
 	return r, facts, true, err
+}
+
+// addFacts collects the facts of a change.
+func (t ringsTx) addFacts(r *tenants.Ring, facts []tenants.Fact, moved movement) {
+	for i := range facts {
+		f := &facts[i]
+		roundFact(f)
+		t.addFact(r.Tenant, r.ID, f, &f.Seq, seqOf(r, f))
+	}
+	t.note(r, facts, moved.learnt)
+}
+
+// setAttempts writes the attempts that a change moved, and collects those that it added.
+func (t ringsTx) setAttempts(start, r *tenants.Ring, moved movement) error {
+	for _, i := range moved.attempts {
+		if i >= len(start.Attempts) {
+			t.addAttempt(r.Tenant, r, &r.Attempts[i])
+			continue
+		}
+		if err := t.setAttempt(r, &start.Attempts[i], &r.Attempts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // movement is what a change edited.
@@ -321,8 +340,19 @@ func seqOf(r *tenants.Ring, f *tenants.Fact) *int64 {
 // the ring belongs to no server afterwards: the one that begins a step pushes it, which need not be
 // the one that claimed the ring before.
 func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time, steps bool) (bool, error) {
-	query := "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
-	args := []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
+	done, err := t.run(ringUpdate(s, r, was, due, steps))
+	if err != nil {
+		return false, err
+	}
+	n, err := done.RowsAffected()
+	t.wrote = t.wrote || n > 0
+	return n > 0, err
+}
+
+// ringUpdate is the statement of setRing.
+func ringUpdate(s *scope, r *tenants.Ring, was int, due time.Time, steps bool) (query string, args []any) {
+	query = "UPDATE rings SET version = ?, state = ?, ended_at = ?, end_reason = ?"
+	args = []any{r.Version, string(r.State), micros(r.EndedAt), string(r.EndReason)}
 	switch {
 	case r.State.Terminal():
 		query += ", due_at = NULL"
@@ -335,13 +365,7 @@ func (t ringsTx) setRing(s *scope, r *tenants.Ring, was int, due time.Time, step
 	}
 	fence, me := s.fence()
 	args = append(append(args, uuid(s.id), uuid(r.ID), was), me...)
-	done, err := t.run(query+" WHERE tenant_id = ? AND id = ? AND version = ?"+fence, args)
-	if err != nil {
-		return false, err
-	}
-	n, err := done.RowsAffected()
-	t.wrote = t.wrote || n > 0
-	return n > 0, err
+	return query + " WHERE tenant_id = ? AND id = ? AND version = ?" + fence, args
 }
 
 // updateAttempt, aimAttempt and upsertCall are the statements of setAttempt and setCall.
@@ -357,13 +381,22 @@ const ofAttempt = " WHERE tenant_id = ? AND ring_id = ? AND id = ?"
 // setAttempt writes an attempt of the ring; before is as it is recorded.
 func (t ringsTx) setAttempt(r *tenants.Ring, before, a *tenants.Attempt) error {
 	row := rowOfAttempt(r.ID, a)
-	_, err := t.run(updateAttempt, append(values(row.push()), uuid(r.Tenant), row.Ring, row.ID))
+	err := t.later(updateAttempt, append(values(row.push()), uuid(r.Tenant), row.Ring, row.ID))
 	p, q := before.Push, a.Push
 	if err != nil || p.Topic == q.Topic && p.Token == q.Token && p.Environment == q.Environment {
 		return err
 	}
-	_, err = t.run(aimAttempt, append(values(row.aim()), uuid(r.Tenant), row.Ring, row.ID))
-	return err
+	return t.later(aimAttempt, append(values(row.aim()), uuid(r.Tenant), row.Ring, row.ID))
+}
+
+// later runs a statement of whose answer nothing depends: on PostgreSQL with what is collected.
+func (t ringsTx) later(query string, args []any) error {
+	if !t.d.dialect.pipelines() {
+		_, err := t.run(query, args)
+		return err
+	}
+	t.rows.later = append(t.rows.later, sent{text: query, args: args})
+	return nil
 }
 
 func (t ringsTx) setCall(tenant tenants.TenantID, r *tenants.Ring) error {

@@ -68,10 +68,12 @@ const setTenant = "SELECT set_config('app.tenant', $1, true)"
 
 // guard is a connection to PostgreSQL that sets each statement's access in the same round trip:
 // both travel in one batch, which is one transaction unless one is open already. A statement whose
-// ctx names no access controls the transaction or the schema.
+// ctx names no access controls the transaction or the schema; a BEGIN among these waits for the
+// first statement of its transaction, and travels with it.
 type guard struct {
 	*stdlib.Conn
-	open access // in the transaction at hand
+	open   access // in the transaction at hand
+	begins bool   // a BEGIN is to be sent
 }
 
 // unknown: it is not known which access is set.
@@ -113,6 +115,10 @@ func (g *guard) opens(ctx context.Context) (access, bool) {
 		g.open = unknown // it may begin or end a transaction, or go back to a savepoint
 		return want, false
 	}
+	if g.begins {
+		g.open = want
+		return want, true
+	}
 	if g.Conn.Conn().PgConn().TxStatus() == 'I' {
 		return want, want != noTenant
 	}
@@ -121,9 +127,43 @@ func (g *guard) opens(ctx context.Context) (access, bool) {
 	return want, was != want
 }
 
+// lead queues what goes before statements of a transaction, and says how much that is: the BEGIN
+// that waits, and the access unless it is open.
+func (g *guard) lead(b *pgx.Batch, want access) (n int) {
+	if g.begins {
+		b.Queue(begin)
+	}
+	if g.begins || g.open != want {
+		b.Queue(setTenant, string(want))
+	}
+	return b.Len()
+}
+
+// control answers BEGIN, and the end of a transaction that was never begun, without a round trip.
+func (g *guard) control(ctx context.Context, query string) (done bool, err error) {
+	switch {
+	case query == begin:
+		g.begins = true
+		return true, nil
+	case !g.begins:
+		return false, nil
+	}
+	g.begins = false
+	if query == commit || query == rollback {
+		return true, nil
+	}
+	_, err = g.Conn.ExecContext(ctx, begin, nil)
+	return false, err
+}
+
 // ExecContext runs a statement with its access.
 func (g *guard) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	want, first := g.opens(ctx)
+	if _, named := ctx.Value(accessKey{}).(access); !named {
+		if done, err := g.control(ctx, query); done || err != nil {
+			return driver.RowsAffected(0), err
+		}
+	}
 	if !first {
 		return g.Conn.ExecContext(ctx, query, args)
 	}
@@ -156,7 +196,8 @@ func (g *guard) QueryContext(ctx context.Context, query string, args []driver.Na
 	return r, nil
 }
 
-// batch sends the setting of the access and the statement, and reads the answer of the first.
+// batch sends the setting of the access and the statement, and reads the answers before the
+// statement's.
 func (g *guard) batch(ctx context.Context, want access, query string, args []driver.NamedValue) (pgx.BatchResults, error) {
 	conn := g.Conn.Conn()
 	if conn.IsClosed() {
@@ -167,15 +208,22 @@ func (g *guard) batch(ctx context.Context, want access, query string, args []dri
 		values[i] = args[i].Value
 	}
 	b := &pgx.Batch{}
+	if g.begins {
+		g.begins = false
+		b.Queue(begin)
+	}
 	b.Queue(setTenant, string(want))
+	leads := b.Len()
 	b.Queue(query, values...)
 	results := conn.SendBatch(ctx, b)
-	if _, err := results.Exec(); err != nil {
-		_ = results.Close() // it says the same again
-		if pgconn.SafeToRetry(err) {
-			return nil, driver.ErrBadConn
+	for range leads {
+		if _, err := results.Exec(); err != nil {
+			_ = results.Close() // it says the same again
+			if pgconn.SafeToRetry(err) {
+				return nil, driver.ErrBadConn
+			}
+			return nil, err
 		}
-		return nil, err
 	}
 	return results, nil
 }

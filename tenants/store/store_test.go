@@ -18,6 +18,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("loses connections", func(t *testing.T) { lose(t, server.Migrated(t)) })
 	t.Run("two nodes", func(t *testing.T) { share(t, server.Migrated(t)) })
 	t.Run("calls of every node", func(t *testing.T) { talk(t, server.Migrated(t)) })
+	t.Run("writes that join others", func(t *testing.T) { joins(t, server.Migrated(t)) })
 	t.Run("one clock", func(t *testing.T) { oneClock(t, server.Migrated(t)) })
 	t.Run("a heartbeat beside the writer", func(t *testing.T) { beatsBeside(t, server.Migrated(t)) })
 	t.Run("agrees with other nodes", func(t *testing.T) { agreeOn(t, server.Migrated(t)) })

@@ -52,6 +52,7 @@ type job struct {
 	access access           // of its statements, on PostgreSQL
 	tenant tenants.TenantID // whose audit counter the job will need; empty = none, or not known
 	run    func(*tx) error
+	change *change // by which run can be done with others before it; nil = only by itself
 	// patient jobs wait a moment for an urgent one whose commit they can share
 	patient bool
 	// yields has a job wait while others do that somebody's ring waits for; see queue.late
@@ -94,7 +95,8 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 		if err := w.chain(ctx, rest.tenant, nil); err != nil {
 			return err
 		}
-		j = &job{access: j.access, tenant: j.tenant, run: j.run, patient: j.patient, yields: j.yields, done: make(chan struct{})}
+		j = &job{access: j.access, tenant: j.tenant, run: j.run, change: j.change, patient: j.patient, yields: j.yields,
+			done: make(chan struct{})}
 	}
 }
 
@@ -139,16 +141,11 @@ func (w *writer) loop() {
 
 // write commits a group and answers everybody in it.
 func (w *writer) write(group []*job) {
-	mine := group[:0]
-	for _, j := range group {
-		if j.state.CompareAndSwap(queued, running) {
-			mine = append(mine, j)
-		}
-	}
+	mine := started(group)
 	if len(mine) > 0 {
+		mine = w.settle(mine)
 		w.commits.Add(1)
 		w.writes.Add(int64(len(mine)))
-		w.settle(mine)
 	}
 	for _, j := range mine {
 		if j.done != nil {
@@ -159,17 +156,28 @@ func (w *writer) write(group []*job) {
 	}
 }
 
-// settle tries until each job has its final err.
-func (w *writer) settle(group []*job) {
+// started are the jobs whose callers still wait, in the same array.
+func started(group []*job) []*job {
+	mine := group[:0]
+	for _, j := range group {
+		if j.state.CompareAndSwap(queued, running) {
+			mine = append(mine, j)
+		}
+	}
+	return mine
+}
+
+// settle tries until each job has its final err. It gives the jobs, with those that joined.
+func (w *writer) settle(group []*job) []*job {
 	careful := false
 	var err error
 	for range tries {
 		if err = w.tx.begin(); err != nil {
 			continue // with a new connection, if there is one to be had
 		}
-		err = w.run(group, careful)
+		group, err = w.run(group, careful)
 		if err == nil {
-			return
+			return group
 		}
 		w.tx.rollback()
 		if errors.Is(err, errCommit) {
@@ -184,6 +192,7 @@ func (w *writer) settle(group []*job) {
 	for _, j := range group {
 		j.err = err
 	}
+	return group
 }
 
 // errCommit marks a commit that failed.
@@ -208,38 +217,62 @@ func (w *writer) compare() error {
 	return nil
 }
 
-// run runs the jobs and commits. It returns an error when the group as a whole must run again.
-func (w *writer) run(group []*job, careful bool) error {
+// run runs the jobs and commits. It returns an error when the group as a whole must run again, and
+// the group, which others may have joined.
+func (w *writer) run(group []*job, careful bool) ([]*job, error) {
 	if err := w.compare(); err != nil {
-		return err
+		return group, err
 	}
-	if err := w.tx.counters(group); err != nil {
-		return err
+	group, err := w.open(group, careful)
+	if err != nil {
+		return group, err
 	}
 	for _, j := range group {
 		if careful {
-			if err := w.carefully(j); err != nil {
-				return err
-			}
-			continue
+			err = w.carefully(j)
+		} else {
+			err = w.plainly(j)
 		}
-		w.tx.wrote, w.tx.failed = false, nil
-		j.err = w.call(j)
-		switch {
-		case j.err == nil && w.tx.failed == nil:
-		case w.tx.failed != nil:
-			return w.tx.failed
-		case w.tx.wrote:
-			return j.err
+		if err != nil {
+			return group, err
 		}
 	}
-	if err := w.tx.flush(); err != nil {
-		return err
-	}
-	if err := w.tx.commit(); err != nil {
-		return fmt.Errorf("%w: %w", errCommit, err)
+	if err := (trips{w.tx}).finish(); err != nil {
+		return group, err
 	}
 	w.recent.add(w.tx.notes)
+	return group, nil
+}
+
+// open does what the jobs have in common on PostgreSQL, and then lets others join: on SQLite there
+// is no other node to wait for, and no round trip.
+func (w *writer) open(group []*job, careful bool) ([]*job, error) {
+	if !w.tx.d.dialect.pipelines() {
+		return group, nil
+	}
+	t := trips{w.tx}
+	if err := t.open(group, careful); err != nil || careful {
+		return group, err
+	}
+	n := len(group)
+	group = w.queue.more(group, func(j *job) bool {
+		_, held := w.tx.audits[j.tenant]
+		return held || j.tenant == ""
+	})
+	joined := started(group[n:])
+	return group[:n+len(joined)], t.run(t.rings().together(joined))
+}
+
+// plainly runs one job without a savepoint. Its refusal is an error of the group if it has written.
+func (w *writer) plainly(j *job) error {
+	w.tx.wrote, w.tx.failed = false, nil
+	j.err = w.call(j)
+	switch {
+	case w.tx.failed != nil:
+		return w.tx.failed
+	case j.err != nil && w.tx.wrote:
+		return j.err
+	}
 	return nil
 }
 
