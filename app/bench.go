@@ -65,6 +65,7 @@ const (
 	mostConnections = 10_000
 	mostCalls       = 1000
 	mostTurns       = 1000
+	mostRate        = 20_000 // rings a second
 )
 
 type benchRingsCmd struct {

@@ -15,7 +15,8 @@ type benchNodesCmd struct {
 	Database string        `help:"Address (postgres://…) of an empty PostgreSQL database to fill; empty = a server of its own, from the programs that are installed here."`
 	Nodes    []int         `help:"How many nodes, 1 to 9." default:"1,2,3"`
 	Turns    int           `help:"Turns of each kind, one after the other." default:"3"`
-	Turn     time.Duration `help:"Length of a turn at full load, and of one at a fixed rate." default:"2s"`
+	Turn     time.Duration `help:"Length of a turn at full load, and of one at each fixed rate." default:"2s"`
+	Rates    []int         `help:"The fixed rates, in rings a second." default:"200,1000"`
 	Faults   bool          `help:"Also the faults, with three nodes." default:"true" negatable:""`
 	Only     string        `help:"Only faults with this in their name."`
 	Short    bool          `help:"A look in a minute: short turns, shorter faults with fewer calls. The figures are rough."`
@@ -28,13 +29,15 @@ func (b *benchNodesCmd) Validate() error {
 	if !slices.ContainsFunc(all, func(name string) bool { return strings.Contains(name, b.Only) }) {
 		return fmt.Errorf("--only: no fault has %q in its name; they are:\n  %s", b.Only, strings.Join(all, "\n  "))
 	}
-	return errors.Join(each("--nodes", b.Nodes, bench.MostNodes), check(bound[int]{"--turns", b.Turns, 1, mostTurns}),
+	return errors.Join(each("--nodes", b.Nodes, bench.MostNodes), each("--rates", b.Rates, mostRate),
+		check(bound[int]{"--turns", b.Turns, 1, mostTurns}),
 		check(bound[time.Duration]{"--turn", b.Turn, 100 * time.Millisecond, time.Hour}))
 }
 
 // Run prints the result.
 func (b *benchNodesCmd) Run(ctx context.Context, c terminal) error {
-	config := bench.NodesConfig{Database: b.Database, Nodes: b.Nodes, Turns: b.Turns, Turn: b.Turn, Faults: b.Faults, Only: b.Only}
+	config := bench.NodesConfig{Database: b.Database, Nodes: b.Nodes, Turns: b.Turns, Turn: b.Turn, Rates: b.Rates, Faults: b.Faults,
+		Only: b.Only}
 	if b.Short {
 		config.Turns, config.Turn, config.Shrink = 1, min(b.Turn, time.Second), 5
 	}

@@ -199,7 +199,7 @@ func TestFaults(t *testing.T) {
 // a matter of the machine; that each comes once is not.
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 500 * time.Millisecond, At: 4,
+	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 500 * time.Millisecond, At: 4, Rates: []int{100},
 		Faults: true, Only: "kill -9", Shrink: 10})
 	if errors.Is(err, postgrestest.ErrMissing) {
 		t.Skip(err)
@@ -215,7 +215,10 @@ func TestNodes(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
-	if x := r.Rows[1]; x.Commits <= 0 || x.Log <= 0 || x.PacedCPU <= 0 {
+	if x := r.Rows[1]; x.Commits <= 0 || x.Log <= 0 || len(x.Paced) != 1 {
+		t.Fatalf("%+v", x)
+	}
+	if x := r.Rows[1].Paced[0]; x.Rate != 100 || x.PerSecond <= 0 || x.PerSecond > 101 || x.CPU <= x.NATSCPU || x.Ratio <= 0 {
 		t.Errorf("%+v", x)
 	}
 	if x := r.Faults[0]; x.Count == 0 || x.Lost != 0 || x.Repeated != 0 || strings.Contains(x.Figure, "stopped here") {

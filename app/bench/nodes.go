@@ -17,32 +17,44 @@ type NodesReport struct {
 	Machine string     `json:"machine"`
 	Rows    []NodesRow `json:"rows"`
 	Bytes   float64    `json:"bytes_per_ring"` // of PostgreSQL's database, indexes included
-	Ratio   float64    `json:"cpu_to_sqlite"`  // at pacedRate, the worst of the rows
+	Ratio   float64    `json:"cpu_to_sqlite"`  // the worst at a rate that was kept
 	OK      bool       `json:"ok"`
 	Faults  []FaultRow `json:"faults"`
 }
 
-// NodesRow is a number of nodes at full load, and paced. What is used is per ring.
+// NodesRow is a number of nodes at full load, and at fixed rates. What is used is per ring.
 type NodesRow struct {
-	Name       string  `json:"name"`
-	Nodes      int     `json:"nodes"`
-	Count      int     `json:"count"`
-	PerSecond  float64 `json:"per_second"`
-	P50        float64 `json:"p50_ms"` // until 201
-	P99        float64 `json:"p99_ms"`
-	AppleP50   float64 `json:"apple_p50_ms"` // until Apple has answered
-	AppleP99   float64 `json:"apple_p99_ms"`
-	Lost       int     `json:"lost"`
-	CPU        float64 `json:"cpu_us"`       // of all nodes and NATS
-	PacedCPU   float64 `json:"paced_cpu_us"` // the same at pacedRate
-	Ratio      float64 `json:"cpu_to_sqlite"`
-	PacedRatio float64 `json:"paced_cpu_to_sqlite"`
+	Name      string  `json:"name"`
+	Nodes     int     `json:"nodes"`
+	Count     int     `json:"count"`
+	PerSecond float64 `json:"per_second"`
+	P50       float64 `json:"p50_ms"` // until 201
+	P99       float64 `json:"p99_ms"`
+	AppleP50  float64 `json:"apple_p50_ms"` // until Apple has answered
+	AppleP99  float64 `json:"apple_p99_ms"`
+	Lost      int     `json:"lost"`
+	CPU       float64 `json:"cpu_us"` // of all nodes and NATS
+	Ratio     float64 `json:"cpu_to_sqlite"`
 
 	NATSCPU     float64 `json:"nats_cpu_us"`
 	PostgresCPU float64 `json:"postgres_cpu_us"` // 0 where it is another's
 	Messages    float64 `json:"nats_messages"`   // that NATS passed on
 	Commits     float64 `json:"postgres_commits"`
 	Log         float64 `json:"postgres_log_bytes"`
+
+	Paced []PacedRow `json:"paced"`
+}
+
+// PacedRow is a number of nodes at a fixed rate. What is used is per ring.
+type PacedRow struct {
+	Rate        int     `json:"rate"`       // rings a second that were asked for
+	PerSecond   float64 `json:"per_second"` // and that were placed
+	Kept        bool    `json:"kept"`       // the rate was kept
+	CPU         float64 `json:"cpu_us"`     // of all nodes and NATS
+	NATSCPU     float64 `json:"nats_cpu_us"`
+	PostgresCPU float64 `json:"postgres_cpu_us"`
+	Commits     float64 `json:"postgres_commits"`
+	Ratio       float64 `json:"cpu_to_sqlite"` // at the same rate
 }
 
 // NodesConfig says how to measure. The zero value measures three turns of two seconds with 1, 2 and
@@ -53,6 +65,7 @@ type NodesConfig struct {
 	Turns    int
 	Turn     time.Duration
 	At       int    // connections at full load; 0 = 100
+	Rates    []int  // rings a second of the fixed rates; empty = 200 and 1,000
 	Faults   bool   // also the faults
 	Only     string // faults with this in their name; empty = all
 	Shrink   int    // stretches of time and numbers of calls in faults are divided by it; 0 = 1
@@ -71,15 +84,20 @@ func (c *NodesConfig) fill() {
 	if c.At == 0 {
 		c.At = 100
 	}
+	if len(c.Rates) == 0 {
+		c.Rates = []int{200, 1000}
+	}
 	c.Shrink = max(1, c.Shrink)
 }
 
 const (
-	pacedRate = 200 // rings a second
 	// ratioMost is how much more processor time a ring may take on nodes than on SQLite, at the
 	// same rings a second. At full load the two are not alike: SQLite then writes many more rings
-	// at once.
+	// at once, and nodes share the machine with PostgreSQL and NATS.
 	ratioMost = 1.5
+	// keptFrom is the part of a fixed rate from which on it counts as kept. Below it the machine is
+	// full, and the row is like one at full load.
+	keptFrom = 0.95
 )
 
 // Nodes measures rings on several nodes beside one node on SQLite, in turns, and then what becomes
@@ -118,25 +136,39 @@ func (r *NodesReport) measure(ctx context.Context, c NodesConfig) (err error) {
 	for _, n := range c.Nodes {
 		runs = append(runs, &nodesRun{rings: many, cluster: cl, name: fmt.Sprintf("PostgreSQL, nodes: %d", n), nodes: n})
 	}
-	for range c.Turns {
-		for _, run := range runs {
-			if err := run.turn(ctx, c); err != nil {
-				return err
+	// The fixed rates come first: what a turn at full load leaves to do, such as to count its rings
+	// and to end them, is not theirs.
+	for _, turn := range []func(*nodesRun, context.Context, NodesConfig) error{(*nodesRun).paces, (*nodesRun).full} {
+		for range c.Turns {
+			for _, run := range runs {
+				if err := turn(run, ctx, c); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	for _, run := range runs {
 		r.Rows = append(r.Rows, run.row(c))
 	}
-	for i := range r.Rows {
-		x := &r.Rows[i]
-		x.Ratio, x.PacedRatio = quotient(x.CPU, r.Rows[0].CPU), quotient(x.PacedCPU, r.Rows[0].PacedCPU)
-		r.Ratio = max(r.Ratio, x.PacedRatio)
-	}
+	r.compare()
 	full, err := cl.used(ctx)
 	r.Bytes = quotient(float64(full.figures.Sub(empty.figures).Bytes), float64(many.placed))
-	r.OK = r.Ratio <= ratioMost
 	return err
+}
+
+// compare fills in the ratios to the first row.
+func (r *NodesReport) compare() {
+	for i := range r.Rows {
+		x := &r.Rows[i]
+		x.Ratio = quotient(x.CPU, r.Rows[0].CPU)
+		for j := range x.Paced {
+			p, lite := &x.Paced[j], r.Rows[0].Paced[j]
+			if p.Ratio = quotient(p.CPU, lite.CPU); i > 0 && p.Kept && lite.Kept {
+				r.Ratio = max(r.Ratio, p.Ratio)
+			}
+		}
+	}
+	r.OK = r.Ratio > 0 && r.Ratio <= ratioMost
 }
 
 // nodesRun is one row while it is measured.
@@ -146,20 +178,53 @@ type nodesRun struct {
 	name    string
 	nodes   int
 
-	count, paced, lost int
-	to201, toApple     sample // at full load
-	used, slow         used   // at full load, and paced
+	count, lost    int
+	to201, toApple sample // at full load
+	used           used   // at full load
+	paced          []pacedRun
 }
 
-// turn is one turn at full load and one paced.
-func (n *nodesRun) turn(ctx context.Context, c NodesConfig) error {
+// pacedRun is a fixed rate of a row while it is measured.
+type pacedRun struct {
+	count int
+	took  time.Duration
+	used  used
+}
+
+// begins has as many nodes run as the row has, and warms up connections, caches and prepared
+// statements.
+func (n *nodesRun) begins(ctx context.Context, c NodesConfig) error {
 	if n.cluster != nil {
 		if err := n.cluster.scale(ctx, n.nodes); err != nil {
 			return err
 		}
 		n.rings.nodes = n.cluster.addresses()
 	}
-	if _, err := n.rings.turn(ctx, 10, c.Turn/4, n.ours()); err != nil { // connections, caches and prepared statements
+	got, err := n.pace(ctx, c.Rates[0], c.Turn/2, tenants.MaxTTL)
+	n.settle(ctx, got)
+	n.missing(got)
+	return err
+}
+
+// paces is one turn at each fixed rate.
+func (n *nodesRun) paces(ctx context.Context, c NodesConfig) error {
+	if err := n.begins(ctx, c); err != nil {
+		return err
+	}
+	if n.paced == nil {
+		n.paced = make([]pacedRun, len(c.Rates))
+	}
+	for i, rate := range c.Rates {
+		if err := n.turnAt(ctx, rate, c.Turn, &n.paced[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// full is one turn at full load.
+func (n *nodesRun) full(ctx context.Context, c NodesConfig) error {
+	if err := n.begins(ctx, c); err != nil {
 		return err
 	}
 	before, err := n.look(ctx)
@@ -171,39 +236,57 @@ func (n *nodesRun) turn(ctx context.Context, c NodesConfig) error {
 		return err
 	}
 	n.settle(ctx, got)
-	middle, err := n.look(ctx)
-	if err != nil {
-		return err
-	}
-	slow, err := n.pace(ctx, pacedRate, c.Turn, tenants.MaxTTL)
-	if err != nil {
-		return err
-	}
-	n.settle(ctx, slow)
 	after, err := n.look(ctx)
 	if err != nil {
 		return err
 	}
-	n.used.add(before, middle)
-	n.slow.add(middle, after)
-	n.gather(got, slow)
+	n.used.add(before, after)
+	n.gather(got)
+	return nil
+}
+
+// turnAt is one turn at a fixed rate.
+func (n *nodesRun) turnAt(ctx context.Context, rate int, d time.Duration, p *pacedRun) error {
+	before, err := n.look(ctx)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	got, err := n.pace(ctx, rate, d, tenants.MaxTTL)
+	if err != nil {
+		return err
+	}
+	p.took += max(d, time.Since(start))
+	n.settle(ctx, got)
+	after, err := n.look(ctx)
+	if err != nil {
+		return err
+	}
+	p.used.add(before, after)
+	p.count += len(got)
+	n.missing(got)
 	return nil
 }
 
 // gather adds the times of rings at full load, and counts the rings that Apple never saw.
-func (n *nodesRun) gather(full, paced []placed) {
+func (n *nodesRun) gather(full []placed) {
+	n.count += len(full)
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.count, n.paced = n.count+len(full), n.paced+len(paced)
 	for _, p := range full {
 		n.to201 = append(n.to201, p.took)
 		if at, ok := n.answered[p.id]; ok {
 			n.toApple = append(n.toApple, at.Sub(p.start))
-		} else {
-			n.lost++
 		}
 	}
-	for _, p := range paced {
+	n.mu.Unlock()
+	n.missing(full)
+}
+
+// missing counts the rings that Apple never saw, and forgets the others.
+func (n *nodesRun) missing(all []placed) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range all {
 		if _, ok := n.answered[p.id]; !ok {
 			n.lost++
 		}
@@ -221,32 +304,70 @@ func (n *nodesRun) look(ctx context.Context) (used, error) {
 
 // row is what the turns came to.
 func (n *nodesRun) row(c NodesConfig) NodesRow {
-	rings, paced := float64(n.count), float64(n.paced)
-	each := func(d time.Duration) float64 { return quotient(float64(d.Microseconds()), rings) }
-	return NodesRow{
+	rings := float64(n.count)
+	row := NodesRow{
 		Name: n.name, Nodes: n.nodes, Count: n.count, PerSecond: rings / (c.Turn * time.Duration(c.Turns)).Seconds(),
 		P50: n.to201.at(0.50), P99: n.to201.at(0.99), AppleP50: n.toApple.at(0.50), AppleP99: n.toApple.at(0.99), Lost: n.lost,
-		CPU: each(n.used.nodes + n.used.nats), NATSCPU: each(n.used.nats), PostgresCPU: each(n.used.postgres),
-		PacedCPU: quotient(float64((n.slow.nodes + n.slow.nats).Microseconds()), paced),
-		Messages: quotient(float64(n.used.messages.Out), rings), Commits: quotient(float64(n.used.figures.Commits), rings),
+		CPU: micros(n.used.nodes+n.used.nats, n.count), NATSCPU: micros(n.used.nats, n.count),
+		PostgresCPU: micros(n.used.postgres, n.count),
+		Messages:    quotient(float64(n.used.messages.Out), rings), Commits: quotient(float64(n.used.figures.Commits), rings),
 		Log: quotient(float64(n.used.figures.Log), rings),
 	}
+	for i, p := range n.paced {
+		x := PacedRow{Rate: c.Rates[i], PerSecond: float64(p.count) / p.took.Seconds(),
+			CPU: micros(p.used.nodes+p.used.nats, p.count), NATSCPU: micros(p.used.nats, p.count),
+			PostgresCPU: micros(p.used.postgres, p.count), Commits: quotient(float64(p.used.figures.Commits), float64(p.count))}
+		x.Kept = x.PerSecond >= keptFrom*float64(x.Rate)
+		row.Paced = append(row.Paced, x)
+	}
+	return row
 }
+
+// micros is the time of one of n.
+func micros(d time.Duration, n int) float64 { return quotient(float64(d.Microseconds()), float64(n)) }
 
 // Print writes the report as tables.
 func (r NodesReport) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%s\nRings at full load; what is used is per ring. CPU is that of all nodes and NATS, without PostgreSQL, at full "+
-		"load and at %d rings a second.\n\n", r.Machine, pacedRate)
+	fmt.Fprintf(w, "%s\nRings at fixed rates, the same for all rows. What is used is per ring; CPU is that of all nodes and NATS, "+
+		"without PostgreSQL.\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\trings\trings/s\tto 201: p50\tp99 ms\tto Apple: p50\tp99 ms\tlost\tCPU µs\tto SQLite\tpaced CPU µs\tto SQLite\t")
-	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%.0f\t%.2f\t%.0f\t%.2f\t\n", x.Name, x.Count, x.PerSecond, x.P50, x.P99,
-			x.AppleP50, x.AppleP99, x.Lost, x.CPU, x.Ratio, x.PacedCPU, x.PacedRatio)
+	fmt.Fprintln(t, "\tasked/s\trings/s\tCPU µs\tto SQLite\tof it NATS µs\tPostgreSQL CPU µs\tcommits\t")
+	for i := range r.Rows[0].Paced {
+		for _, x := range r.Rows {
+			p := x.Paced[i]
+			said := fmt.Sprintf("%.2f", p.Ratio)
+			if !p.Kept {
+				said += " (rate not kept)"
+			}
+			fmt.Fprintf(t, "%s\t%d\t%.0f\t%.0f\t%s\t%.0f\t%.0f\t%.2f\t\n", x.Name, p.Rate, p.PerSecond, p.CPU, said, p.NATSCPU,
+				p.PostgresCPU, p.Commits)
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\ntarget: CPU ≤ %.1f × that of SQLite at the same %d rings a second: %s\n\n", ratioMost, pacedRate, verdict(r.OK))
+	said := fmt.Sprintf("%s, %.2f at most", verdict(r.OK), r.Ratio)
+	if r.Ratio == 0 {
+		said = "not measured, this machine kept no rate"
+	}
+	fmt.Fprintf(w, "\ntarget: CPU ≤ %.1f × that of SQLite at each rate that is kept: %s\n", ratioMost, said)
+	return r.printFull(w)
+}
+
+// printFull writes what happens at full load, and the faults.
+func (r NodesReport) printFull(w io.Writer) error {
+	fmt.Fprint(w, "\nAt full load. The rates differ, and nodes, PostgreSQL, NATS, Apple and the program that asks share this "+
+		"machine: the CPU of a row says little about another's.\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\trings\trings/s\tto 201: p50\tp99 ms\tto Apple: p50\tp99 ms\tlost\tCPU µs\tto SQLite\t")
+	for _, x := range r.Rows {
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%.0f\t%.2f\t\n", x.Name, x.Count, x.PerSecond, x.P50, x.P99,
+			x.AppleP50, x.AppleP99, x.Lost, x.CPU, x.Ratio)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
 	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "per ring\tNATS CPU µs\tNATS messages\tPostgreSQL CPU µs\tcommits\tlog bytes\t")
 	for _, x := range r.Rows[1:] {
