@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,7 +53,7 @@ func nodesOf(ctx context.Context, s *store.Store) []billing.Finding {
 	}
 	var names, lost []string
 	for _, n := range living {
-		names = append(names, n.Name)
+		names = append(names, n.Name+" ("+whatNode(n)+")")
 	}
 	for _, n := range gone {
 		if !n.Seen.IsZero() {
@@ -66,6 +67,7 @@ func nodesOf(ctx context.Context, s *store.Store) []billing.Finding {
 			out[0].Text = "one server runs on this database: " + names[0]
 		}
 	}
+	out = append(out, unlike(living, s.Now())...)
 	if len(lost) > 0 {
 		out = append(out, billing.Finding{OK: true, Text: "servers that ended without a word in the last day, see their logs: " +
 			strings.Join(lost, ", ")})
@@ -93,6 +95,34 @@ func months(end time.Time, others bool, now time.Time) []billing.Finding {
 	if others {
 		out = append(out, billing.Finding{Text: "some rings or facts are in rings_others or facts_others, because their month had no " +
 			"table: a server moves them once it has made the table; if they stay, the clock of a server was wrong"})
+	}
+	return out
+}
+
+// whatNode is what a node says of itself.
+func whatNode(n store.Node) string {
+	if n.Step == 0 {
+		return "of an earlier version, which says nothing of itself"
+	}
+	return fmt.Sprintf("build %s, schema %d, clock %s", cmp.Or(n.Program, "not known"), n.Step, clockShown(n.ClockOff))
+}
+
+// clockShown is how far a node's clock is off from the database's.
+func clockShown(off time.Duration) string {
+	return fmt.Sprintf("%+.1f s", off.Seconds())
+}
+
+// unlike finds nodes whose clocks are apart, and those of different versions that have run for
+// longer than an upgrade takes.
+func unlike(living []store.Node, now time.Time) (out []billing.Finding) {
+	u := store.Compare(living)
+	if u.ClocksBad() {
+		out = append(out, billing.Finding{Text: fmt.Sprintf("the clocks of the servers and the database are %.1f s apart: Apple may "+
+			"refuse tokens, and one-time passwords and logs do not fit; synchronise them, for example with chrony", u.Clocks.Seconds())})
+	}
+	if u.ProgramsBad(now) {
+		out = append(out, billing.Finding{Text: fmt.Sprintf("servers of %d versions have run beside each other for %s: bring the "+
+			"upgrade to its end, or stop the servers of the other version", u.Programs, now.Sub(u.Since).Round(time.Minute))})
 	}
 	return out
 }

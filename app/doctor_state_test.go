@@ -10,6 +10,7 @@ import (
 
 	"carillon/app/bus/natstest"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // TestDoctorFindings: each thing that doctor looks at says the cause and the cure.
@@ -56,6 +57,30 @@ func TestDoctorFindings(t *testing.T) {
 		if got := backupAge(dir, now); !strings.Contains(got.Text, want) {
 			t.Errorf("%q: %+v", text, got)
 		}
+	}
+}
+
+// TestDoctorComparesNodes: each node is named with what it is, and clocks and versions that differ
+// are faults.
+func TestDoctorComparesNodes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	a := store.Node{Name: "a", Program: "abc123", Step: 68, Started: now.Add(-5 * time.Hour), ClockOff: 300 * time.Millisecond}
+	b := a
+	if got := unlike([]store.Node{a, b}, now); len(got) != 0 {
+		t.Errorf("two alike: %+v", got)
+	}
+	if got := whatNode(a); got != "build abc123, schema 68, clock +0.3 s" {
+		t.Error(got)
+	}
+	b.Program, b.Step, b.ClockOff, b.Started = "", 0, -2*time.Second, now.Add(-3*time.Hour)
+	if got := whatNode(b); !strings.Contains(got, "earlier version") {
+		t.Error(got)
+	}
+	got := unlike([]store.Node{a, b}, now)
+	if len(got) != 2 || got[0].OK || got[1].OK || !strings.Contains(got[0].Text, "2.3 s apart") ||
+		!strings.Contains(got[1].Text, "2 versions have run beside each other for 3h0m0s") {
+		t.Errorf("a clock and a version differ: %+v", got)
 	}
 }
 

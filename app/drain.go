@@ -12,11 +12,12 @@ import (
 // drainMost is the longest time to wait for calls: the gateway ends every call after an hour.
 const drainMost = time.Hour
 
-// Once the time for calls is over: how long their ends may take to be recorded, and how long event
-// streams then have to send them to phones before they are cut.
+// Once the time for calls is over: how long their ends may take to be recorded and to reach agents
+// on other nodes, and how long event streams then have to send them to phones before they are cut.
 const (
-	endWithin = 5 * time.Second
-	lastWords = 300 * time.Millisecond
+	endWithin   = 5 * time.Second
+	pipesWithin = 2 * time.Second // for the WebSockets of these calls
+	lastWords   = 300 * time.Millisecond
 )
 
 // drain refuses new rings and calls, and returns when the calls under way have ended, which those
@@ -39,7 +40,7 @@ func (n *node) drain(ctx context.Context) {
 	if err := n.voice.Drain(limit); err != nil {
 		n.log.Warn("stopping: calls were ended", "calls", len(n.voice.Calls()))
 	}
-	endPipes(limit, n.others, n.log)
+	endPipes(ctx, limit, n.others, n.log)
 	if calls == 0 {
 		return
 	}
@@ -52,15 +53,21 @@ func (n *node) drain(ctx context.Context) {
 	}
 }
 
-// endPipes waits until no WebSocket passes between this node and others any more, or ctx is done.
-// The calls of those that this node passes on are on other nodes. An agent that merely waits for
-// its call is sent away by its holder within a minute, and no new one is passed on.
-func endPipes(ctx context.Context, others *bus.Shared, log *slog.Logger) {
+// endPipes waits until no WebSocket passes between this node and others any more: at least
+// pipesWithin, and until limit is done. The calls of those that this node passes on are on other
+// nodes. An agent that merely waits for its call is sent away by its holder within a minute, and no
+// new one is passed on. The calls of those that it holds have ended, perhaps only now, and each
+// WebSocket gets its last message after that.
+func endPipes(ctx, limit context.Context, others *bus.Shared, log *slog.Logger) {
 	if others == nil || others.Pipes() == 0 {
 		return
 	}
 	log.Info("stopping: waiting for WebSockets that pass between nodes", "websockets", others.Pipes())
-	others.PipesEnd(ctx)
+	if others.PipesEnd(limit); limit.Err() != nil {
+		last, cancel := context.WithTimeout(ctx, pipesWithin)
+		defer cancel()
+		others.PipesEnd(last)
+	}
 	if left := others.Pipes(); left > 0 {
 		log.Warn("stopping: WebSockets that pass between nodes are cut", "websockets", left)
 		return

@@ -100,6 +100,12 @@ func (n *node) gauges() []prometheus.Collector {
 		}
 		return 1
 	})
+	gauge("carillon_nodes", "Nodes that live, as this one saw at its last heartbeat.",
+		func() float64 { return float64(n.store.NodesNow()) })
+	gauge("carillon_node_programs", "Versions of the program that run on the database: more than 1 during an upgrade.",
+		func() float64 { return float64(n.store.ProgramsNow()) })
+	gauge("carillon_clock_off_seconds", "How far this machine's clock is ahead of the database's, which counts; 0 on SQLite.",
+		func() float64 { return n.store.ClockOff().Seconds() })
 	shared := func(name, help string, read func(*bus.Counts) *atomic.Int64) {
 		edge(name, help, read(n.busCounts()))
 	}
@@ -111,6 +117,7 @@ func (n *node) gauges() []prometheus.Collector {
 		func(c *bus.Counts) *atomic.Int64 { return &c.Asked })
 	shared("carillon_bus_requests_answered_total", "Requests about calls that other nodes passed on to this one.",
 		func(c *bus.Counts) *atomic.Int64 { return &c.Answered })
+	all = append(all, newPipes(n))
 	gauge("carillon_connections", "Connections that are open: HTTP, voice over TCP and metrics.",
 		func() float64 { return float64(n.listeners.len()) })
 	gauge("carillon_room", "1 while there are descriptors, disk and memory; 0 while load is shed.", func() float64 {

@@ -80,14 +80,15 @@ func (b *Shared) Pipe(name string) (*Pipe, error) {
 	if b.closing.Load() {
 		return nil, away
 	}
-	open, own, other := &b.holding, "2", "1"
+	open, refused, own, other := &b.holding, &b.counts.HoldingFull, "2", "1"
 	full := "The server that holds this call takes no more connections from other servers right now. Try again in a moment."
 	if name == "" {
-		name, open, own, other = rand.Text(), &b.passing, "1", "2"
+		name, open, refused, own, other = rand.Text(), &b.passing, &b.counts.PassingFull, "1", "2"
 		full = "This server passes on as many connections to other servers as it can. Try again in a moment."
 	}
 	if open.Add(1) > pipesMost {
 		open.Add(-1)
+		refused.Add(1)
 		return nil, &tenants.Error{Kind: tenants.Unavailable, Code: "too_many_agents", RetryAfter: 5 * time.Second, Msg: full}
 	}
 	p := &Pipe{bus: b, open: open, name: name, to: pipeSubject + name + "." + other, done: make(chan struct{}), ready: make(chan struct{}),
@@ -183,6 +184,7 @@ func (p *Pipe) read(conn net.Conn) {
 				return
 			}
 			p.sent.Add(1)
+			p.bus.counts.PipeSent.Add(int64(n))
 		}
 		if err != nil {
 			return
@@ -243,13 +245,16 @@ func (p *Pipe) hear(m *nats.Msg) {
 	number, data := binary.BigEndian.Uint32(m.Data[1:]), m.Data[pipeHead:]
 	switch m.Data[0] {
 	case pipeData:
-		if number != p.expect || len(data) == 0 || !p.wait(data) {
+		if number != p.expect {
+			p.gap()
+		} else if len(data) == 0 || !p.wait(data) {
 			p.Close()
 		}
 		p.expect++
+		p.bus.counts.PipeHeard.Add(int64(len(data)))
 	case pipeLives:
 		if int32(number-p.expect) > 0 {
-			p.Close()
+			p.gap()
 		}
 	case pipeTaken:
 		for ; p.taken != number; p.taken++ {
@@ -268,6 +273,16 @@ func (p *Pipe) hear(m *nats.Msg) {
 	}
 }
 
+// gap ends a pipe of which a message was lost.
+func (p *Pipe) gap() {
+	select {
+	case <-p.done: // what comes late is no loss
+	default:
+		p.bus.counts.PipesCut.Add(1)
+		p.Close()
+	}
+}
+
 // wait puts what came behind what waits; false if the other end has sent more than it may.
 func (p *Pipe) wait(data []byte) bool {
 	select {
@@ -279,7 +294,16 @@ func (p *Pipe) wait(data []byte) bool {
 }
 
 // Pipes is how many ends of pipes this node has.
-func (b *Shared) Pipes() int { return int(b.passing.Load() + b.holding.Load()) }
+func (b *Shared) Pipes() int {
+	passing, holding := b.PipeEnds()
+	return passing + holding
+}
+
+// PipeEnds is how many of them pass on a connection of this node, and how many hold one of another
+// node.
+func (b *Shared) PipeEnds() (passing, holding int) {
+	return int(b.passing.Load()), int(b.holding.Load())
+}
 
 // PipesEnd waits until this node has no pipe any more, or ctx is done.
 func (b *Shared) PipesEnd(ctx context.Context) {

@@ -122,6 +122,32 @@ func TestPipeEndsAtBothEnds(t *testing.T) {
 	}
 }
 
+// TestPipeWithAGap: a pipe of which a message was lost ends, and is counted as such.
+func TestPipeWithAGap(t *testing.T) {
+	t.Parallel()
+	s := serveNATS(t)
+	a, b := share(t, s, nil), share(t, s, nil)
+	connected(t, a, b)
+	_, ended := carried(t, a, b, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	between, err := nats.Connect(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer between.Close()
+	spoken := make(chan *nats.Msg, 100)
+	if _, err := between.ChanSubscribe("carillon.pipe.>", spoken); err != nil {
+		t.Fatal(err)
+	}
+	m := <-spoken // an end shows that it lives
+	if err := between.Publish(m.Subject, append([]byte{'d', 0, 0, 0, 9}, "late"...)); err != nil {
+		t.Fatal(err)
+	}
+	is(t, "the pipe goes on", ended)
+	if n := a.Counts().PipesCut.Load() + b.Counts().PipesCut.Load(); n != 1 {
+		t.Errorf("%d gaps are counted", n)
+	}
+}
+
 // TestPipesAreBounded: a node passes on so many and no more, and again once one is closed. There is
 // room for those that others pass on to it all the same, up to a bound too.
 func TestPipesAreBounded(t *testing.T) {
@@ -157,6 +183,9 @@ func TestPipesAreBounded(t *testing.T) {
 		}
 	}
 	refused("one too many from another node", last)
+	if c := a.Counts(); c.PassingFull.Load() != 1 || c.HoldingFull.Load() != 1 {
+		t.Errorf("%d and %d are counted as refused", c.PassingFull.Load(), c.HoldingFull.Load())
+	}
 	first.Close()
 	first.Close()
 	if _, err := a.Pipe(""); err != nil {

@@ -30,6 +30,9 @@ const (
 	tellMost = 20_000
 	// batchMost is how many hints one message carries.
 	batchMost = 1000
+	// mergeFor is how long hints about rings wait for others: each message costs every node, and a
+	// ring has several facts in a row. Revocations do not wait.
+	mergeFor = 10 * time.Millisecond
 	// hintSize is the size of a hint in a message: the ids of tenant and ring; zeroes = no ring.
 	hintSize = 32
 )
@@ -63,6 +66,7 @@ type Shared struct {
 	mu      sync.Mutex // guards pending
 	pending map[topic]struct{}
 	wake    chan struct{} // holds one token once pending is to be sent
+	urgent  chan struct{} // holds one token once it is to be sent at once
 	stop    chan struct{}
 	ended   sync.WaitGroup
 
@@ -79,6 +83,11 @@ type Shared struct {
 type Counts struct {
 	Sent, Heard, Dropped atomic.Int64 // hints to other nodes, from them, and those that found no room
 	Asked, Answered      atomic.Int64 // requests to other nodes, and from them
+
+	PipeSent, PipeHeard atomic.Int64 // bytes of connections to other nodes, and from them
+	PipesCut            atomic.Int64 // pipes that ended because a message was lost
+
+	PassingFull, HoldingFull atomic.Int64 // first and second ends of pipes that found no room
 }
 
 // Share connects to NATS. A server that is away is no error: the connection is tried again until
@@ -88,7 +97,7 @@ func Share(c SharedConfig) (*Shared, error) {
 		return nil, errors.New("bus: Node, Log and Servers are required")
 	}
 	b := &Shared{Local: New(), node: c.Node, revoked: c.Revoked, log: c.Log, pending: map[topic]struct{}{},
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
+		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
 	b.lostAt.Store(time.Now().UnixNano())
 	options := append(c.options(),
 		nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
@@ -120,7 +129,7 @@ func (b *Shared) connected(c *nats.Conn) {
 		b.log.Info("connected to NATS", "server", c.ConnectedUrlRedacted())
 	}
 	b.Local.WakeAll() // what was told meanwhile
-	b.wakeUp()        // and the revocations that could not be sent
+	token(b.urgent)   // and the revocations that could not be sent
 }
 
 func (b *Shared) disconnected(_ *nats.Conn, err error) {
@@ -153,12 +162,17 @@ func (b *Shared) Tell(t tenants.TenantID, r tenants.RingID) {
 		b.counts.Dropped.Add(1)
 	}
 	b.mu.Unlock()
-	b.wakeUp()
+	if r == "" {
+		token(b.urgent)
+	} else {
+		token(b.wake)
+	}
 }
 
-func (b *Shared) wakeUp() {
+// token puts a token into a channel that holds one.
+func token(c chan struct{}) {
 	select {
-	case b.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -166,13 +180,23 @@ func (b *Shared) wakeUp() {
 // Hear gives a hint to the listeners of this node only.
 func (b *Shared) Hear(t tenants.TenantID, r tenants.RingID) { b.Local.Tell(t, r) }
 
-// send sends what waits until Close.
+// send sends what waits until Close, and then what still does.
 func (b *Shared) send() {
-	for {
+	merge := time.NewTimer(mergeFor)
+	defer merge.Stop()
+	for more := true; more; {
 		select {
 		case <-b.wake:
+			merge.Reset(mergeFor)
+			select {
+			case <-merge.C:
+			case <-b.urgent:
+			case <-b.stop:
+				more = false
+			}
+		case <-b.urgent:
 		case <-b.stop:
-			return
+			more = false
 		}
 		for _, message := range b.take() {
 			if err := b.conn.Publish(hintsSubject, message); err != nil {

@@ -39,6 +39,16 @@ var Alerts = []Alert{
 		"The NATS servers of CARILLON_NATS_URL are away, or the network to them is. Rings go out and calls go on, but requests " +
 			"about calls of other nodes are refused with 503.",
 		"Start NATS, or look at the network between it and the node. The connection comes back by itself."},
+	{"CarillonClocksDiffer", `clamp_min(max(carillon_clock_off_seconds), 0) - clamp_max(min(carillon_clock_off_seconds), 0) > 1`,
+		"5m", "warning",
+		"The clocks of nodes and the database are {{ $value | humanizeDuration }} apart",
+		"A machine's clock is not synchronised. Rings follow the database's clock, but Apple may refuse tokens, and one-time passwords " +
+			"and logs do not fit.",
+		"Synchronise the clocks, for example with chrony. `carillon doctor` names the node."},
+	{"CarillonVersionsDiffer", `max(carillon_node_programs) > 1`, "1h", "warning",
+		"{{ $value }} versions of Carillon run on one database",
+		"A rolling upgrade was not brought to its end, or an old server was started again.",
+		"Upgrade the servers that are left, or stop them. `carillon doctor` names them."},
 	{"CarillonDiskFull", `carillon_disk_free_bytes < 1073741824` +
 		` or (carillon_disk_free_bytes and predict_linear(carillon_disk_free_bytes[6h], 86400) < 0` +
 		` and carillon_disk_free_bytes offset 1h)`, "10m", "warning",

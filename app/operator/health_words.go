@@ -39,6 +39,44 @@ func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 	return all
 }
 
+// apart says what nodes differ in although they should not.
+func apart(nodes []store.Node, now time.Time) (all []views.Callout) {
+	u := store.Compare(nodes)
+	if u.ClocksBad() {
+		all = append(all, views.Callout{Tone: views.ToneWarn,
+			Title: "The clocks of nodes and the database are " + offShown(u.Clocks) + " apart.",
+			Cause: "Rings follow the clock of the database. Apple may refuse tokens, and one-time passwords and logs do not fit.",
+			Cure:  "Synchronise the clocks, for example with chrony."})
+	}
+	if u.ProgramsBad(now) {
+		all = append(all, views.Callout{Tone: views.ToneWarn, Title: "Nodes of " + count(int64(u.Programs)) + " versions run.",
+			Cause: "They have run beside each other for " + spanShown(now.Sub(u.Since)) + ". An upgrade replaces one after the other.",
+			Cure:  "Upgrade the nodes that are left, or stop them."})
+	}
+	return all
+}
+
+// nodeRows are the nodes that live; none on SQLite, whose only node is listed nowhere.
+func nodeRows(nodes []store.Node) (rows []pages.NodeRow) {
+	for _, n := range nodes {
+		row := pages.NodeRow{Name: n.Name, Build: n.Program, Schema: "not known", Started: at(n.Started), Clock: "not known"}
+		if n.Step > 0 {
+			row.Schema, row.Clock = count(n.Step), offShown(n.ClockOff)
+			row.Apart = n.ClockOff.Abs() > store.ClocksApart
+		}
+		if row.Build == "" {
+			row.Build = "not known"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// offShown is how far a clock is off: "0.3 s".
+func offShown(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+}
+
 func late(q store.Queue, now time.Time) bool {
 	return !q.Oldest.IsZero() && now.Sub(q.Oldest) > lateAfter
 }

@@ -304,7 +304,11 @@ func TestHealth(t *testing.T) {
 	b.Post("/mails/7/resend", nil).Want(404)
 	b.Get("/audit").Has("sent again an email:", "Your invitation")
 	h.teams, h.mails = nil, nil
-	b.Get("/health").Want(200).Has("No pushes in the last 24 hours.")
+	b.Get("/health").Want(200).Has("No pushes in the last 24 hours.").Lacks("nodes-title") // SQLite's only node is listed nowhere
+	_, err := h.Store.Nodes().Start(t.Context(), store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: "node-1", Shared: true,
+		Program: "abc123def456"})
+	pagetest.Must(t, err)
+	b.Get("/health").Want(200).Has("nodes-title", "node-1", "abc123def456", "0.0 s")
 }
 
 // TestMoney: events are shown and processed again, and a partner is paid once.

@@ -278,6 +278,9 @@ func (b Held) Followed(ctx context.Context, t tenants.TenantID, id tenants.RingI
 	return err
 }
 
+// Busy reports that this process has calls, or agents that wait for them: Followed looks at these.
+func (b Held) Busy() bool { return len(b.calls.all())+len(b.chains.all()) > 0 }
+
 // Keep ends the calls of this process that another node has gone on with, which happens while
 // this one does not reach the database.
 func (b Held) Keep(ctx context.Context) error {

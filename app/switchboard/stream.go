@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carillon/app/agents"
@@ -24,6 +25,8 @@ const (
 type passed[K comparable] struct {
 	mu sync.Mutex // guards of
 	of map[K]int
+
+	refused atomic.Int64
 }
 
 // add counts one, and refuses it where there are so many already.
@@ -31,6 +34,7 @@ func (p *passed[K]) add(k K, most int, says string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of[k] >= most {
+		p.refused.Add(1)
 		return &tenants.Error{Kind: tenants.TooMany, Code: "too_many_agents", RetryAfter: 5 * time.Second, Msg: says}
 	}
 	if p.of == nil {
@@ -63,6 +67,12 @@ func (j Joining) Stream(ctx context.Context, id tenants.RingID, u agents.Upgrade
 		return nil, err
 	}
 	return j.b.Joins.Stream(token, id, u)
+}
+
+// Refused counts the WebSockets that were not passed on because their ring had too many, and those
+// not taken because their tenant had.
+func (j Joining) Refused() (ring, tenant int64) {
+	return j.b.passing.refused.Load(), j.b.passed.refused.Load()
 }
 
 // ofHandshake are the headers of a WebSocket's handshake that its holder needs.

@@ -74,6 +74,9 @@ func TestPassStream(t *testing.T) {
 		}
 	}
 	refusedWith(t, "one too many", err, tenants.TooMany, "too_many_agents")
+	if of, _ := switchboard.NewJoining(w.board).Refused(); of != 1 {
+		t.Errorf("%d are counted as refused", of)
+	}
 	_, err = pass(other)
 	must(t, err)
 	conn, agent := net.Pipe()

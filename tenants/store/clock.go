@@ -70,7 +70,9 @@ func (s *Store) ReadClock(ctx context.Context) error {
 }
 
 // ClockOff is how far the server's own clock is ahead of the one that counts.
-func (s *Store) ClockOff() time.Duration {
+func (s *Store) ClockOff() time.Duration { return s.clockOff() }
+
+func (s *core) clockOff() time.Duration {
 	if s.clock == nil {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"carillon/migrations"
 	"carillon/tenants"
 )
 
@@ -28,6 +29,10 @@ type Node struct {
 	Shared  bool // it has a message system, so that other nodes may run beside it
 	Started time.Time
 	Seen    time.Time // its last heartbeat, by the database's clock; zero = it has stopped
+
+	Program  string        // what it was built from; empty = it does not say
+	Step     int64         // the newest step of the schema that it knows; 0 = it does not say
+	ClockOff time.Duration // how far its own clock is ahead of the database's, as of its last heartbeat
 }
 
 // Nodes are the servers that run on this database. All times are by the database's clock.
@@ -57,8 +62,8 @@ func (s Nodes) Start(ctx context.Context, n Node) (beside Node, err error) {
 			}
 		}
 		clock := s.db.dialect.clock()
-		_, err = t.exec("INSERT INTO nodes (id, name, shared, started_at, seen_at) VALUES (?, ?, ?, "+clock+", "+clock+")",
-			uuid(n.ID), n.Name, n.Shared)
+		_, err = t.exec("INSERT INTO nodes (id, name, shared, started_at, seen_at, program, step, clock_off) VALUES (?, ?, ?, "+clock+", "+
+			clock+", ?, ?, ?)", uuid(n.ID), n.Name, n.Shared, n.Program, migrations.Newest(string(s.db.dialect)), span(s.clockOff()))
 		s.nodesNow.Store(int64(len(others) + 1))
 		if err != nil || s.seal == nil {
 			return err
@@ -99,9 +104,9 @@ func (s Nodes) Beat(ctx context.Context, id tenants.NodeID) (lived bool, err err
 }
 
 func (s Nodes) beat(ctx context.Context, q querier, id tenants.NodeID) (lived bool, err error) {
-	seen := "UPDATE nodes SET seen_at = " + s.db.dialect.clock() + " WHERE id = ?"
+	seen, off := "UPDATE nodes SET seen_at = "+s.db.dialect.clock()+", clock_off = ? WHERE id = ?", span(s.clockOff())
 	touch := func(query string) (found bool, err error) {
-		rows, err := q.query(ctx, query+" RETURNING 1", uuid(id))
+		rows, err := q.query(ctx, query+" RETURNING 1", off, uuid(id))
 		n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
 		return len(n) > 0, err
 	}
@@ -112,7 +117,7 @@ func (s Nodes) beat(ctx context.Context, q querier, id tenants.NodeID) (lived bo
 		return false, err
 	}
 	s.beats.add(time.Now(), lived)
-	return lived, s.look(ctx, q)
+	return lived, s.look(ctx, q, id)
 }
 
 // beside runs statements of no tenant beside the writer. Each is a transaction of its own.
@@ -125,17 +130,23 @@ func (b beside) query(ctx context.Context, query string, args ...any) (*sql.Rows
 	return b.conn.QueryContext(noTenant.on(ctx), b.dialect.bind(query), args...)
 }
 
-// look keeps how many nodes live for NodesNow. While the others may not have reached the database
+// look keeps how many nodes live for NodesNow, of how many versions, and whether this one leads. While the others may not have reached the database
 // again, the number does not fall. It reads the clock again where that is off: the monotonic clock
 // stops while a machine is suspended.
-func (s Nodes) look(ctx context.Context, q querier) error {
-	type answer struct{ living, clock int64 }
+func (s Nodes) look(ctx context.Context, q querier, id tenants.NodeID) error {
+	type answer struct {
+		living, programs, clock int64
+		leads                   bool
+	}
 	sent := s.now()
-	rows, err := q.query(ctx, "SELECT COUNT(*), "+s.db.dialect.clock()+" FROM nodes WHERE "+s.living())
-	got, err := collect(rows, err, func(a *answer) []any { return []any{&a.living, &a.clock} })
+	rows, err := q.query(ctx, "SELECT COUNT(*), COUNT(DISTINCT program), "+s.db.dialect.clock()+", COALESCE((SELECT id FROM nodes WHERE "+
+		s.living()+" ORDER BY started_at, id LIMIT 1) = ?, FALSE) FROM nodes WHERE "+s.living(), uuid(id))
+	got, err := collect(rows, err, func(a *answer) []any { return []any{&a.living, &a.programs, &a.clock, &a.leads} })
 	if err != nil {
 		return err
 	}
+	s.programs.Store(got[0].programs)
+	s.follows.Store(!got[0].leads)
 	if n := got[0].living; n > s.nodesNow.Load() || !s.beats.returned(time.Now()) {
 		s.nodesNow.Store(n)
 	}
@@ -207,10 +218,14 @@ func (s Nodes) list(ctx context.Context, q querier, where string, args ...any) (
 		name          string
 		shared        bool
 		started, seen int64
+		program       string
+		step, off     int64
 	}
-	rows, err := q.query(ctx, "SELECT id, name, shared, started_at, seen_at FROM nodes WHERE "+where, args...)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.id, &r.name, &r.shared, &r.started, &r.seen} })
+	rows, err := q.query(ctx, "SELECT id, name, shared, started_at, seen_at, program, step, clock_off FROM nodes WHERE "+where, args...)
+	found, err := collect(rows, err, func(r *row) []any {
+		return []any{&r.id, &r.name, &r.shared, &r.started, &r.seen, &r.program, &r.step, &r.off}
+	})
 	return nouns(found, func(r row) Node {
-		return Node{tenants.NodeID(r.id), r.name, r.shared, moment(r.started), moment(r.seen)}
+		return Node{tenants.NodeID(r.id), r.name, r.shared, moment(r.started), moment(r.seen), r.program, r.step, length(r.off)}
 	}), translate(err)
 }

@@ -144,6 +144,15 @@ func (f *Follower) Next(ctx context.Context, limit int) (rings []Held, more bool
 	return rings, len(found) == limit, nil
 }
 
+// Skip goes to the newest fact, without a look at those before it.
+func (f *Follower) Skip(ctx context.Context) error {
+	at, err := f.newest(ctx)
+	if err == nil {
+		f.at, f.begun = at, true
+	}
+	return err
+}
+
 func (f *Follower) newest(ctx context.Context) (place, error) {
 	rows, err := f.s.db.through(allTenants).query(ctx, f.s.db.dialect.lastFact())
 	found, err := collect(rows, err, func(p *place) []any { return []any{&p.xact, &p.seq} })

@@ -16,6 +16,14 @@ func (s *Store) NodesNow() int {
 	return max(1, int(s.nodesNow.Load()))
 }
 
+// ProgramsNow is how many versions of the program run on the database, as this node saw at its last
+// heartbeat: at least one.
+func (s *Store) ProgramsNow() int { return max(1, int(s.programs.Load())) }
+
+// Leads reports that of the nodes that live this one has lived the longest, as it saw at its last
+// heartbeat. For a moment two may, or none: it says who looks for work first, and claims nothing.
+func (s *Store) Leads() bool { return !s.follows.Load() }
+
 // AgreeToken gives when the provider token that all nodes use with a key was issued. It is the one
 // that is written down, unless that was issued at or before oldest, later than now, or is the one
 // that Apple has just refused; then it is the proposed one from now on. Two nodes that ask at the

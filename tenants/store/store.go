@@ -69,6 +69,8 @@ type core struct {
 	self  uuid   // this server until it ends; see leases.go
 
 	nodesNow atomic.Int64 // see NodesNow
+	programs atomic.Int64 // see ProgramsNow
+	follows  atomic.Bool  // see Leads
 	beats    beats        // of this node
 }
 

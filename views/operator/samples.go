@@ -72,6 +72,8 @@ func (s sampler) server() []views.Sample {
 		{Name: "operator-health", Page: Health(HealthPage{Shell: s.shell("Health", NavHealth),
 			Stats:  []views.Stat{{Label: "Calls", Value: "12"}, {Label: "Disk free", Value: "81 GB"}},
 			Queues: []QueueRow{{Name: "Mails", Waiting: "3", Age: "2 minutes", Late: true, Note: "Invitations arrive late."}},
+			Nodes: []NodeRow{{Name: "node-1", Build: "abc123def456", Schema: "68", Clock: "0.0 s", Started: s.ago(time.Hour)},
+				{Name: "node-2", Build: "not known", Schema: "not known", Clock: "-2.3 s", Apart: true, Started: s.ago(48 * time.Hour)}},
 			Teams: []TeamRow{{Team: "TEAM123456", Hour: TeamSpan{"100", "10 %", "10 × 429", true},
 				Day: TeamSpan{"1,000", "1 %", "10 × 429", false}}},
 			Mails: []MailRow{{ID: "7", To: "ana@clinic.example", Subject: "Your invitation", Why: "450 try later", At: s.ago(time.Hour),

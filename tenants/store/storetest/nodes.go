@@ -13,7 +13,7 @@ import (
 func testNodes(b *bench) {
 	ctx, all := b.Context(), b.s.Nodes()
 	node := func(name string, shared bool) store.Node {
-		return store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: name, Shared: shared}
+		return store.Node{ID: tenants.NewID[tenants.NodeID](time.Now()), Name: name, Shared: shared, Program: "build of " + name}
 	}
 	names := func(nodes []store.Node, err error) (list []string) {
 		b.Helper()
@@ -41,12 +41,23 @@ func testNodes(b *bench) {
 	if lived, err := all.Beat(ctx, one.ID); err != nil || !lived {
 		b.Errorf("a heartbeat: %v %v", lived, err)
 	}
+	living, err := all.Living(ctx)
+	b.must(err)
+	if !b.s.Leads() {
+		b.Errorf("the first node does not lead")
+	}
+	if _, err := all.Beat(ctx, two.ID); err != nil || b.s.Leads() {
+		b.Errorf("the second node leads: %v", err)
+	}
+	if n := living[0]; n.Program != "build of one" || n.Step < 68 || b.s.ProgramsNow() != 2 {
+		b.Errorf("the first node is %+v, of %d versions", n, b.s.ProgramsNow())
+	}
 	for _, n := range []store.Node{one, two} {
 		b.must(all.Stop(ctx, n.ID))
 	}
 	expect("the living", names(all.Living(ctx)))
 	expect("the gone", names(all.Gone(ctx)), "one", "two")
-	_, err := all.Start(ctx, alone)
+	_, err = all.Start(ctx, alone)
 	b.must(err)
 	if _, err := all.Start(ctx, node("three", true)); tenants.KindOf(err) != tenants.Conflict {
 		b.Errorf("beside one without a message system: %v", err)

@@ -1,0 +1,48 @@
+package store
+
+import "time"
+
+const (
+	// ClocksApart is how far the clocks of nodes may be apart before it is a fault.
+	ClocksApart = time.Second
+	// ProgramsApart is how long nodes of several versions may run before it is a fault: an upgrade
+	// replaces one after the other.
+	ProgramsApart = time.Hour
+)
+
+// Unlike is what nodes differ in.
+type Unlike struct {
+	Clocks   time.Duration // between the earliest and the latest of their clocks and the database's
+	Programs int           // versions of the program that run
+	Since    time.Time     // from when on more than one has run; zero = one does
+}
+
+// Compare compares nodes that live.
+func Compare(living []Node) (u Unlike) {
+	var early, late time.Duration // 0 is the database's clock
+	first := map[string]time.Time{}
+	for _, n := range living {
+		early, late = min(early, n.ClockOff), max(late, n.ClockOff)
+		if at, ok := first[n.Program]; !ok || n.Started.Before(at) {
+			first[n.Program] = n.Started
+		}
+	}
+	u.Clocks, u.Programs = late-early, len(first)
+	if u.Programs < 2 {
+		return u
+	}
+	for _, at := range first {
+		if at.After(u.Since) {
+			u.Since = at
+		}
+	}
+	return u
+}
+
+// ClocksBad reports that the clocks are too far apart.
+func (u Unlike) ClocksBad() bool { return u.Clocks > ClocksApart }
+
+// ProgramsBad reports that an upgrade was not brought to its end.
+func (u Unlike) ProgramsBad(now time.Time) bool {
+	return u.Programs > 1 && now.Sub(u.Since) > ProgramsApart
+}

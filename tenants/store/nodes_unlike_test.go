@@ -1,0 +1,45 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"carillon/tenants/store"
+)
+
+// TestCompareNodes: clocks more than a second apart, the database's among them, and versions that
+// run beside each other for over an hour.
+func TestCompareNodes(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	node := func(program string, ago, off time.Duration) store.Node {
+		return store.Node{Program: program, Started: now.Add(-ago), ClockOff: off}
+	}
+	const hour = time.Hour
+	for name, c := range map[string]struct {
+		nodes            []store.Node
+		clocks, programs bool
+		since            time.Duration // ago; 0 = never
+	}{
+		"none":          {},
+		"alike":         {nodes: []store.Node{node("a", 5*hour, 400*time.Millisecond), node("a", hour, -400*time.Millisecond)}},
+		"one is ahead":  {nodes: []store.Node{node("a", hour, 1100*time.Millisecond)}, clocks: true},
+		"one is behind": {nodes: []store.Node{node("a", hour, 0), node("a", hour, -1100*time.Millisecond)}, clocks: true},
+		"two ways": {nodes: []store.Node{node("a", hour, 600*time.Millisecond), node("a", hour, -600*time.Millisecond)},
+			clocks: true},
+		"an upgrade": {nodes: []store.Node{node("a", 9*hour, 0), node("b", hour, 0)}, since: hour},
+		"one that was left": {nodes: []store.Node{node("a", 9*hour, 0), node("b", hour+time.Second, 0)}, programs: true,
+			since: hour + time.Second},
+		"and one restarted": {nodes: []store.Node{node("", 9*hour, 0), node("b", 2*hour, 0), node("b", time.Minute, 0)}, programs: true,
+			since: 2 * hour},
+	} {
+		u := store.Compare(c.nodes)
+		since := time.Time{}
+		if c.since > 0 {
+			since = now.Add(-c.since)
+		}
+		if u.ClocksBad() != c.clocks || u.ProgramsBad(now) != c.programs || !u.Since.Equal(since) {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
+}
