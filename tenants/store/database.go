@@ -153,7 +153,7 @@ func (d *database) openPostgres(address string, readOnly, migrates bool) error {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	d.writes = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
-	d.writes.SetMaxOpenConns(2)
+	d.writes.SetMaxOpenConns(3) // the writer's, that of heartbeats, and one for a provider token
 	d.writes.SetMaxIdleConns(0) // the writer keeps its own; a new one must not be one that broke while idle
 	d.reads = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
 	d.reads.SetMaxOpenConns(2 * readers)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
+	"sync"
 	"time"
 
 	"carillon/migrations"
@@ -94,13 +95,65 @@ func (s Nodes) Beat(ctx context.Context, id tenants.NodeID) (lived bool, err err
 		})
 		return lived, err
 	}
-	conn, err := s.db.writes.Conn(ctx)
-	if err != nil {
-		return false, translate(err)
+	for again := true; again; {
+		conn, kept, err := s.pulse.take(ctx, s.db.writes)
+		if err != nil {
+			return false, translate(err)
+		}
+		lived, err = s.beat(ctx, beside{conn, s.db.dialect}, id)
+		if err == nil {
+			s.pulse.keep(conn)
+			return lived, nil
+		}
+		_ = conn.Close()                              // its fault is err
+		if again = kept && ctx.Err() == nil; !again { // one that was kept may have broken since
+			return lived, translate(err)
+		}
 	}
-	defer conn.Close()
-	lived, err = s.beat(ctx, beside{conn, s.db.dialect}, id)
-	return lived, translate(err)
+	return lived, nil
+}
+
+// pulse keeps the connection of heartbeats from one to the next: to make one costs PostgreSQL more
+// than all statements of a heartbeat. The zero value is ready.
+type pulse struct {
+	mu   sync.Mutex // guards both
+	conn *sql.Conn
+	over bool
+}
+
+// take gives the connection that was kept, or a new one.
+func (p *pulse) take(ctx context.Context, from *sql.DB) (conn *sql.Conn, kept bool, err error) {
+	p.mu.Lock()
+	conn, p.conn = p.conn, nil
+	p.mu.Unlock()
+	if conn != nil {
+		return conn, true, nil
+	}
+	conn, err = from.Conn(ctx)
+	return conn, false, err
+}
+
+// keep keeps a connection that works.
+func (p *pulse) keep(conn *sql.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil && !p.over {
+		p.conn = conn
+		return
+	}
+	_ = conn.Close() // it goes back to the pool, which closes it
+}
+
+func (p *pulse) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.conn == nil {
+		return nil
+	}
+	err := p.conn.Close()
+	p.conn = nil
+	return err
 }
 
 func (s Nodes) beat(ctx context.Context, q querier, id tenants.NodeID) (lived bool, err error) {
@@ -130,9 +183,9 @@ func (b beside) query(ctx context.Context, query string, args ...any) (*sql.Rows
 	return b.conn.QueryContext(noTenant.on(ctx), b.dialect.bind(query), args...)
 }
 
-// look keeps how many nodes live for NodesNow, of how many versions, and whether this one leads. While the others may not have reached the database
-// again, the number does not fall. It reads the clock again where that is off: the monotonic clock
-// stops while a machine is suspended.
+// look keeps how many nodes live for NodesNow, of how many versions, and whether this one leads.
+// While the others may not have reached the database again, the number does not fall. It reads the
+// clock again where that is off: the monotonic clock stops while a machine is suspended.
 func (s Nodes) look(ctx context.Context, q querier, id tenants.NodeID) error {
 	type answer struct {
 		living, programs, clock int64
@@ -145,6 +198,7 @@ func (s Nodes) look(ctx context.Context, q querier, id tenants.NodeID) error {
 	if err != nil {
 		return err
 	}
+	s.w.queue.nodes.Store(min(patientNodes, got[0].living))
 	s.programs.Store(got[0].programs)
 	s.follows.Store(!got[0].leads)
 	if n := got[0].living; n > s.nodesNow.Load() || !s.beats.returned(time.Now()) {

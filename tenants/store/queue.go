@@ -3,6 +3,7 @@ package store
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ import (
 type queue struct {
 	came     chan struct{} // holds a value when take has to look again
 	patience time.Duration // see patience; tests change it
+	nodes    atomic.Int64  // that share the rings, up to patientNodes
 
 	mu      sync.Mutex // guards all below
 	lines   map[access]*line
@@ -42,6 +44,9 @@ const (
 	// patience is how long patient jobs wait for an urgent one whose commit they can share. At 50
 	// rings a second and more, Apple's answer to one ring goes with the rows of the next.
 	patience = 20 * time.Millisecond
+	// patientNodes bounds by how much longer they wait where nodes share the rings, so that fewer
+	// come to each.
+	patientNodes = 3
 	// patientMost is how many patient jobs wait at most: a group of that size is worth a commit of
 	// its own, and under load waiting longer would only leave the writer idle.
 	patientMost = 8
@@ -164,8 +169,8 @@ func (q *queue) take(group []*job) []*job {
 	return group
 }
 
-// more adds to a group what came since it was taken and fits, up to the same limits: while its first
-// statement waited for another node's commit, others came who can share this one.
+// more adds to a group what came since it was taken and fits, up to the same limits: while its
+// first statement waited for another node's commit, others came who can share this one.
 func (q *queue) more(group []*job, fits func(*job) bool) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -190,7 +195,7 @@ func (q *queue) wait() {
 	var over <-chan time.Time // nil until a patient job waits
 	for late := false; q.urgent == 0 && q.late.first == nil && q.waiting < patientMost && !q.closed && !late; {
 		if q.waiting > 0 && over == nil {
-			over = time.After(q.patience)
+			over = time.After(q.patience * time.Duration(max(1, q.nodes.Load())))
 		}
 		q.mu.Unlock()
 		select {

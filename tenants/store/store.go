@@ -72,6 +72,7 @@ type core struct {
 	programs atomic.Int64 // see ProgramsNow
 	follows  atomic.Bool  // see Leads
 	beats    beats        // of this node
+	pulse    pulse
 }
 
 // Open opens a database that is there. It refuses one whose schema is not exactly the one this
@@ -166,7 +167,7 @@ func Status(ctx context.Context, c Config) ([]migrations.Step, error) {
 }
 
 // Close writes what is queued, refuses what comes after and closes the database.
-func (s *Store) Close() error { return errors.Join(s.w.close(), s.db.close()) }
+func (s *Store) Close() error { return errors.Join(s.w.close(), s.pulse.close(), s.db.close()) }
 
 // ForgetCached drops what is remembered of keys, devices and credentials: another node has said
 // that somebody may no longer act.
@@ -235,8 +236,8 @@ func (s *scope) by(w Who) *scope {
 }
 
 // Patient returns the same scope, whose Rings.Change waits up to 20 ms for another write to share
-// its commit. It is for what nobody waits for, such as Apple's answer: a commit of its own costs
-// more CPU than the rows of a ring.
+// its commit, and up to 60 ms where several nodes share the rings. It is for what nobody waits for,
+// such as Apple's answer: a commit of its own costs more CPU than the rows of a ring.
 func (s *Scope) Patient() *Scope {
 	p := *s
 	p.patient = true
