@@ -188,12 +188,12 @@ func (s Jobs) EndLooks(ctx context.Context) (ended int, err error) {
 			return ended, err
 		}
 		scope := s.of(tenants.TenantID(r.tenant)).by(Who{Actor: o.Actor()})
+		look := false // and not a code
 		end := func(t *tx) error {
 			n, err := t.change("DELETE FROM operator_looks WHERE hash = ? AND expires_at <= ?", r.hash, now)
-			if err != nil || n == 0 || r.code {
+			if look = n > 0 && !r.code; err != nil || !look { // it may run more than once
 				return err
 			}
-			ended++
 			return t.audit(scope, "tenant.look_end", string(scope.id), "its time was over, or it was turned off")
 		}
 		if err = scope.write(ctx, end); tenants.KindOf(err) == tenants.Unknown { // the tenant is gone
@@ -204,6 +204,9 @@ func (s Jobs) EndLooks(ctx context.Context) (ended int, err error) {
 		}
 		if err != nil {
 			return ended, err
+		}
+		if look {
+			ended++
 		}
 	}
 	return ended, nil
