@@ -45,6 +45,7 @@ type world struct {
 	apple    *apnstest.Apple
 	env      []string
 	database string
+	before   string // the program of the previous release, in worldBefore
 	key      string // of the tenant
 	device   device
 }
@@ -53,8 +54,27 @@ type device struct{ ID, Credential string }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, server: storetest.StartPostgres(t)}
-	w.database = w.server.Migrated(t)
+	server := storetest.StartPostgres(t)
+	w := worldOn(t, server, server.Migrated(t))
+	w.found("")
+	return w
+}
+
+// worldBefore is a world whose schema and tenant the program of an earlier release has made.
+func worldBefore(t *testing.T, program string) *world {
+	t.Helper()
+	server := storetest.StartPostgres(t)
+	w := worldOn(t, server, server.Database(t))
+	w.before = program
+	w.run(program, "migrate", "up")
+	w.found(program)
+	return w
+}
+
+// worldOn is a world without a tenant.
+func worldOn(t *testing.T, server *storetest.Server, database string) *world {
+	t.Helper()
+	w := &world{T: t, server: server, database: database}
 	var err error
 	if w.nats, err = natstest.New(); err != nil {
 		t.Fatal(err)
@@ -75,19 +95,40 @@ func newWorld(t *testing.T) *world {
 		"CARILLON_DATABASE_URL="+w.database, "CARILLON_MASTER_KEY_FILE="+key, "CARILLON_APNS_CA_FILE="+ca,
 		"CARILLON_APNS_PRODUCTION_URL="+w.apple.URL(apnstest.Production), "CARILLON_APNS_SANDBOX_URL="+w.apple.URL(apnstest.Sandbox),
 		"CARILLON_RTC_UDP_ADDR=127.0.0.1:0", "CARILLON_DRAIN=0s", "CARILLON_DEVICE_SPACING=0", "CARILLON_RINGS_PER_SECOND=0")
-	var out, errs bytes.Buffer
-	if code := app.Run(t.Context(), []string{"tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare",
-		"--email", "ada@example.com", "--json", "--database-url", w.database}, &out, &errs); code != 0 {
-		t.Fatal(errs.String())
-	}
+	return w
+}
+
+// found makes the tenant, with a program or with this one.
+func (w *world) found(program string) {
+	w.Helper()
 	var made struct {
 		APIKey string `json:"api_key"`
 	}
-	if err := json.Unmarshal(out.Bytes(), &made); err != nil {
-		t.Fatal(err)
+	text := w.run(program, "tenant", "create", "--name", "Elm Dental", "--slug", "elm", "--industry", "healthcare",
+		"--email", "ada@example.com", "--json")
+	if err := json.Unmarshal(text, &made); err != nil {
+		w.Fatal(err)
 	}
 	w.key = made.APIKey
-	return w
+}
+
+// run runs a verb on the database, with a program or with this one, and gives what it prints.
+func (w *world) run(program string, args ...string) []byte {
+	w.Helper()
+	args = append(args, "--database-url", w.database)
+	var out, errs bytes.Buffer
+	if program == "" {
+		if code := app.Run(w.Context(), args, &out, &errs); code != 0 {
+			w.Fatalf("%s: %s", args[0], errs.String())
+		}
+		return out.Bytes()
+	}
+	c := exec.CommandContext(w.Context(), program, args...)
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); err != nil {
+		w.Fatalf("%s of the previous release: %v %s", args[0], err, errs.String())
+	}
+	return out.Bytes()
 }
 
 // node is a running server.
@@ -101,7 +142,13 @@ type node struct {
 // start starts a node, or returns what it said when it did not start.
 func (w *world) start(env ...string) (*node, string) {
 	w.Helper()
-	n := &node{w: w, cmd: exec.Command(os.Args[0], "serve"), done: make(chan struct{})}
+	return w.startAs(os.Args[0], env...)
+}
+
+// startAs is start of a program.
+func (w *world) startAs(program string, env ...string) (*node, string) {
+	w.Helper()
+	n := &node{w: w, cmd: exec.Command(program, "serve"), done: make(chan struct{})}
 	n.cmd.Env = append(append([]string{}, w.env...), env...)
 	var errs bytes.Buffer
 	n.cmd.Stderr = &errs
@@ -141,7 +188,13 @@ func (w *world) start(env ...string) (*node, string) {
 // shared starts a node with NATS.
 func (w *world) shared(name string) *node {
 	w.Helper()
-	n, said := w.start("CARILLON_NATS_URL="+w.nats.URL(), "CARILLON_NODE="+name)
+	return w.sharedAs(os.Args[0], name)
+}
+
+// sharedAs is shared of a program.
+func (w *world) sharedAs(program, name string) *node {
+	w.Helper()
+	n, said := w.startAs(program, "CARILLON_NATS_URL="+w.nats.URL(), "CARILLON_NODE="+name)
 	if n == nil {
 		w.Fatal(said)
 	}
