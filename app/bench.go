@@ -25,6 +25,7 @@ type benchCmd struct {
 	Nodes  benchNodesCmd  `cmd:"" help:"Rings on several nodes beside one on SQLite, and what goes wrong with them."`
 	NATS   benchNATSCmd   `cmd:"" name:"nats" hidden:"" help:"Serve NATS; bench nodes starts it."`
 	Node   benchNodeCmd   `cmd:"" hidden:"" help:"Serve with a wrong clock; bench nodes starts it."`
+	Taker  benchTakerCmd  `cmd:"" name:"receive" hidden:"" help:"Serve the receiver of events; bench events starts it."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
 	Store  benchStoreCmd  `cmd:"" hidden:"" help:"Write the rows of rings and nothing else; bench rings starts it."`
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
@@ -155,7 +156,7 @@ func (b *benchSoakCmd) Run(ctx context.Context, c terminal) error {
 type benchEventsCmd struct {
 	Connections int           `help:"Connections that get each event, 1 to 20." default:"5"`
 	PerSecond   int           `help:"Rings a second, 1 to 1000; each has two events." default:"100"`
-	Turns       int           `help:"Turns of each kind, one after the other." default:"3"`
+	Turns       int           `help:"Turns of each kind, one after the other." default:"7"`
 	Turn        time.Duration `help:"Length of a turn." default:"5s"`
 	JSON        bool          `help:"Print one JSON line."`
 }
@@ -245,6 +246,13 @@ func (b *benchSweepCmd) Run(ctx context.Context, c terminal) error {
 		return err
 	}
 	return show(r, b.JSON, c.out)
+}
+
+type benchTakerCmd struct{}
+
+// Run serves until ctx is done.
+func (b *benchTakerCmd) Run(ctx context.Context, c terminal) error {
+	return bench.Receive(ctx, c.out)
 }
 
 type benchStockCmd struct {

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"sync"
+	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -20,21 +20,23 @@ import (
 // EventsReport is what `bench events` found: rings at a fixed rate, without and with the delivery
 // of their events.
 type EventsReport struct {
-	Machine   string  `json:"machine"`
-	Rings     float64 `json:"rings_per_second"`
-	Without   RingRow `json:"without"`
-	With      RingRow `json:"with"`
-	Ratio     float64 `json:"p99_ratio"` // of placing a ring, with to without
-	Delivered int     `json:"delivered"`
-	PerSecond float64 `json:"per_second"` // deliveries
-	P50       float64 `json:"p50_ms"`     // from the fact to the receiver
-	P99       float64 `json:"p99_ms"`
-	Lost      int     `json:"lost"`
-	Repeated  int     `json:"repeated"`
-	CPU       float64 `json:"cpu_us"` // of the server for a delivery; 0 where the system does not say
+	Machine   string    `json:"machine"`
+	Rings     float64   `json:"rings_per_second"`
+	Without   RingRow   `json:"without"`
+	With      RingRow   `json:"with"`
+	Ratios    []float64 `json:"p99_ratios"` // of placing a ring, with to without, in each turn
+	Ratio     float64   `json:"p99_ratio"`  // the median of them
+	Together  float64   `json:"p99_ratio_together"`
+	Delivered int       `json:"delivered"`
+	PerSecond float64   `json:"per_second"` // deliveries
+	P50       float64   `json:"p50_ms"`     // from the fact to the receiver
+	P99       float64   `json:"p99_ms"`
+	Lost      int       `json:"lost"`
+	Repeated  int       `json:"repeated"`
+	CPU       float64   `json:"cpu_us"` // of the server for a delivery; 0 where the system does not say
 }
 
-// EventsConfig says how long to measure. The zero value measures three turns of five seconds of
+// EventsConfig says how long to measure. The zero value measures seven turns of five seconds of
 // each kind, with a hundred rings a second whose two events go to five connections each: a thousand
 // deliveries a second.
 type EventsConfig struct {
@@ -57,16 +59,21 @@ func Events(ctx context.Context, c EventsConfig) (r EventsReport, err error) {
 		c.PerSecond = 100
 	}
 	if c.Turns == 0 {
-		c.Turns = 3
+		c.Turns = 7
 	}
 	if c.Turn == 0 {
 		c.Turn = 5 * time.Second
 	}
-	e := &events{rings: &rings{answered: map[string]time.Time{}}, took: map[string]int{}}
-	if err := e.listen(); err != nil {
+	e := &events{rings: &rings{answered: map[string]time.Time{}}}
+	dir, err := os.MkdirTemp("", "carillon-bench-")
+	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, e.receiver.Close()) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if e.receiver, err = spawn(ctx, dir, nil, "bench", "receive"); err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, e.receiver.stop()) }()
 	if e.rings.stage, err = setUp(ctx, 1000, e.rings.hear, e.connect(c.Connections)); err != nil {
 		return r, err
 	}
@@ -75,82 +82,70 @@ func Events(ctx context.Context, c EventsConfig) (r EventsReport, err error) {
 	if _, err := e.rings.pace(ctx, c.PerSecond, time.Second, tenants.MaxTTL); err != nil { // for caches
 		return r, err
 	}
-	var without, with []placed
-	var busy time.Duration
-	cpu := map[bool]time.Duration{}
-	for range c.Turns {
-		for _, active := range []bool{false, true} {
-			if err := e.set(ctx, active); err != nil {
+	for i := range c.Turns {
+		for _, active := range []bool{i%2 == 1, i%2 == 0} { // neither is always the first
+			if err := e.turn(ctx, c, active); err != nil {
 				return r, err
 			}
-			start, before := time.Now(), e.rings.stage.server.cpu()
-			all, err := e.rings.pace(ctx, c.PerSecond, c.Turn, tenants.MaxTTL)
-			if err != nil {
-				return r, err
-			}
-			e.rings.settle(ctx, all)
-			if active {
-				with = append(with, all...)
-				e.settle(ctx, len(with)*len(eventsOfRing)*c.Connections)
-				busy += e.lastAt().Sub(start)
-			} else {
-				without = append(without, all...)
-				time.Sleep(readsFacts)
-			}
-			cpu[active] += e.rings.stage.server.cpu() - before
 		}
 	}
-	answered := maps.Clone(e.rings.answered) // measure empties it
-	e.rings.measure(&r.Without, without)
-	e.rings.answered = answered
-	e.rings.measure(&r.With, with)
-	r.Rings = float64(len(with)) / (c.Turn * time.Duration(c.Turns)).Seconds()
-	r.Ratio = quotient(r.With.P99, r.Without.P99)
-	e.report(&r, len(with)*len(eventsOfRing)*c.Connections, busy)
-	r.CPU = quotient(float64((cpu[true] - cpu[false]).Microseconds()), float64(r.Delivered))
-	return r, nil
+	return r, e.report(ctx, c, &r)
 }
 
 // events is a run of the benchmark.
 type events struct {
 	rings       *rings
-	receiver    *http.Server
-	addr        string
+	receiver    *child
 	connections []tenants.ConnectionID
 
-	mu   sync.Mutex // guards the rest
-	took map[string]int
-	late sample
-	last time.Time
+	turns [2][]turn     // without and with events
+	busy  time.Duration // from the first ring of a turn to its last event
 }
 
-// listen starts the receiver of all connections.
-func (e *events) listen() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// turn is some seconds of rings.
+type turn struct {
+	placed []placed
+	cpu    time.Duration // of the server
+}
+
+// kind is a place in events.turns.
+func kind(active bool) int {
+	if active {
+		return 1
+	}
+	return 0
+}
+
+// all are the rings of all turns of a kind, and the server's time for them.
+func (e *events) all(active bool) (placed []placed, cpu time.Duration) {
+	for _, t := range e.turns[kind(active)] {
+		placed, cpu = append(placed, t.placed...), cpu+t.cpu
+	}
+	return placed, cpu
+}
+
+func (e *events) turn(ctx context.Context, c EventsConfig, active bool) error {
+	if err := e.set(ctx, active); err != nil {
+		return err
+	}
+	start, before := time.Now(), e.rings.stage.server.cpu()
+	placed, err := e.rings.pace(ctx, c.PerSecond, c.Turn, tenants.MaxTTL)
 	if err != nil {
 		return err
 	}
-	e.addr = l.Addr().String()
-	e.receiver = &http.Server{Handler: http.HandlerFunc(e.take), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = e.receiver.Serve(l) }() // until Close
+	e.rings.settle(ctx, placed)
+	all, _ := e.all(active)
+	if active {
+		last, err := e.settle(ctx, (len(all)+len(placed))*len(eventsOfRing)*c.Connections)
+		if err != nil {
+			return err
+		}
+		e.busy += last.Sub(start)
+	} else {
+		time.Sleep(readsFacts)
+	}
+	e.turns[kind(active)] = append(e.turns[kind(active)], turn{placed, e.rings.stage.server.cpu() - before})
 	return nil
-}
-
-func (e *events) take(w http.ResponseWriter, q *http.Request) {
-	now := time.Now()
-	var body struct{ Timestamp time.Time }
-	text, err := io.ReadAll(io.LimitReader(q.Body, 64<<10))
-	if err == nil {
-		err = json.Unmarshal(text, &body)
-	}
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.took[q.Header.Get("webhook-id")]++
-	e.late, e.last = append(e.late, now.Sub(body.Timestamp)), now
 }
 
 // connect adds the connections, and lets the server reach the receiver.
@@ -159,7 +154,7 @@ func (e *events) connect(n int) func(context.Context, *stage, *store.Store) erro
 		s.env = append(s.env, "CARILLON_ALLOW_PRIVATE_TARGETS=127.0.0.0/8")
 		for i := range n {
 			c := tenants.Connection{ID: tenants.NewID[tenants.ConnectionID](time.Now()), Name: fmt.Sprint("Receiver ", i+1),
-				URL: fmt.Sprintf("http://%s/%d", e.addr, i), Events: eventsOfRing, State: tenants.ConnectionPaused,
+				URL: fmt.Sprintf("http://%s/%d", e.receiver.addr, i), Events: eventsOfRing, State: tenants.ConnectionPaused,
 				CreatedAt: time.Now()}.Clean()
 			if _, err := db.For(s.tenant).Connections().Add(ctx, c); err != nil {
 				return err
@@ -194,43 +189,64 @@ func (e *events) set(_ context.Context, active bool) error {
 	return nil
 }
 
-// settle waits until the receiver has this many events, or settles is over.
-func (e *events) settle(ctx context.Context, want int) {
-	tick := time.NewTicker(5 * time.Millisecond)
+// settle waits until the receiver has this many events, or settles is over, and says when it took
+// the last one.
+func (e *events) settle(ctx context.Context, want int) (last time.Time, err error) {
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	give := time.After(settles)
-	for e.count() < want {
+	for {
+		t, err := takenAt(ctx, e.receiver.addr, "/taken")
+		if err != nil || t.Events >= want {
+			return t.Last, err
+		}
 		select {
 		case <-ctx.Done():
-			return
+			return t.Last, ctx.Err()
 		case <-give:
-			return
+			return t.Last, nil
 		case <-tick.C:
 		}
 	}
 }
 
-func (e *events) count() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.took)
-}
-
-func (e *events) lastAt() time.Time {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.last
-}
-
-func (e *events) report(r *EventsReport, want int, busy time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r.Delivered, r.Lost = len(e.took), want-len(e.took)
-	for _, n := range e.took {
-		r.Repeated += n - 1
+func (e *events) report(ctx context.Context, c EventsConfig, r *EventsReport) error {
+	t, err := takenAt(ctx, e.receiver.addr, "/times")
+	if err != nil {
+		return err
 	}
-	r.PerSecond = quotient(float64(r.Delivered), busy.Seconds())
-	r.P50, r.P99 = e.late.at(0.50), e.late.at(0.99)
+	without, cpuWithout := e.all(false)
+	with, cpuWith := e.all(true)
+	answered := maps.Clone(e.rings.answered) // measure empties it
+	e.rings.measure(&r.Without, without)
+	e.rings.answered = answered
+	e.rings.measure(&r.With, with)
+	for i := range e.turns[0] {
+		r.Ratios = append(r.Ratios, quotient(p99(e.turns[1][i].placed), p99(e.turns[0][i].placed)))
+	}
+	r.Ratio, r.Together = median(r.Ratios), quotient(r.With.P99, r.Without.P99)
+	r.Rings = float64(len(with)) / (c.Turn * time.Duration(c.Turns)).Seconds()
+	r.Delivered, r.Lost, r.Repeated = t.Events, len(with)*len(eventsOfRing)*c.Connections-t.Events, t.Repeated
+	r.PerSecond, r.P50, r.P99 = quotient(float64(t.Events), e.busy.Seconds()), t.P50, t.P99
+	r.CPU = quotient(float64((cpuWith - cpuWithout).Microseconds()), float64(t.Events))
+	return nil
+}
+
+func p99(all []placed) float64 {
+	var took sample
+	for _, p := range all {
+		took = append(took, p.took)
+	}
+	return took.at(0.99)
+}
+
+// median is the middle one, or the mean of the two in the middle.
+func median(of []float64) float64 {
+	if len(of) == 0 {
+		return 0
+	}
+	of = slices.Sorted(slices.Values(of))
+	return (of[len(of)/2] + of[(len(of)-1)/2]) / 2
 }
 
 // Print writes the report as a table.
@@ -245,10 +261,9 @@ func (r EventsReport) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\np99 of placing a ring, with to without: %.2f\ndeliveries: %d, %.0f a second, p50 %.0f ms and p99 "+
-		"%.0f ms "+
-		"after their fact, %d lost, %d repeated, CPU %.0f µs each\n", r.Ratio, r.Delivered, r.PerSecond, r.P50, r.P99, r.Lost,
-		r.Repeated, r.CPU)
+	_, err := fmt.Fprintf(w, "\np99 of placing a ring, with to without: %.2f, the median of %d turns (%.2f); %.2f for all turns together\n"+
+		"deliveries: %d, %.0f a second, p50 %.0f ms and p99 %.0f ms after their fact, %d lost, %d repeated, CPU %.0f µs each\n",
+		r.Ratio, len(r.Ratios), r.Ratios, r.Together, r.Delivered, r.PerSecond, r.P50, r.P99, r.Lost, r.Repeated, r.CPU)
 	return err
 }
 
