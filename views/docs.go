@@ -72,8 +72,8 @@ type DocBody struct {
 	Examples []DocExample
 }
 
-// DocExample is a body with a name.
-type DocExample struct{ Name, Text string }
+// DocExample is a body with a name. Marked is its text as HTML with colours; empty = none.
+type DocExample struct{ Name, Text, Marked string }
 
 // DocField is a parameter, a header or a field of a body.
 type DocField struct {
@@ -94,7 +94,7 @@ type DocAnswer struct {
 	Object  string
 	Headers []DocField
 	Fields  []DocField
-	Example string
+	Example DocExample
 }
 
 // DocObject is an object that operations answer.
@@ -102,7 +102,7 @@ type DocObject struct {
 	Name    string
 	Text    string // HTML
 	Fields  []DocField
-	Example string
+	Example DocExample
 }
 
 // DocProblems is a part of the page of errors.

@@ -266,7 +266,8 @@ func (s sampler) otherPages() []Sample {
 			Consequence: []string{"It no longer signs in here. Delete it in your browser or password manager too."}})},
 		{"developers", Developers(DevelopersPage{Shell: s.shell("For developers", NavDevelopers),
 			BaseURL: "https://ring.lindenhof.example", Bundle: "com.lindenhof.patients", Device: sampleDevice, CanMake: true,
-			Samples: []DocExample{{"curl", "curl https://ring.lindenhof.example/v1/rings"}, {"Python", "import carillon"}},
+			Samples: []DocExample{{Name: "curl", Text: "curl https://ring.lindenhof.example/v1/rings"},
+				{Name: "Python", Text: "import carillon"}},
 			Tries: []DocOperation{{ID: "place", Method: "POST", Path: "/v1/rings", Summary: "Ring the device", Body: DocBody{
 				Type: "application/json", Examples: []DocExample{{Text: "{}"}}}}}})},
 		{"storybook", Storybook(s.storybook())},

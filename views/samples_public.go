@@ -106,10 +106,13 @@ func (s publicSampler) docs() DocPage {
 		Body: `<h2 id="words">Words</h2><p>A <strong>ring</strong> is one request to reach someone.</p>`,
 		Operations: []DocOperation{{ID: "placeRing", Method: "POST", Path: "/v1/rings", Summary: "Ring someone", Text: "<p>Rings.</p>",
 			Auth: "an API key", Scope: "rings:write", Params: field, Try: true,
-			Body: DocBody{Type: "application/json", Fields: field, Text: "<p>One object.</p>", Examples: []DocExample{{"One phone", "{}"}}},
-			Answers: []DocAnswer{{Status: "201", Text: "<p>Placed.</p>", Object: "Ring", Example: "{}", Fields: field,
+			Body: DocBody{Type: "application/json", Fields: field, Text: "<p>One object.</p>",
+				Examples: []DocExample{{Name: "One phone", Text: "{}"}}},
+			Answers: []DocAnswer{{Status: "201", Text: "<p>Placed.</p>", Object: "Ring", Fields: field,
+				Example: DocExample{Name: "Example", Text: `{"id": 5}`,
+					Marked: `{<span class="code-word">"id"</span>: <span class="code-value">5</span>}`},
 				Headers: []DocField{{Name: "Location", Text: "<p>The ring.</p>"}}}}}},
-		Objects:  []DocObject{{Name: "Ring", Text: "<p>A ring.</p>", Fields: field, Example: "{}"}},
+		Objects:  []DocObject{{Name: "Ring", Text: "<p>A ring.</p>", Fields: field, Example: DocExample{Name: "Ring", Text: "{}"}}},
 		Problems: []DocProblems{{"group-rings", "Rings", []DocProblem{{"test_key", "403", "<p>Why.</p>", "<p>What to do.</p>"}}}},
 	}
 }

@@ -313,3 +313,41 @@ func TestCodeIsColoured(t *testing.T) {
 		}
 	}
 }
+
+// TestTheReferenceIsColoured: examples of operations and objects have the colours of the guides,
+// and text that is no JSON has none.
+func TestTheReferenceIsColoured(t *testing.T) {
+	t.Parallel()
+	pages, _, err := reference(read(t, "../api/openapi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []views.DocExample
+	for _, p := range pages {
+		for _, o := range p.Operations {
+			all = append(all, o.Body.Examples...)
+			for _, a := range o.Answers {
+				all = append(all, a.Example)
+			}
+		}
+		for _, o := range p.Objects {
+			all = append(all, o.Example)
+		}
+	}
+	marked := 0
+	for _, x := range all {
+		switch {
+		case x.Marked == "":
+			if json.Valid([]byte(x.Text)) {
+				t.Errorf("%s has no colours: %s", x.Name, x.Text)
+			}
+			continue
+		case html.UnescapeString(tagPattern.ReplaceAllString(x.Marked, "")) != x.Text:
+			t.Errorf("%s reads %s, and is copied as %s", x.Name, x.Marked, x.Text)
+		}
+		marked++
+	}
+	if marked < 80 || marked == len(all) {
+		t.Errorf("%d of %d examples have colours", marked, len(all))
+	}
+}

@@ -175,14 +175,14 @@ func (r *describer) body(b *openapi3.RequestBody) (out views.DocBody) {
 			out.Text = cmp.Or(out.Text, linked(m.Schema.Value.Description))
 		}
 		if m.Example != nil {
-			out.Examples = append(out.Examples, views.DocExample{Name: "Example", Text: pretty(m.Example)})
+			out.Examples = append(out.Examples, example("Example", m.Example))
 		}
 		for _, name := range slices.Sorted(maps.Keys(m.Examples)) {
 			x := m.Examples[name].Value
-			out.Examples = append(out.Examples, views.DocExample{Name: cmp.Or(x.Summary, name), Text: pretty(x.Value)})
+			out.Examples = append(out.Examples, example(cmp.Or(x.Summary, name), x.Value))
 		}
 		if media == "application/json" && len(out.Examples) == 0 && m.Schema != nil {
-			out.Examples = append(out.Examples, views.DocExample{Name: "Example", Text: pretty(sample(m.Schema, 0))})
+			out.Examples = append(out.Examples, example("Example", sample(m.Schema, 0)))
 		}
 	}
 	return out
@@ -212,9 +212,9 @@ func (r *describer) answer(status string, v *openapi3.Response) views.DocAnswer 
 		}
 		switch {
 		case m.Example != nil:
-			a.Example = pretty(m.Example)
+			a.Example = example("Example", m.Example)
 		case media == "application/json":
-			a.Example = pretty(sample(m.Schema, 0))
+			a.Example = example("Example", sample(m.Schema, 0))
 		}
 	}
 	return a
@@ -235,9 +235,9 @@ func (r *describer) object(name string) views.DocObject {
 	ref := r.doc.Components.Schemas[name]
 	o := views.DocObject{Name: name, Text: linked(ref.Value.Description), Fields: given(r.fields("", ref.Value, 0))}
 	if x := ref.Value.Example; x != nil {
-		o.Example = pretty(x)
+		o.Example = example(name, x)
 	} else {
-		o.Example = pretty(sample(ref, 0))
+		o.Example = example(name, sample(ref, 0))
 	}
 	return o
 }
@@ -430,6 +430,15 @@ func sample(ref *openapi3.SchemaRef, level int) any {
 		return "01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90"
 	}
 	return "…"
+}
+
+// example is a value as code. Only JSON has colours: an offer, or the text of a file, has none.
+func example(name string, v any) views.DocExample {
+	x := views.DocExample{Name: name, Text: pretty(v)}
+	if json.Valid([]byte(x.Text)) {
+		x.Marked = coloured("json", x.Text)
+	}
+	return x
 }
 
 // pretty is a value as indented JSON; text stays text.
