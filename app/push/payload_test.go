@@ -2,8 +2,10 @@ package push_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -106,6 +108,44 @@ func FuzzPayload(f *testing.F) {
 			t.Fatalf("%q from %q", body, from)
 		}
 	})
+}
+
+// TestLibrariesReadThePush: what the code in the documentation of each library reads out of a push
+// is there, as the type that it expects. A handle or a name that is missing ends the app there.
+func TestLibrariesReadThePush(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1_800_000_000, 5)
+	for _, library := range []struct {
+		name, where string
+		profile     tenants.PayloadProfile
+		reads       map[string]any // a field, and a value of its type
+	}{
+		{"react-native-voip-push-notification 3.3", "README, AppDelegate.m; notification.uuid in JavaScript", tenants.ProfileCallKeep,
+			map[string]any{"uuid": "", "callerName": "", "handle": ""}},
+		{"react-native-callkeep 4.3.16", "README, PushKit: handle is put into a dictionary, so it is never nil", tenants.ProfileCallKeep,
+			map[string]any{"uuid": "", "handle": ""}},
+		{"flutter_callkit_incoming 3.1.5", "example/ios/Runner/AppDelegate.swift; PUSHKIT.md", tenants.ProfileFlutter,
+			map[string]any{"id": "", "nameCaller": "", "handle": "", "isVideo": false}},
+	} {
+		for _, from := range []string{"", "Front desk"} {
+			body, err := push.PayloadFor(library.profile, ringID, at, at.Add(time.Second), from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sent map[string]any
+			if err := json.Unmarshal(body, &sent); err != nil {
+				t.Fatal(err)
+			}
+			for field, like := range library.reads {
+				if fmt.Sprintf("%T", sent[field]) != fmt.Sprintf("%T", like) || sent[field] == "" {
+					t.Errorf("%s (%s) reads %s, which is %v in %s", library.name, library.where, field, sent[field], body)
+				}
+			}
+			if id := cmp.Or(sent["uuid"], sent["id"]); id != strings.ToLower(ringID) {
+				t.Errorf("%s would report %v to CallKit", library.name, id)
+			}
+		}
+	}
 }
 
 // TestGuidesShowThePush: the guides for React Native and Flutter show the fields that are sent, and
