@@ -143,6 +143,6 @@ func CheckAddress(d *outbound.Dialer, a tenants.Agent) (err error) {
 	if err == nil {
 		return nil
 	}
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The agent's address cannot be used.",
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The agent's address cannot be used.", Err: err,
 		Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
 }

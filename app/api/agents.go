@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
 	"carillon/app/web"
 	"carillon/tenants"
 )
@@ -263,11 +264,11 @@ func agentOf(t tenants.Tenant) func(tenants.Agent) agent {
 }
 
 // checkAgent refuses an agent that breaks a rule, or whose address we do not connect to.
-func (a *API) checkAgent(made tenants.Agent) error {
+func (a *API) checkAgent(ctx context.Context, k caller, made tenants.Agent) error {
 	if err := made.Check(); err != nil {
 		return err
 	}
-	return a.CheckAgent(made)
+	return connections.NoteRefused(ctx, k.scope, connections.OfAgent, a.CheckAgent(made))
 }
 
 // addAgent: POST /v1/agents.
@@ -289,7 +290,7 @@ func (a *API) addAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	body.OpenAI.apply(&made)
 	body.Pipecat.apply(&made)
 	made = made.Clean()
-	if err := a.checkAgent(made); err != nil {
+	if err := a.checkAgent(ctx, k, made); err != nil {
 		return err
 	}
 	if err := k.scope.Agents().Add(ctx, made); err != nil {
@@ -353,7 +354,7 @@ func (a *API) changeAgent(ctx context.Context, c *fiber.Ctx, k caller) error {
 	body.OpenAI.apply(&found)
 	body.Pipecat.apply(&found)
 	found = found.Clean()
-	if err := a.checkAgent(found); err != nil {
+	if err := a.checkAgent(ctx, k, found); err != nil {
 		return err
 	}
 	if err := k.scope.Agents().Set(ctx, found); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -143,11 +144,11 @@ func attemptOf(a tenants.DeliveryAttempt) deliveryAttempt {
 }
 
 // checkConnection refuses a connection that breaks a rule, or whose address we do not connect to.
-func (a connectionAPI) checkConnection(c tenants.Connection) error {
+func (a connectionAPI) checkConnection(ctx context.Context, k caller, c tenants.Connection) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	return a.CheckConnection(c)
+	return connections.NoteRefused(ctx, k.scope, connections.OfConnection, a.CheckConnection(c))
 }
 
 // connectionAPI is the part of the API that is about connections.
@@ -166,7 +167,7 @@ func (a connectionAPI) addConnection(ctx context.Context, c *fiber.Ctx, k caller
 	}
 	body.apply(&made)
 	made = made.Clean()
-	if err := a.checkConnection(made); err != nil {
+	if err := a.checkConnection(ctx, k, made); err != nil {
 		return err
 	}
 	secret, err := k.scope.Connections().Add(ctx, made)
@@ -244,7 +245,7 @@ func (a connectionAPI) changeConnection(ctx context.Context, c *fiber.Ctx, k cal
 	found.Token = body.Token
 	body.apply(&found)
 	found = found.Clean()
-	if err := a.checkConnection(found); err != nil {
+	if err := a.checkConnection(ctx, k, found); err != nil {
 		return err
 	}
 	if err := k.scope.Connections().Change(ctx, found); err != nil {

@@ -58,6 +58,6 @@ func CheckAddress(d *outbound.Dialer, c tenants.Connection) error {
 	if err == nil {
 		return nil
 	}
-	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The connection's address cannot be used.",
+	return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The connection's address cannot be used.", Err: err,
 		Fields: []tenants.Field{{Name: field, Message: err.Error()}}}
 }

@@ -1,13 +1,13 @@
 package console
 
 import (
-	"carillon/app/page"
-
 	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
+	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -193,7 +193,7 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	readKind(f, &a)
 	readHandover(f, &a)
-	err := k.checkAgent(&a)
+	err := k.checkAgent(ctx, v, &a)
 	if err == nil {
 		err = v.Scope.Agents().Add(ctx, a)
 	}
@@ -209,12 +209,12 @@ func (k agentPages) addAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 
 // checkAgent brings the agent into its stored form, and refuses one that breaks a rule or whose
 // address we do not connect to.
-func (k agentPages) checkAgent(a *tenants.Agent) error {
+func (k agentPages) checkAgent(ctx context.Context, v *page.Visitor, a *tenants.Agent) error {
 	*a = a.Clean()
 	if err := a.Check(); err != nil {
 		return err
 	}
-	return k.CheckAgent(*a)
+	return connections.NoteRefused(ctx, v.Scope, connections.OfAgent, k.CheckAgent(*a))
 }
 
 func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -226,7 +226,7 @@ func (k agentPages) setAgent(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	a.Name, a.Caller = f.Text("name"), f.Text("caller")
 	readKind(f, &a)
 	readHandover(f, &a)
-	if err = k.checkAgent(&a); err == nil {
+	if err = k.checkAgent(ctx, v, &a); err == nil {
 		err = v.Scope.Agents().Set(ctx, a)
 	}
 	if w, ok := page.WrongOf(err); ok {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -148,7 +149,7 @@ func (k alertTargetPages) addTarget(ctx context.Context, c *fiber.Ctx, v *page.V
 	address := f.Text("url")
 	err := t.Check(address)
 	if err == nil && t.Kind != tenants.TargetMail {
-		err = k.AlertTargets.Check(address)
+		err = connections.NoteRefused(ctx, v.Scope, connections.OfTarget, k.AlertTargets.Check(address))
 	}
 	var secret tenants.Secret
 	if err == nil {

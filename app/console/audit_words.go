@@ -134,6 +134,7 @@ var auditWords = map[string]string{
 	"export.remove":       "removed the export",
 	"export.expire":       "removed the export, whose time was over",
 	"access.refuse":       "asked without permission for",
+	"address.refuse":      "gave a private address for the",
 }
 
 // operatorsShown names the people who run the server, among those who may have changed something.

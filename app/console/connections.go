@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -261,7 +262,7 @@ func (k connectionPages) addConnection(ctx context.Context, c *fiber.Ctx, v *pag
 		return k.roleChoice(ctx, c, v)
 	}
 	readConnection(f, &x)
-	err := k.checkConnection(&x)
+	err := k.checkConnection(ctx, v, &x)
 	var secret tenants.Secret
 	if err == nil {
 		secret, err = v.Scope.Connections().Add(ctx, x)
@@ -281,12 +282,12 @@ func (k connectionPages) addConnection(ctx context.Context, c *fiber.Ctx, v *pag
 
 // checkConnection brings the connection into its stored form, and refuses one that breaks a rule or
 // whose address we do not connect to.
-func (k connectionPages) checkConnection(x *tenants.Connection) error {
+func (k connectionPages) checkConnection(ctx context.Context, v *page.Visitor, x *tenants.Connection) error {
 	*x = x.Clean()
 	if err := x.Check(); err != nil {
 		return err
 	}
-	return k.CheckConnection(*x)
+	return connections.NoteRefused(ctx, v.Scope, connections.OfConnection, k.CheckConnection(*x))
 }
 
 // signs: an SMS service and a calendar check another signature, or none.
@@ -323,7 +324,7 @@ func (k connectionPages) setConnection(ctx context.Context, c *fiber.Ctx, v *pag
 		return err
 	}
 	readConnection(page.FormOf(c), &x)
-	if err = k.checkConnection(&x); err == nil {
+	if err = k.checkConnection(ctx, v, &x); err == nil {
 		err = v.Scope.Connections().Change(ctx, x)
 	}
 	if w, ok := page.WrongOf(err); ok {

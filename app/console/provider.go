@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/connections"
 	"carillon/app/health"
 	"carillon/app/oidc"
 	"carillon/app/page"
@@ -77,7 +78,7 @@ func (k oidcPages) setProvider(ctx context.Context, c *fiber.Ctx, v *page.Visito
 		p.Secret = old.Secret
 	}
 	if err = p.Check(); err == nil {
-		err = k.answers(ctx, p)
+		err = connections.NoteRefused(ctx, v.Scope, connections.OfProvider, k.answers(ctx, p))
 	}
 	if err == nil {
 		err = v.Scope.Providers().Set(ctx, p)

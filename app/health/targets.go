@@ -70,7 +70,7 @@ func (x *Targets) Close() error {
 // Check refuses an address that tenants may not reach.
 func (x *Targets) Check(address string) error {
 	if err := x.Dialer.CheckURL(address, "https"); err != nil {
-		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.",
+		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "Please correct the fields below.", Err: err,
 			Fields: []tenants.Field{{Name: "url", Message: err.Error()}}}
 	}
 	return nil

@@ -96,7 +96,7 @@ func refuse(why string, err error) error { return &Refused{Why: why, Err: err} }
 // discover reads the provider's description of itself.
 func (c *Client) discover(ctx context.Context, issuer string) (*goidc.Provider, error) {
 	if err := c.check(issuer, "https"); err != nil {
-		return nil, err
+		return nil, refuse(err.Error(), err) // a sentence for the tenant
 	}
 	found, err := goidc.NewProvider(goidc.ClientContext(ctx, c.http), issuer)
 	if err != nil {

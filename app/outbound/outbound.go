@@ -36,6 +36,31 @@ const (
 var ErrForbidden = errors.New("the address is in a private or reserved network; give a public one, " +
 	"or ask the operator to allow its network (CARILLON_ALLOW_PRIVATE_TARGETS)")
 
+// forbidden is ErrForbidden for one host.
+type forbidden struct{ host string }
+
+func (forbidden) Error() string        { return ErrForbidden.Error() }
+func (forbidden) Is(target error) bool { return target == ErrForbidden }
+
+// Forbidden returns the host that was asked for, as it was typed, if err is ErrForbidden.
+func Forbidden(err error) (host string, ok bool) {
+	var f forbidden
+	errors.As(err, &f)
+	return f.host, errors.Is(err, ErrForbidden)
+}
+
+// naming has the error of a forbidden address name the host.
+func naming(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if errors.Is(err, ErrForbidden) {
+			host, _, _ := net.SplitHostPort(addr)
+			return nil, forbidden{host}
+		}
+		return conn, err
+	}
+}
+
 // ErrPlain is the error of a plain address that is not in one of the allowed networks.
 var ErrPlain = errors.New("the address is not encrypted; calls and keys must be encrypted on the way, so give wss:// or https://")
 
@@ -116,10 +141,10 @@ func (d *Dialer) mayBePlain(host string) bool {
 func (d *Dialer) checkHost(host string) error {
 	ip, err := netip.ParseAddr(host)
 	if err == nil && !d.permits(ip) {
-		return ErrForbidden
+		return forbidden{host}
 	}
 	if err != nil && !d.plain && len(d.allowed) == 0 && isLocalName(host) {
-		return ErrForbidden
+		return forbidden{host}
 	}
 	return nil
 }
@@ -176,7 +201,7 @@ func (d *Dialer) Client(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext: d.dialer(true).DialContext, DialTLSContext: secure.DialContext,
+			DialContext: naming(d.dialer(true).DialContext), DialTLSContext: naming(secure.DialContext),
 			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
 			MaxIdleConns: 64, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
 		},

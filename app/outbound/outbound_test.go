@@ -36,6 +36,8 @@ func TestOwnNetworksAreNotDialled(t *testing.T) {
 		}
 		if err := outbound.New(nil).CheckURL("wss://"+net.JoinHostPort(ip, "443")+"/", "wss"); !errors.Is(err, outbound.ErrForbidden) {
 			t.Errorf("the address of %s: %v", ip, err)
+		} else if host, ok := outbound.Forbidden(err); !ok || host != strings.Trim(ip, "[]") {
+			t.Errorf("the refusal of %s names %q", ip, host)
 		}
 	}
 }
