@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,6 +115,15 @@ func TestBadReceivers(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
+	tenGB := func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Length", strconv.FormatInt(10<<30, 10))
+		endless(w, req)
+	}
+	drips := func(w http.ResponseWriter, _ *http.Request) { // its status comes in time, and its text never
+		_, _ = w.Write([]byte("s"))
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	}
 	stranger := newReceiver(t, nil) // whose certificate nobody trusts
 	cases := map[string]struct {
 		url, error string // no error = delivered
@@ -127,6 +137,9 @@ func TestBadReceivers(t *testing.T) {
 		"closes": {w.trust(newReceiver(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })).URL,
 			"connection"},
 		"endless":     {w.trust(newReceiver(t, endless)).URL, ""},
+		"10 GB":       {w.trust(newReceiver(t, tenGB)).URL, ""},
+		"drips":       {w.trust(newReceiver(t, drips)).URL, ""},
+		"other name":  {strings.Replace(w.trust(newReceiver(t, nil)).URL, "127.0.0.1", "localhost", 1), "certificate"},
 		"half-way":    {w.trust(newReceiver(t, broken)).URL, ""},
 		"certificate": {strings.Replace(stranger.URL, "127.0.0.1", "localhost", 1), "certificate"},
 		"nobody":      {"https://127.0.0.1:1", "nothing listens"},
