@@ -56,7 +56,7 @@ func (r Receiver) Connect(ctx context.Context, s *store.Store, n Notes, now time
 	if _, err := scope.Connections().Add(ctx, c); err != nil {
 		return err
 	}
-	if err := tell(ctx, s, scope, c, now); err != nil {
+	if err := tell(ctx, s, scope, c); err != nil {
 		return err
 	}
 	if c, err = scope.Connections().Get(ctx, c.ID); err != nil {
@@ -67,7 +67,7 @@ func (r Receiver) Connect(ctx context.Context, s *store.Store, n Notes, now time
 }
 
 // tell writes what the connection was sent of the latest rings, as it may have gone.
-func tell(ctx context.Context, s *store.Store, scope *store.Scope, c tenants.Connection, now time.Time) error {
+func tell(ctx context.Context, s *store.Store, scope *store.Scope, c tenants.Connection) error {
 	rings, _, err := scope.Rings().List(ctx, store.RingQuery{Limit: toldRings})
 	if err != nil {
 		return err
@@ -86,22 +86,17 @@ func tell(ctx context.Context, s *store.Store, scope *store.Scope, c tenants.Con
 	if err != nil {
 		return err
 	}
-	if _, err := s.Jobs().Feed(ctx, cursor, batch, events); err != nil {
+	// Claimed as they are written: of a connection that is paused, nothing can be claimed later.
+	_, claimed, err := s.Jobs().FeedAndClaim(ctx, cursor, batch, events,
+		store.Take{Rooms: map[tenants.ConnectionID]int{c.ID: len(events)}, Lease: time.Hour})
+	if err != nil {
 		return err
 	}
-	for {
-		due, err := scope.Deliveries().Claim(ctx, c.ID, now.Add(time.Minute), time.Hour, len(events)+1)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		var went []store.Outcome
-		for _, d := range due {
-			went = append(went, store.Outcome{Delivery: d, Attempt: receipt(d)})
-		}
-		if err := scope.Deliveries().Settle(ctx, c.ID, went, false); err != nil {
-			return err
-		}
+	var went []store.Outcome
+	for _, d := range claimed {
+		went = append(went, store.Outcome{Delivery: d, Attempt: receipt(d)})
 	}
+	return scope.Deliveries().Settle(ctx, c.ID, went, false)
 }
 
 // receipt is an attempt that took some milliseconds; one in thirty failed.
