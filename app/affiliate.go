@@ -23,6 +23,7 @@ type affiliateCmd struct {
 
 type affiliatePayoutsCmd struct {
 	CSV       bool   `name:"csv" help:"As a file for a spreadsheet or a bank."`
+	JSON      bool   `help:"Print one JSON line for each partner."`
 	MarkPaid  string `help:"Code of a partner who was paid all that is payable; needs --amount and --reference." placeholder:"CODE"`
 	Amount    string `help:"What was paid, as listed, such as 109.78; refused when another sum is payable now." placeholder:"SUM"`
 	Reference string `help:"Your own name of the payment, such as the bank's; the same one again records nothing." placeholder:"TEXT"`
@@ -42,8 +43,8 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 	if a.MarkPaid == "" && (a.Amount != "" || a.Reference != "") {
 		return errors.New("--amount and --reference belong to --mark-paid CODE")
 	}
-	if a.MarkPaid != "" && a.CSV {
-		return errors.New("--csv lists and --mark-paid records; run them one after the other")
+	if a.MarkPaid != "" && (a.CSV || a.JSON) {
+		return errors.New("--csv and --json list and --mark-paid records; run them one after the other")
 	}
 	plans, err := a.read()
 	if err != nil {
@@ -56,6 +57,12 @@ func (a *affiliatePayoutsCmd) Run(ctx context.Context, c terminal) error {
 		all, err := payables(ctx, s, c.now())
 		if err != nil {
 			return err
+		}
+		if a.JSON {
+			return jsonLines(c, all, func(p payable) any {
+				return map[string]any{"code": p.Code, "partner": p.Name, "email": p.Email, "payee": p.Payee.Name, "by": p.Payee.By,
+					"account": p.Payee.Account, "cents": p.cents, "currency": plans.Currency, "lines": p.lines}
+			})
 		}
 		if a.CSV {
 			return payoutsCSV(c, all, plans.Currency)

@@ -17,6 +17,7 @@ import (
 // doctorCmd checks what a server needs: configuration, database, nodes, stored credentials, Apple,
 // NATS, voice, Stripe, backups and this machine. It changes nothing.
 type doctorCmd struct {
+	JSON       bool   `help:"Print one JSON line for each finding."`
 	TimeServer string `help:"NTP server to compare the clock with; empty = none." default:"time.apple.com:123"`
 	Config
 }
@@ -44,7 +45,15 @@ func (d *doctorCmd) Run(ctx context.Context, c terminal) error {
 		if !f.OK {
 			mark, sick = "BAD ", true
 		}
-		fmt.Fprintln(c.out, mark, f.Text)
+		if !d.JSON {
+			fmt.Fprintln(c.out, mark, f.Text)
+		}
+	}
+	if d.JSON {
+		err := jsonLines(c, findings, func(f billing.Finding) any { return map[string]any{"ok": f.OK, "text": f.Text} })
+		if err != nil {
+			return err
+		}
 	}
 	if sick {
 		return errors.New("at least one check failed; see above")

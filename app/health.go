@@ -11,6 +11,7 @@ import (
 // healthCmd asks a running server whether it is ready. Containers without a shell use it as their
 // check.
 type healthCmd struct {
+	JSON bool   `help:"Print one JSON line if it is."`
 	Addr string `help:"Address that the server listens on." default:"127.0.0.1:8080" env:"CARILLON_ADDR"`
 }
 
@@ -36,6 +37,9 @@ func (h *healthCmd) Run(ctx context.Context, c terminal) error {
 	defer a.Body.Close()
 	if a.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: %s", a.Status)
+	}
+	if h.JSON {
+		return jsonLines(c, []bool{true}, func(ready bool) any { return map[string]bool{"ready": ready} })
 	}
 	fmt.Fprintln(c.out, "ready")
 	return nil

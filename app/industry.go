@@ -35,13 +35,23 @@ type industryCmd struct {
 	Show industryShowCmd `cmd:"" help:"Print an industry's file; change a copy for an industry of your own."`
 }
 
-type industryListCmd struct{ IndustryFolder }
+type industryListCmd struct {
+	JSON bool `help:"Print one JSON line for each industry."`
+	IndustryFolder
+}
 
 // Run prints them in the order in which people see them.
 func (l *industryListCmd) Run(c terminal) error {
 	in, err := l.read()
 	if err != nil {
 		return fmt.Errorf("CARILLON_INDUSTRIES: %w", err)
+	}
+	if l.JSON {
+		return jsonLines(c, in.List(), func(f tenants.IndustryFile) any {
+			r := f.Rules.With(nil)
+			return map[string]any{"industry": f.Slug, "name": f.Name, "push": r.Payload, "quiet_hours": fmt.Sprint(r.Quiet),
+				"consent": fmt.Sprint(r.Consent)}
+		})
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "INDUSTRY\tNAME\tPUSH\tQUIET HOURS\tCONSENT")

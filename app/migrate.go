@@ -35,7 +35,10 @@ func (m *migrateUpCmd) Run(ctx context.Context, c terminal) error {
 	return nil
 }
 
-type migrateStatusCmd struct{ Database }
+type migrateStatusCmd struct {
+	JSON bool `help:"Print one JSON line for each step."`
+	Database
+}
 
 // Run lists the steps and the state of each. It changes nothing.
 func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
@@ -48,6 +51,11 @@ func (m *migrateStatusCmd) Run(ctx context.Context, c terminal) error {
 	steps, err := store.Status(ctx, store.Config{URL: m.URL, Dir: m.Data})
 	if err != nil {
 		return err
+	}
+	if m.JSON {
+		return jsonLines(c, steps, func(s migrations.Step) any {
+			return map[string]any{"version": s.Version, "name": s.Name, "applied": s.Applied, "state": stepState(s)}
+		})
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, s := range steps {

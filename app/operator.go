@@ -115,7 +115,10 @@ func (a *operatorAddCmd) Run(ctx context.Context, c terminal) error {
 	})
 }
 
-type operatorListCmd struct{ Database }
+type operatorListCmd struct {
+	JSON bool `help:"Print one JSON line for each operator."`
+	Database
+}
 
 // Run lists the operators.
 func (l *operatorListCmd) Run(ctx context.Context, c terminal) error {
@@ -124,6 +127,9 @@ func (l *operatorListCmd) Run(ctx context.Context, c terminal) error {
 		if err != nil {
 			return err
 		}
+		if l.JSON {
+			return jsonLines(c, all, operatorLine)
+		}
 		if len(all) == 0 {
 			fmt.Fprintln(c.out, "There is no operator. Add one with: carillon operator add")
 			return nil
@@ -131,21 +137,28 @@ func (l *operatorListCmd) Run(ctx context.Context, c terminal) error {
 		t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "NAME\tMAIL\tSTATE\tLAST SIGN-IN")
 		for _, o := range all {
-			state := "active"
-			switch {
-			case !o.DisabledAt.IsZero():
-				state = "disabled"
-			case !o.Ready:
-				state = "link not used yet"
-			}
 			seen := "never"
 			if !o.SeenAt.IsZero() {
 				seen = o.SeenAt.Format(time.DateTime)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", o.Name, o.Email, state, seen)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", o.Name, o.Email, operatorState(o), seen)
 		}
 		return t.Flush()
 	})
+}
+
+func operatorState(o tenants.Operator) string {
+	switch {
+	case !o.DisabledAt.IsZero():
+		return "disabled"
+	case !o.Ready:
+		return "link not used yet"
+	}
+	return "active"
+}
+
+func operatorLine(o tenants.Operator) any {
+	return map[string]any{"email": o.Email, "name": o.Name, "state": operatorState(o), "last_sign_in_at": momentOf(o.SeenAt)}
 }
 
 // oneOperator is the flag that names an operator.

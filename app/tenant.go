@@ -16,9 +16,12 @@ import (
 
 // tenantCmd manages tenants.
 type tenantCmd struct {
-	Create tenantCreateCmd `cmd:"" help:"Make a tenant with its owner; prints an invitation link and an API key once."`
-	Plan   tenantPlanCmd   `cmd:"" help:"Give a tenant a plan by hand."`
-	Delete tenantDeleteCmd `cmd:"" help:"Delete a tenant after 14 days, or undo that."`
+	Create  tenantCreateCmd  `cmd:"" help:"Make a tenant with its owner; prints an invitation link and an API key once."`
+	List    tenantListCmd    `cmd:"" help:"List the tenants, by name."`
+	Plan    tenantPlanCmd    `cmd:"" help:"Give a tenant a plan by hand."`
+	Suspend tenantSuspendCmd `cmd:"" help:"Stop a tenant: nobody signs in, no key and no phone of it works. Nothing is removed."`
+	Resume  tenantResumeCmd  `cmd:"" help:"Let a suspended tenant work again."`
+	Delete  tenantDeleteCmd  `cmd:"" help:"Delete a tenant after 14 days, or undo that."`
 }
 
 type tenantCreateCmd struct {
