@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +50,7 @@ var notAsked = map[string]string{
 	"answerRing": "a phone", "trickle": "a phone", "hangUp": "a phone",
 	"answerAgent": "the sound of an agent", "trickleAgent": "the sound of an agent", "hangUpAgent": "the sound of an agent",
 	"describeAgent": "the sound of an agent", "joinStream": "carillon agent --connect", "completeCall": "bots made for Twilio",
-	"takeText": "the provider of texts",
+	"takeText": "the provider of texts", "followEvents": "carillon tail, which does not end; see TestTailFollowsTheAccount",
 	"speakMCP": "carillon mcp; see TestMCPBridge",
 }
 
@@ -265,54 +264,6 @@ func TestPrintedAnswers(t *testing.T) {
 		someID + "  " + strings.Repeat("ä", 34) + "…  x\n" + someID + "  y" + strings.Repeat(" ", 34) + "  y\n"
 	if out.String() != want {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
-	}
-}
-
-// TestTailPrintsNewFactsOnce follows two rings, one of which had ended before.
-func TestTailPrintsNewFactsOnce(t *testing.T) {
-	t.Parallel()
-	now := time.Now().UTC()
-	ring := func(id string, placed time.Time, ended string, kinds ...string) string {
-		facts := make([]string, len(kinds))
-		for i, k := range kinds {
-			at := placed.Add(time.Duration(i) * time.Second).Format(time.RFC3339Nano)
-			facts[i] = fmt.Sprintf(`{"kind":%q,"at":%q,"detail":null}`, k, at)
-		}
-		at := placed.Format(time.RFC3339Nano)
-		return fmt.Sprintf(`{"id":%q,"state":"pushed","created_at":%q,"expires_at":%q,"ended_at":%s,`+
-			`"attempts":[{"device":"d","facts":[%s]}]}`, id, at, at, ended, strings.Join(facts, ","))
-	}
-	old := ring("old", now.Add(-time.Minute), `"`+now.Format(time.RFC3339Nano)+`"`, "placed")
-	turns := []string{
-		old,
-		ring("new", now, "null", "placed") + "," + old,
-		ring("new", now, "null", "placed", "sent") + "," + old,
-	}
-	turn, ended := 0, make(chan struct{})
-	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"data":[%s],"next":null}`, turns[min(turn, len(turns)-1)])
-		if turn++; turn == len(turns)+1 {
-			close(ended)
-		}
-	}))
-	defer far.Close()
-	var out strings.Builder
-	w := tailed{t: &tailCmd{}, c: terminal{&out, io.Discard, time.Now}, began: now, seen: map[string]*tailedRing{}}
-	w.t.URL, w.t.Key = far.URL, "k"
-	var err error
-	if w.api, err = w.t.open(); err != nil {
-		t.Fatal(err)
-	}
-	for range len(turns) + 1 {
-		if err := w.look(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	<-ended
-	if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[0], "new  placed") ||
-		!strings.Contains(lines[1], "new  sent") {
-		t.Errorf("printed %q", out.String())
 	}
 }
 

@@ -39,79 +39,93 @@ func (l *lineWatch) String() string {
 	return l.text.String()
 }
 
-// tailServer has two rings that live. One tells its facts over a stream that breaks off once; the
-// stream of the other is refused, so its facts are in answers only.
+// tailServer has a ring that lives, one that is over, and a stream of all rings that breaks off
+// once.
 type tailServer struct {
 	mu       sync.Mutex
 	streamed []string // Last-Event-ID of each stream
-	answers  int
+	early    bool     // the rings were asked for before the stream
 }
 
 func (s *tailServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	const at = "2026-11-28T05:00:00Z"
-	ring := func(id, facts string) string {
-		return fmt.Sprintf(`{"id":%q,"state":"ringing","created_at":%q,"expires_at":%q,"ended_at":null,"attempts":[{"device":"d",`+
-			`"facts":[%s]}]}`, id, at, at, facts)
-	}
-	placed := `{"kind":"placed","at":"` + at + `","detail":null}`
-	event := func(n int, kind, state string) {
-		fmt.Fprintf(w, "id: %d\nevent: %s\ndata: {\"kind\":%q,\"device\":\"d\",\"at\":%q,\"detail\":null,\"state\":%q}\n\n", n, kind, kind,
-			at, state)
+	at, old := time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "2026-11-28T05:00:00.000Z"
+	event := func(n int, ring, kind, state, at string) {
+		fmt.Fprintf(w, "id: 0-%d\nevent: %s\ndata: {\"ring\":%q,\"kind\":%q,\"device\":\"d\",\"at\":%q,\"detail\":null,\"state\":%q}\n\n",
+			n, kind, ring, kind, at, state)
 	}
 	switch r.URL.Path {
-	case "/v1/rings/one/events":
+	case "/v1/events":
 		last := r.Header.Get("Last-Event-ID")
-		s.streamed = append(s.streamed, last)
+		s.streamed = append(s.streamed, r.URL.RawQuery+" "+last)
 		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
 		if last == "" {
-			event(1, "placed", "placed")
-			event(2, "sent", "pushed")
+			event(1, "one", "placed", "placed", old) // the list of rings has it too
+			event(2, "one", "sent", "pushed", at)
 			return
 		}
-		event(3, "shown", "ringing")
-		event(4, "declined", "declined")
-	case "/v1/rings/two/events":
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusForbidden)
-		io.WriteString(w, `{"type":"https://ring.example.com/docs/errors#forbidden","title":"x","status":403,"detail":"No."}`)
-	case "/v1/rings/one":
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, ring("one", placed))
-	default:
-		w.Header().Set("Content-Type", "application/json")
-		facts := placed
-		if s.answers++; s.answers > 1 {
-			facts += `,{"kind":"woke","at":"` + at + `","detail":null}`
+		if last != "0-2" {
+			return
 		}
-		fmt.Fprintf(w, `{"data":[%s,%s],"next":null}`, ring("two", facts), ring("one", placed))
+		event(3, "two", "placed", "placed", at)
+		event(4, "one", "declined", "declined", at)
+	default:
+		s.early = s.early || len(s.streamed) == 0
+		w.Header().Set("Content-Type", "application/json")
+		ring := func(id, ended string) string {
+			return fmt.Sprintf(`{"id":%q,"state":"ringing","created_at":%q,"expires_at":%q,"ended_at":%s,"attempts":[{"device":"d",`+
+				`"facts":[{"kind":"placed","at":%q,"detail":null}]}]}`, id, old, old, ended, old)
+		}
+		fmt.Fprintf(w, `{"data":[%s,%s],"next":null}`, ring("over", `"`+old+`"`), ring("one", "null"))
 	}
 }
 
-// TestTailReadsStreams: facts come over the stream of a ring, once each, also after the stream
-// broke off; a ring whose stream is refused is asked for.
-func TestTailReadsStreams(t *testing.T) {
+// TestTailFollowsTheAccount: what lives is printed first and then each fact of the stream, once,
+// also after the stream broke off. A ring that was over when tail began is not printed.
+func TestTailFollowsTheAccount(t *testing.T) {
 	t.Parallel()
 	far := &tailServer{}
 	server := httptest.NewServer(far)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out := &lineWatch{all: cancel, want: []string{"one  sent", "one  shown", "one  declined", "two  woke"}}
-	tail := &tailCmd{Every: 200 * time.Millisecond, Since: time.Hour}
+	lines := []string{"one  placed", "one  sent", "two  placed", "one  declined"}
+	out := &lineWatch{all: cancel, want: lines}
+	tail := &tailCmd{Person: "ana"}
 	tail.URL, tail.Key = server.URL, "k"
 	if err := tail.Run(ctx, terminal{out, io.Discard, time.Now}); err != nil {
 		t.Fatal(err)
 	}
 	far.mu.Lock()
 	defer far.mu.Unlock()
-	if len(far.streamed) < 2 || far.streamed[0] != "" || far.streamed[1] != "2" {
-		t.Errorf("streams after %q", far.streamed)
+	if far.early || len(far.streamed) < 2 || far.streamed[0] != "person=ana " || far.streamed[1] != "person=ana 0-2" {
+		t.Errorf("streams after %q, rings before them: %v", far.streamed, far.early)
 	}
-	for _, line := range []string{"one  placed", "one  sent", "one  shown", "one  declined", "two  placed", "two  woke"} {
+	for _, line := range lines {
 		if n := strings.Count(out.String(), line); n != 1 {
 			t.Errorf("%q was printed %d times:\n%s", line, n, out)
 		}
+	}
+	if strings.Contains(out.String(), "over") {
+		t.Errorf("a ring that was over is printed:\n%s", out)
+	}
+}
+
+// TestTailIsRefused: a stream that is refused ends tail with the exit code of a refusal.
+func TestTailIsRefused(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, `{"type":"https://ring.example.com/docs/errors#missing_scope","title":"x","status":403,"detail":"No scope."}`)
+	}))
+	defer server.Close()
+	var errs strings.Builder
+	code := run(t.Context(), []string{"tail", "--url", server.URL, "--key", "k"}, terminal{io.Discard, &errs, time.Now})
+	if code != exitRefused || !strings.Contains(errs.String(), "No scope.") {
+		t.Errorf("exit code %d: %s", code, errs.String())
 	}
 }

@@ -348,7 +348,7 @@ func (n *node) mount(c checked, x extras) error {
 	bounded := n.bound(listener, c, n.room.http, false)
 	web.Health(edge, n.ready, n.weak)
 	n.v1, err = api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Events: n.events,
+		CheckConnection: n.checkConnection, Events: n.events, Feed: switchboard.NewFeed(n.board),
 		Media: n.board, Joining: switchboard.NewJoining(n.board),
 		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
 	if err != nil {

@@ -37,6 +37,11 @@ type Rings interface {
 	Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64, tell func([]tenants.Fact, *tenants.Ring) error) error
 }
 
+// Feed follows the facts of all rings of a tenant. switchboard.Feed does.
+type Feed interface {
+	Watch(ctx context.Context, t tenants.TenantID, from store.FeedPlace, tell func([]store.Fed) error) error
+}
+
 // Phones records what phones report and shows them their rings.
 type Phones interface {
 	Report(ctx context.Context, d tenants.Device, id tenants.RingID, r switchboard.Report) (recorded bool, err error)
@@ -88,6 +93,7 @@ type Config struct {
 	CheckAgent      func(tenants.Agent) error      // refuses an address that we do not connect to
 	CheckConnection func(tenants.Connection) error // the same for a connection
 	Events          Events
+	Feed            Feed
 	Media           Media                      // nil = no media routes
 	Joining         Joining                    // nil = agents cannot connect to us
 	PublicURL       string                     // for phones: scheme and host, without a final slash
@@ -108,6 +114,7 @@ type API struct {
 
 	requests  requestLog // of keys; see SaveRequests
 	downloads *web.Slots // of recordings
+	feeds     *web.Slots // of GET /v1/events
 	mcp       *mcpServer
 }
 
@@ -124,8 +131,8 @@ var (
 // New checks the configuration and returns an API to mount.
 func New(c Config) (*API, error) {
 	if c.Store == nil || c.Board == nil || c.Credentials == nil || c.CheckAgent == nil || c.CheckConnection == nil ||
-		c.Events == nil || c.Now == nil || c.Log == nil {
-		return nil, errors.New("api: Store, Board, Credentials, CheckAgent, CheckConnection, Events, Now and Log are required")
+		c.Events == nil || c.Feed == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("api: Store, Board, Credentials, CheckAgent, CheckConnection, Events, Feed, Now and Log are required")
 	}
 	if !strings.HasPrefix(c.PublicURL, "http://") && !strings.HasPrefix(c.PublicURL, "https://") {
 		return nil, errors.New("api: PublicURL must start with http:// or https://")
@@ -134,7 +141,7 @@ func New(c Config) (*API, error) {
 	if c.ICEServers == nil {
 		c.ICEServers = func() []gateway.ICEServer { return nil }
 	}
-	a := &API{Config: c, downloads: web.NewSlots(web.DownloadBounds())}
+	a := &API{Config: c, downloads: web.NewSlots(web.DownloadBounds()), feeds: web.NewSlots(feedBounds)}
 	a.guesses.Nodes, a.forged.Nodes = c.Store.NodesNow, c.Store.NodesNow
 	var err error
 	a.mcp, err = newMCP(a)

@@ -138,7 +138,7 @@ func TestNewRefusesMissingParts(t *testing.T) {
 	}
 	c := Config{Store: new(store.Store), Board: new(switchboard.Board), Credentials: new(health.Credentials),
 		CheckAgent:      func(tenants.Agent) error { return nil },
-		CheckConnection: func(tenants.Connection) error { return nil }, Events: receivers{},
+		CheckConnection: func(tenants.Connection) error { return nil }, Events: receivers{}, Feed: switchboard.Feed{},
 		Now: time.Now, Log: slog.Default(), PublicURL: "https://x"}
 	if _, err := New(c); err != nil {
 		t.Fatal(err)

@@ -171,6 +171,7 @@ func openOn(t testing.TB, address string) *fixture {
 		CheckAgent:      func(a tenants.Agent) error { return agents.CheckAddress(outbound.New(nil), a) },
 		CheckConnection: func(c tenants.Connection) error { return connections.CheckAddress(outbound.New(nil), c) },
 		Events:          receivers{},
+		Feed:            switchboard.NewFeed(board),
 		Media:           h.media, Joining: switchboard.NewJoining(board), PublicURL: "https://carillon.example/",
 		Now: time.Now, Log: quiet,
 		ICEServers: func() []gateway.ICEServer { return []gateway.ICEServer{{URLs: []string{"stun:stun.example:3478"}}} },

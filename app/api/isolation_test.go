@@ -61,6 +61,7 @@ func isolationCases(ringOf func(*tenant) string) map[string]routeCase {
 		"POST /v1/rings/{id}/transfer": {caller: byKey, needs: tenants.RingsWrite, path: at("/v1/rings/%s/transfer", ringOf),
 			body: fixed(`{"to":{"person":"nobody-else"}}`)},
 		"GET /v1/rings/{id}/events": {caller: byKey, needs: tenants.RingsRead, path: at("/v1/rings/%s/events", ringOf)},
+		"GET /v1/events":            {caller: byKey, needs: tenants.RingsRead, path: fixed("/v1/events?device=x"), list: true},
 		"POST /v1/rings/{id}/notes": {caller: byKey, needs: tenants.NotesWrite, path: at("/v1/rings/%s/notes", ringOf),
 			body: fixed(`{"summary":"stolen"}`)},
 		"GET /v1/rings/{id}/notes":     {caller: byKey, needs: tenants.NotesRead, path: at("/v1/rings/%s/notes", ringOf)},

@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
@@ -208,106 +206,4 @@ func (a *API) cancelRing(ctx context.Context, c *fiber.Ctx, k caller) error {
 		return err
 	}
 	return replyRing(c, fiber.StatusAccepted, r)
-}
-
-// ringEvent is the data of one event of GET /v1/rings/{id}/events.
-type ringEvent struct {
-	Attempt string  `json:"attempt"`
-	Device  string  `json:"device"`
-	Kind    string  `json:"kind"`
-	At      string  `json:"at"`
-	Detail  *string `json:"detail"`
-	Clock   string  `json:"clock,omitempty"` // as in the ring's JSON
-	State   string  `json:"state"`
-}
-
-// followRing: GET /v1/rings/{id}/events. The stream ends without a further event when its key is
-// revoked or its tenant suspended: at once if this process did it, and within eleven seconds if
-// another one did (a heartbeat, plus the second for which the store caches a key).
-func (a *API) followRing(ctx context.Context, c *fiber.Ctx, k caller) error {
-	id, err := web.ID[tenants.RingID](c, "ring")
-	if err != nil {
-		return err
-	}
-	if _, err := k.scope.Rings().Get(ctx, id); err != nil {
-		return err // before the status is sent
-	}
-	return a.follow(c, k.reader, id, func(s *web.Stream, facts []tenants.Fact, r *tenants.Ring) error {
-		states := statesAfter(r)
-		for _, f := range facts {
-			if err := sendFact(s, r, f, states[f.Seq]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// follow streams a ring's facts after Last-Event-ID to send, as long as the reader may read.
-func (a *API) follow(
-	c *fiber.Ctx, who web.Reader, id tenants.RingID, send func(*web.Stream, []tenants.Fact, *tenants.Ring) error,
-) error {
-	after, err := lastEvent(web.Header(c, "Last-Event-ID"))
-	if err != nil {
-		return err
-	}
-	return web.SSE(c, who, func(ctx context.Context, s *web.Stream) error {
-		watch := func(facts []tenants.Fact, r *tenants.Ring) error {
-			if err := allowed(ctx, who.MayRead); err != nil {
-				return err
-			}
-			return send(s, facts, r)
-		}
-		return a.ended(ctx, a.Board.Watch(ctx, tenants.TenantID(who.Tenant), id, after, watch))
-	})
-}
-
-func sendFact(s *web.Stream, r *tenants.Ring, f tenants.Fact, state tenants.State) error {
-	e := ringEvent{Attempt: string(f.Attempt), Kind: string(f.Kind), At: stamp(f.At), Detail: opt(f.Detail), State: string(state)}
-	if f.ByArrival() {
-		e.Clock = "server"
-	}
-	for i := range r.Attempts {
-		if r.Attempts[i].ID == f.Attempt {
-			e.Device = string(r.Attempts[i].Device)
-		}
-	}
-	data, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return s.Send(strconv.FormatInt(f.Seq, 10), string(f.Kind), string(data))
-}
-
-// lastEvent reads a Last-Event-ID: the sequence number of the last fact the client has seen. Empty
-// = none.
-func lastEvent(id string) (int64, error) {
-	if id == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n < 0 {
-		return 0, tenants.Refuse(tenants.Invalid, "last_event_id", "Last-Event-ID must be the id of an event that this stream sent.")
-	}
-	return n, nil
-}
-
-// allowed checks whether the reader of a stream may still read. If not, the stream ends without a
-// reason.
-func allowed(ctx context.Context, mayRead func(context.Context) error) error {
-	err := mayRead(ctx)
-	switch tenants.KindOf(err) {
-	case tenants.Unauthorized, tenants.Forbidden, tenants.Unknown:
-		return errOver
-	}
-	return err
-}
-
-// ended returns why a stream ended, and logs it if it is our fault; the status has been sent long
-// ago. A client that left, a shutdown and a finished ring are not faults.
-func (a *API) ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errOver) && !errors.Is(err, context.Canceled) { // the server stops
-		a.Log.Error("event stream failed", "err", err)
-	}
-	return err
 }

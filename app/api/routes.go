@@ -32,6 +32,7 @@ func (a *API) routes() []Route {
 		{Method: "POST", Path: "/v1/rings/:id/cancel", Needs: tenants.RingsWrite, key: a.cancelRing},
 		{Method: "POST", Path: "/v1/rings/:id/transfer", Needs: tenants.RingsWrite, key: a.transferRing},
 		{Method: "GET", Path: "/v1/rings/:id/events", Needs: tenants.RingsRead, key: a.followRing},
+		{Method: "GET", Path: "/v1/events", Needs: tenants.RingsRead, key: a.followEvents},
 		{Method: "POST", Path: PathNotes, Needs: tenants.NotesWrite, key: a.addNotes},
 		{Method: "GET", Path: PathNotes, Needs: tenants.NotesRead, key: a.showNotes},
 

@@ -2,6 +2,7 @@ package switchboard_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ func TestNodes(t *testing.T) {
 		"a call that moved":              movedCall,
 		"calls of a node that is gone":   lostCalls,
 		"agents that wait":               idleAgents,
+		"facts recorded elsewhere":       feedOfBoth,
 		"a step begun elsewhere":         nextStepElsewhere,
 		"a step of a slow Apple":         stepOfASlowApple,
 	} {
@@ -220,3 +222,38 @@ func deadServer(t *testing.T, p *pair) {
 }
 
 var _ switchboard.Pusher = (*slow)(nil)
+
+// feedOfBoth: a reader of all facts on one node has those that the other one records, also without
+// a hint.
+func feedOfBoth(t *testing.T, p *pair) {
+	from, err := p.one.scope.Feed().Newest(t.Context())
+	must(t, err)
+	heard := make(chan tenants.FactKind, 100)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- switchboard.NewFeed(p.one.board).Watch(ctx, p.one.caller.Tenant.ID, from, func(facts []store.Fed) error {
+			for _, f := range facts {
+				heard <- f.Fact.Kind
+			}
+			return nil
+		})
+	}()
+	p.two.place(tenants.Request{To: tenants.To{Device: p.two.device("").ID}})
+	p.b.next(t)
+	p.b.say <- 200
+	for _, want := range []tenants.FactKind{tenants.FactPlaced, tenants.FactSent, tenants.FactAccepted} {
+		select {
+		case kind := <-heard:
+			if kind != want {
+				t.Errorf("heard %s, want %s", kind, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("never heard %s", want)
+		}
+	}
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -2,8 +2,12 @@ package switchboard
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"carillon/app/bus"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // Watch calls tell with the ring and its facts recorded after the sequence number, first for those
@@ -53,6 +57,62 @@ func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]te
 			return err
 		}
 	}
+}
+
+// A reader of all facts of a tenant rests between two looks, so that many facts are one read, and
+// looks without a hint, which may be lost or come before its fact can be read.
+const (
+	feedRest = 200 * time.Millisecond
+	feedLook = time.Second
+)
+
+// Feed has the facts of all rings of a tenant.
+type Feed struct{ b *Board }
+
+// NewFeed returns the Feed of a board.
+func NewFeed(b *Board) Feed { return Feed{b} }
+
+// Watch calls tell with the facts of a tenant's rings behind a place, in the order of their
+// commits and without a gap, until tell fails or ctx is done. After a hint it calls tell also
+// without facts: somebody may no longer act for the tenant.
+func (f Feed) Watch(ctx context.Context, t tenants.TenantID, from store.FeedPlace, tell func([]store.Fed) error) error {
+	listener := f.b.Bus.Listen(t, "")
+	defer listener.Close()
+	feed, hinted := f.b.Store.For(t).Feed(), true
+	for {
+		facts, to, more, err := feed.Next(ctx, from)
+		if err != nil {
+			return err
+		}
+		if hinted || len(facts) > 0 {
+			if err := tell(facts); err != nil {
+				return err
+			}
+		}
+		if from = to; more {
+			continue
+		}
+		if hinted, err = rested(ctx, listener); err != nil {
+			return err
+		}
+	}
+}
+
+// rested waits for the next look, and says whether there was a hint.
+func rested(ctx context.Context, l *bus.Listener) (hinted bool, err error) {
+	rest := time.NewTimer(feedRest)
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	within, cancel := context.WithTimeout(ctx, feedLook)
+	defer cancel()
+	if _, err := l.Next(within); err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // since gives the ring's facts after seq, in the order of record.

@@ -183,10 +183,12 @@ class _Sender:
             time.sleep(again or random.uniform(pause / 2, pause))
             attempt += 1
 
-    def events(self, path: str, last: Optional[str]) -> Iterator[Tuple[str, str, str]]:
+    def events(
+        self, path: str, last: Optional[str], query: Optional[Mapping[str, Any]] = None
+    ) -> Iterator[Tuple[str, str, str]]:
         """Read server-sent events (HTML Living Standard, 9.2): the id, name and data of each."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
-        with self.send("GET", path, headers=headers, timeout=_LONGEST_SILENCE) as answer:
+        with self.send("GET", path, query=query, headers=headers, timeout=_LONGEST_SILENCE) as answer:
             name, ident, data, rest = "", "", [], b""
             while True:
                 try:
@@ -906,6 +908,7 @@ class RingEvent(TypedDict):
     detail: OptString
     device: str
     kind: FactKind
+    ring: NotRequired[str]
     state: RingState
 
 
@@ -1113,7 +1116,7 @@ class AddNotesAnswer(TypedDict):
 
 
 class RingFact(RingEvent):
-    """A fact of a ring, as rings.follow gives it. id is for after."""
+    """A fact of a ring, as rings.follow and events.follow give it. id is for after of the same method."""
 
     id: str
 
@@ -1500,6 +1503,33 @@ class Devices(_Resource):
         self._sender.send("DELETE", f"/v1/devices/{_quote(id)}").close()
 
 
+class Events(_Resource):
+    """The requests of /v1/events."""
+
+    def follow(self, *, person: Optional[str] = None, device: Optional[str] = None, agent: Optional[str] = None, after: Optional[str] = None) -> Iterator[RingFact]:
+        """The facts of all rings, each once.
+
+        From now on, or behind the id after, of the rings that are asked for. It connects again when the server ends the
+        stream, restarts or is silent, and it does not end by itself.
+        """
+        last, failed = after, 0
+        query = {"person": person, "device": device, "agent": agent}
+        while True:
+            before, cut = last, None
+            try:
+                for ident, _, data in self._sender.events("/v1/events", last, query):
+                    last = ident or last
+                    yield cast(RingFact, {**json.loads(data), "id": ident})
+            except ConnectionFailed as error:
+                cut = error
+            if cut is None or last != before:
+                failed = 0
+            if cut is not None and failed > self._sender.retries:
+                raise cut
+            time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
+            failed += 1
+
+
 class Groups(_Resource):
     """Persons who are rung together, by schedules, and the consents of persons."""
 
@@ -1850,6 +1880,7 @@ class Carillon:
         self.consents = Consents(sender)
         self.credentials = Credentials(sender)
         self.devices = Devices(sender)
+        self.events = Events(sender)
         self.groups = Groups(sender)
         self.pairings = Pairings(sender)
         self.rings = Rings(sender)

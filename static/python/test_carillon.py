@@ -167,6 +167,23 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(facts, ["1 placed", "2 sent", "3 shown", "4 declined"])
         self.assertEqual(server.heard[2][3]["Last-Event-ID"], "2")
 
+    def test_events_miss_nothing(self):
+        server = Server(
+            self,
+            stream(True),
+            stream(False, event("0-1", "placed", "placed"), "id: 3\nevent: half"),
+            cut,
+            stream(True, event("0-2", "ended", "ended")),
+            says(410, problem(410, "event_too_old")),
+        )
+        facts = []
+        with self.assertRaises(Problem) as raised:
+            for fact in server.client.events.follow(person="ana"):
+                facts.append(fact["id"] + " " + fact["kind"])
+        self.assertEqual((facts, raised.exception.status), (["0-1 placed", "0-2 ended"], 410))
+        self.assertEqual(server.heard[1][1], "/v1/events?person=ana")
+        self.assertEqual(server.heard[4][3]["Last-Event-ID"], "0-2")
+
     def test_follow_ends_with_a_revoked_key(self):
         server = Server(self, stream(True), says(401, problem(401, "unauthorized")))
         with self.assertRaises(Problem):

@@ -223,6 +223,14 @@ func (d dialect) behind(p place) (condition, order string, args []any) {
 	return "seq > ?", "seq", []any{p.seq}
 }
 
+// upTo is the condition of the facts up to a place, with its arguments.
+func (d dialect) upTo(p place) (condition string, args []any) {
+	if d == pg {
+		return "(xact, seq) <= (?, ?)", []any{p.xact, p.seq}
+	}
+	return "seq <= ?", []any{p.seq}
+}
+
 // lastFact is the place of the last fact that nobody can commit before any more.
 func (d dialect) lastFact() string {
 	if d == pg {

@@ -2126,6 +2126,9 @@ type RingEvent struct {
 	Device string   `json:"device"`
 	Kind   FactKind `json:"kind"`
 
+	// Ring The ID of the ring. Only from `GET /v1/events`.
+	Ring *string `json:"ring,omitempty"`
+
 	// State The ring's state after the fact.
 	State RingState `json:"state"`
 }
@@ -2361,6 +2364,9 @@ type ID = string
 
 // LastEventID defines model for LastEventID.
 type LastEventID = string
+
+// LastFeedID defines model for LastFeedID.
+type LastFeedID = string
 
 // Limit defines model for Limit.
 type Limit = int
@@ -2648,6 +2654,21 @@ type ListDevices200JSONResponseBody struct {
 
 	// Next Send it as after to get the next page. null on the last page.
 	Next *Next `json:"next"`
+}
+
+// FollowEventsParams defines parameters for FollowEvents.
+type FollowEventsParams struct {
+	// Person Only rings to this person.
+	Person *string `form:"person,omitempty" json:"person,omitempty"`
+
+	// Device Only rings of this device.
+	Device *string `form:"device,omitempty" json:"device,omitempty"`
+
+	// Agent Only rings of this agent.
+	Agent *string `form:"agent,omitempty" json:"agent,omitempty"`
+
+	// LastEventID Continue after this event of the same stream.
+	LastEventID *LastFeedID `json:"Last-Event-ID,omitempty"`
 }
 
 // ListGroupsParams defines parameters for ListGroups.
@@ -3448,6 +3469,19 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/devices/{id} (the `ChangeDevice` operationId).
 	ChangeDevice(ctx context.Context, id ID, body ChangeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FollowEvents Follow the facts of all rings
+	//
+	// Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
+	// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
+	// connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
+	// number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
+	// Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
+	// key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
+	// To be told without a connection of your own, use a webhook.
+	//
+	// Corresponds with GET /v1/events (the `FollowEvents` operationId).
+	FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListGroups Groups, newest first
 	//
@@ -4883,6 +4917,29 @@ func (c *Calls) ChangeDeviceWithBody(ctx context.Context, id ID, contentType str
 // Corresponds with PATCH /v1/devices/{id} (the `ChangeDevice` operationId).
 func (c *Calls) ChangeDevice(ctx context.Context, id ID, body ChangeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangeDeviceRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FollowEvents Follow the facts of all rings
+//
+// Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
+// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
+// connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
+// number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
+// Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
+// key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
+// To be told without a connection of your own, use a webhook.
+//
+// Corresponds with GET /v1/events (the `FollowEvents` operationId).
+func (c *Calls) FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFollowEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7633,6 +7690,99 @@ func NewChangeDeviceRequestWithBody(server string, id ID, contentType string, bo
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFollowEventsRequest constructs an http.Request for the FollowEvents method
+func NewFollowEventsRequest(server string, params *FollowEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Person != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "person", *params.Person, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Device != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "device", *params.Device, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Agent != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent", *params.Agent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }

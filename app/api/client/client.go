@@ -19,6 +19,7 @@ const mostAnswer = 64 << 20
 // Client speaks to one server with one API key. It may be used by several goroutines at once.
 type Client struct {
 	Rings       *Rings
+	Events      *Events
 	Devices     *Devices
 	Pairings    *Pairings
 	Credentials *Credentials
@@ -63,8 +64,9 @@ func New(address, key string, options ...Option) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		Rings: &Rings{calls, s}, Devices: &Devices{calls}, Pairings: &Pairings{calls}, Credentials: &Credentials{calls},
-		Agents: &Agents{calls}, Connections: &Connections{calls}, Groups: &Groups{calls},
+		Rings: &Rings{calls, s}, Events: &Events{calls, s}, Devices: &Devices{calls}, Pairings: &Pairings{calls},
+		Credentials: &Credentials{calls},
+		Agents:      &Agents{calls}, Connections: &Connections{calls}, Groups: &Groups{calls},
 		Schedules: &Schedules{calls}, Consents: &Consents{calls}, Analytics: &Analytics{calls}, Calls: calls,
 	}, nil
 }

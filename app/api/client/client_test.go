@@ -270,6 +270,40 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
+// TestEventsMissNothing: the stream of all rings is opened again behind its last event, also when
+// the server ends it, and a refusal ends it.
+func TestEventsMissNothing(t *testing.T) {
+	t.Parallel()
+	c, s, _ := at(t,
+		stream(true), stream(false, strings.Replace(event(1, "placed", "placed"), "id: 1", "id: 0-1", 1), "id: 3\nevent: half"),
+		cut, stream(true, strings.Replace(event(2, "ended", "ended"), "id: 2", "id: 0-2", 1)),
+		says(410, `{"type":"https://ring.example.com/docs/errors#event_too_old","detail":"Too old.","status":410}`))
+	var kinds []string
+	var last error
+	for e, err := range c.Events.Follow(t.Context(), FollowEventsParams{Person: new("ana")}) {
+		if last = err; err == nil {
+			kinds = append(kinds, e.ID+" "+string(e.Kind))
+		}
+	}
+	if want := []string{"0-1 placed", "0-2 ended"}; !slices.Equal(kinds, want) {
+		t.Errorf("followed %q, want %q", kinds, want)
+	}
+	var p *Problem
+	if !errors.As(last, &p) || p.Status != 410 {
+		t.Errorf("%v", last)
+	}
+	if heard, _ := s.requests(); heard[1] != "GET /v1/events?person=ana " || heard[4] != "GET /v1/events?person=ana 0-2" {
+		t.Errorf("asked for %q", heard)
+	}
+	c, _, _ = at(t, cut, cut)
+	c.Events.s.retries = 0
+	for _, last = range c.Events.Follow(t.Context(), FollowEventsParams{}) {
+	}
+	if last == nil || errors.As(last, &p) && p.Status == 410 {
+		t.Errorf("without a server: %v", last)
+	}
+}
+
 func TestSilentStreamsAreCut(t *testing.T) {
 	t.Parallel()
 	called := false

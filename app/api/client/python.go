@@ -413,6 +413,10 @@ func (m *module) all(b *strings.Builder, item, list string, positional, keyword 
 
 // events writes a method that reads server-sent events. Those of a ring are followed to its end.
 func (m *module) events(b *strings.Builder, class, name string, op operation, path string) {
+	if class == "events" {
+		feed(b, name, op, path)
+		return
+	}
 	if class != "rings" {
 		header(b, name, []string{"self", "id: str"}, "Iterator[Tuple[str, Dict[str, Any]]]", op.Summary, op.Description)
 		fmt.Fprintf(b, "        for _, kind, data in self._sender.events(%s, None):\n            yield kind, json.loads(data)\n", path)
@@ -445,6 +449,37 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
             # stream has them all.
             over = self.get(id)["ended_at"] is not None
 `, path)
+}
+
+// feed writes the method that follows all rings.
+func feed(b *strings.Builder, name string, op operation, path string) {
+	arguments, query := []string{"self", "*"}, []string{}
+	for _, p := range op.parameters {
+		if p.Value.In == "query" {
+			arguments = append(arguments, safe(snake(p.Value.Name))+": Optional[str] = None")
+			query = append(query, fmt.Sprintf("%q: %s", p.Value.Name, safe(snake(p.Value.Name))))
+		}
+	}
+	header(b, name, append(arguments, "after: Optional[str] = None"), "Iterator[RingFact]", "The facts of all rings, each once",
+		"From now on, or behind the id after, of the rings that are asked for. It connects again when the server ends the\n"+
+			"stream, restarts or is silent, and it does not end by itself.")
+	fmt.Fprintf(b, `        last, failed = after, 0
+        query = {%s}
+        while True:
+            before, cut = last, None
+            try:
+                for ident, _, data in self._sender.events(%s, last, query):
+                    last = ident or last
+                    yield cast(RingFact, {**json.loads(data), "id": ident})
+            except ConnectionFailed as error:
+                cut = error
+            if cut is None or last != before:
+                failed = 0
+            if cut is not None and failed > self._sender.retries:
+                raise cut
+            time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
+            failed += 1
+`, strings.Join(query, ", "), path)
 }
 
 // header writes the first lines of a method.

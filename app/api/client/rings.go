@@ -1,11 +1,8 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -80,12 +77,6 @@ func (r *Rings) Recording(ctx context.Context, id string) (file io.ReadCloser, c
 		return nil, "", problem(a)
 	}
 	return whole{a.Body, a}, a.Header.Get("Content-Type"), nil
-}
-
-// Event is a fact of a ring as Follow gives it.
-type Event struct {
-	ID string // the number of the fact, for FollowFrom
-	RingEvent
 }
 
 // Follow iterates over the facts of a ring, from the first one until the ring has ended and every
@@ -169,24 +160,14 @@ func (f *follower) stream(ctx context.Context) error {
 	if a.StatusCode >= 300 {
 		return problem(a)
 	}
-	silence := f.rings.s.silence
-	silent := &AnswerError{fmt.Sprintf("the server was silent for %.0f s", silence.Seconds()), nil}
-	err = events(silence, func() { cancel(silent) }, a.Body, func(id, data string) (more bool, err error) {
-		var e RingEvent
-		if err := json.NewDecoder(bytes.NewReader([]byte(data))).Decode(&e); err != nil {
-			return false, &AnswerError{answerOdd, err}
-		}
-		if id != "" {
-			f.last = id
+	return f.rings.s.facts(ctx, cancel, a.Body, func(e Event) bool {
+		if e.ID != "" {
+			f.last = e.ID
 		}
 		f.over = e.State.over()
-		f.left = !f.yield(Event{ID: id, RingEvent: e}, nil)
-		return !f.left, nil
+		f.left = !f.yield(e, nil)
+		return !f.left
 	})
-	if err != nil && context.Cause(ctx) == error(silent) {
-		return silent
-	}
-	return err
 }
 
 // over reports whether a ring in this state has ended.

@@ -12,7 +12,7 @@ export type Device = Schemas["Device"];
 export type Agent = Schemas["Agent"];
 export type Credential = Schemas["Credential"];
 export type Connection = Schemas["Connection"];
-/** A fact of a ring, as `rings.follow` gives it. `id` is for `after`. */
+/** A fact of a ring, as `rings.follow` and `events.follow` give it. `id` is for `after` of the same method. */
 export type Fact = RingEvent & {
     id: string;
 };
@@ -59,6 +59,7 @@ export interface CredentialUpload {
 export declare class Carillon {
     #private;
     readonly rings: Rings;
+    readonly events: Events;
     readonly devices: Devices;
     readonly pairings: Pairings;
     readonly credentials: Credentials;
@@ -102,6 +103,19 @@ export declare class Rings {
      * once. It connects again when the server ends the stream, restarts or is silent.
      */
     follow(id: string, options?: CallOptions & {
+        after?: string;
+    }): AsyncGenerator<Fact, void>;
+}
+/** Follows the rings of an account. */
+export declare class Events {
+    #private;
+    constructor(sender: Sender);
+    /**
+     * The facts of all rings that the query asks for, each once: those from now on, or behind the id
+     * `after`. It connects again when the server ends the stream, restarts or is silent, and it does not
+     * end by itself.
+     */
+    follow(query?: Query<"followEvents">, options?: CallOptions & {
         after?: string;
     }): AsyncGenerator<Fact, void>;
 }

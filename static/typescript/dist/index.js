@@ -8,6 +8,7 @@ export { verify, WebhookError } from "./webhook.js";
 /** A client of one server with one API key. */
 export class Carillon {
     rings;
+    events;
     devices;
     pairings;
     credentials;
@@ -23,6 +24,7 @@ export class Carillon {
         const sender = new Sender(options, options.key, "the API key is missing; create one under API keys in the console");
         this.#sender = sender;
         this.rings = new Rings(sender);
+        this.events = new Events(sender);
         this.devices = new Devices(sender);
         this.pairings = new Pairings(sender);
         this.credentials = new Credentials(sender);
@@ -119,18 +121,56 @@ export class Rings {
             over = (await this.get(id, options)).ended_at !== null;
         }
     }
-    async *#stream(id, last, options) {
-        const silent = new AbortController();
-        const headers = { Accept: "text/event-stream" };
-        if (last !== undefined)
-            headers["Last-Event-ID"] = last;
-        const path = `/v1/rings/${encodeURIComponent(id)}/events`;
-        const answer = await this.#sender.send({ method: "GET", path, headers, signal: either(silent.signal, options.signal) });
-        yield* events(answer.body, () => silent.abort(new Error("the server was silent for 20 s")));
+    #stream(id, last, options) {
+        return stream(this.#sender, { method: "GET", path: `/v1/rings/${encodeURIComponent(id)}/events` }, last, options);
     }
     #post(id, what, json, options) {
         return this.#sender.json({ method: "POST", path: `/v1/rings/${encodeURIComponent(id)}/${what}`, json, ...signal(options) });
     }
+}
+/** Follows the rings of an account. */
+export class Events {
+    #sender;
+    constructor(sender) { this.#sender = sender; }
+    /**
+     * The facts of all rings that the query asks for, each once: those from now on, or behind the id
+     * `after`. It connects again when the server ends the stream, restarts or is silent, and it does not
+     * end by itself.
+     */
+    async *follow(query = {}, options = {}) {
+        let last = options.after;
+        for (let failed = 0;; failed++) {
+            const before = last;
+            let cut;
+            try {
+                for await (const event of stream(this.#sender, { method: "GET", path: "/v1/events", query }, last, options)) {
+                    if (event.id !== "")
+                        last = event.id;
+                    yield { ...JSON.parse(event.data), id: event.id };
+                }
+            }
+            catch (error) {
+                options.signal?.throwIfAborted();
+                if (error instanceof Problem)
+                    throw error;
+                cut = error;
+            }
+            if (cut === undefined || last !== before)
+                failed = 0;
+            if (cut !== undefined && failed > this.#sender.retries)
+                throw cut;
+            await this.#sender.pause(Math.min(8000, 250 * 2 ** Math.min(failed, 8)), options.signal);
+        }
+    }
+}
+/** The events of one connection, behind the one with the id `last`. */
+async function* stream(sender, request, last, options) {
+    const silent = new AbortController();
+    const headers = { Accept: "text/event-stream" };
+    if (last !== undefined)
+        headers["Last-Event-ID"] = last;
+    const answer = await sender.send({ ...request, headers, signal: either(silent.signal, options.signal) });
+    yield* events(answer.body, () => silent.abort(new Error("the server was silent for 20 s")));
 }
 /** Registers phones. */
 export class Devices {

@@ -340,6 +340,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the facts of all rings
+         * @description Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
+         *     which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
+         *     connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
+         *     number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
+         *     Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
+         *     key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
+         *     To be told without a connection of your own, use a webhook.
+         */
+        get: operations["followEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/devices": {
         parameters: {
             query?: never;
@@ -1760,6 +1786,8 @@ export interface components {
             underruns: number;
         };
         RingEvent: {
+            /** @description The ID of the ring. Only from `GET /v1/events`. */
+            ring?: string;
             /** @description A UUID. Empty in the last event of a ring to a group that ended while nobody rang. */
             attempt: string;
             /** @description A UUID. Empty where attempt is. */
@@ -2369,6 +2397,8 @@ export interface components {
         Search: string;
         /** @description Continue after this event. */
         LastEventID: string;
+        /** @description Continue after this event of the same stream. */
+        LastFeedID: string;
     };
     requestBodies: never;
     headers: never;
@@ -3087,6 +3117,54 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    followEvents: {
+        parameters: {
+            query?: {
+                /** @description Only rings to this person. */
+                person?: string;
+                /** @description Only rings of this device. */
+                device?: string;
+                /** @description Only rings of this agent. */
+                agent?: string;
+            };
+            header?: {
+                /** @description Continue after this event of the same stream. */
+                "Last-Event-ID"?: components["parameters"]["LastFeedID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 0-42
+                     *     event: accepted
+                     *     data: {"ring":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e92","attempt":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e91","device":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90","kind":"accepted","at":"2026-11-24T08:00:00.120Z","detail":null,"state":"pushed"}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description `event_too_old`: the event of Last-Event-ID is more than an hour ago. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

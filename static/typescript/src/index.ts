@@ -20,7 +20,7 @@ export type Agent = Schemas["Agent"];
 export type Credential = Schemas["Credential"];
 export type Connection = Schemas["Connection"];
 
-/** A fact of a ring, as `rings.follow` gives it. `id` is for `after`. */
+/** A fact of a ring, as `rings.follow` and `events.follow` give it. `id` is for `after` of the same method. */
 export type Fact = RingEvent & {id: string};
 
 /** One page of a list, newest entries first. `next` is null on the last page. */
@@ -55,6 +55,7 @@ export interface CredentialUpload {
 /** A client of one server with one API key. */
 export class Carillon {
 	readonly rings: Rings;
+	readonly events: Events;
 	readonly devices: Devices;
 	readonly pairings: Pairings;
 	readonly credentials: Credentials;
@@ -71,6 +72,7 @@ export class Carillon {
 		const sender = new Sender(options, options.key, "the API key is missing; create one under API keys in the console");
 		this.#sender = sender;
 		this.rings = new Rings(sender);
+		this.events = new Events(sender);
 		this.devices = new Devices(sender);
 		this.pairings = new Pairings(sender);
 		this.credentials = new Credentials(sender);
@@ -174,18 +176,54 @@ export class Rings {
 		}
 	}
 
-	async *#stream(id: string, last: string | undefined, options: CallOptions) {
-		const silent = new AbortController();
-		const headers: Record<string, string> = {Accept: "text/event-stream"};
-		if (last !== undefined) headers["Last-Event-ID"] = last;
-		const path = `/v1/rings/${encodeURIComponent(id)}/events`;
-		const answer = await this.#sender.send({method: "GET", path, headers, signal: either(silent.signal, options.signal)});
-		yield* events(answer.body, () => silent.abort(new Error("the server was silent for 20 s")));
+	#stream(id: string, last: string | undefined, options: CallOptions) {
+		return stream(this.#sender, {method: "GET", path: `/v1/rings/${encodeURIComponent(id)}/events`}, last, options);
 	}
 
 	#post<T>(id: string, what: string, json: unknown, options: CallOptions): Promise<T> {
 		return this.#sender.json({method: "POST", path: `/v1/rings/${encodeURIComponent(id)}/${what}`, json, ...signal(options)});
 	}
+}
+
+/** Follows the rings of an account. */
+export class Events {
+	readonly #sender: Sender;
+	constructor(sender: Sender) { this.#sender = sender; }
+
+	/**
+	 * The facts of all rings that the query asks for, each once: those from now on, or behind the id
+	 * `after`. It connects again when the server ends the stream, restarts or is silent, and it does not
+	 * end by itself.
+	 */
+	async *follow(query: Query<"followEvents"> = {}, options: CallOptions & {after?: string} = {}): AsyncGenerator<Fact, void> {
+		let last = options.after;
+		for (let failed = 0; ; failed++) {
+			const before = last;
+			let cut: unknown;
+			try {
+				for await (const event of stream(this.#sender, {method: "GET", path: "/v1/events", query}, last, options)) {
+					if (event.id !== "") last = event.id;
+					yield {...(JSON.parse(event.data) as RingEvent), id: event.id};
+				}
+			} catch (error) {
+				options.signal?.throwIfAborted();
+				if (error instanceof Problem) throw error;
+				cut = error;
+			}
+			if (cut === undefined || last !== before) failed = 0;
+			if (cut !== undefined && failed > this.#sender.retries) throw cut;
+			await this.#sender.pause(Math.min(8000, 250 * 2 ** Math.min(failed, 8)), options.signal);
+		}
+	}
+}
+
+/** The events of one connection, behind the one with the id `last`. */
+async function* stream(sender: Sender, request: Request, last: string | undefined, options: CallOptions) {
+	const silent = new AbortController();
+	const headers: Record<string, string> = {Accept: "text/event-stream"};
+	if (last !== undefined) headers["Last-Event-ID"] = last;
+	const answer = await sender.send({...request, headers, signal: either(silent.signal, options.signal)});
+	yield* events(answer.body, () => silent.abort(new Error("the server was silent for 20 s")));
 }
 
 /** Registers phones. */

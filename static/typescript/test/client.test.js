@@ -79,6 +79,18 @@ test("follow misses nothing", async (t) => {
 	assert.equal(server.heard.length, 6);
 });
 
+test("events miss nothing", async (t) => {
+	const all = (n, kind, state) => event(n, kind, state).replace(`id: ${n}`, `id: 0-${n}`);
+	const server = await script(t, stream(true), stream(false, all(1, "placed", "placed"), "id: 3\nevent: half"), cut,
+		stream(true, all(2, "ended", "ended")), says(410, problem(410, "event_too_old")));
+	const facts = [];
+	await assert.rejects(async () => {
+		for await (const fact of open(server).events.follow({person: "ana"})) facts.push(`${fact.id} ${fact.kind}`);
+	}, {status: 410});
+	assert.deepEqual(facts, ["0-1 placed", "0-2 ended"]);
+	assert.deepEqual([server.heard[1].url, server.heard[4].last], ["/v1/events?person=ana", "0-2"]);
+});
+
 test("follow ends", async (t) => {
 	let server = await script(t, stream(true, event(1, "placed", "placed"), event(2, "sent", "pushed")));
 	for await (const fact of open(server).rings.follow("r1")) {

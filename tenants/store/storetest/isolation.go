@@ -324,6 +324,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Qualities.Get", samples, err)
 	reasons, _, err := s.Analytics().Reasons(ctx, now.Add(-time.Hour), time.Time{})
 	put("Analytics.Reasons", reasons, err)
+	fed, _, _, err := s.Feed().Next(ctx, store.FeedPlace{})
+	put("Feed.Next", fed, err)
 	ringing, err := s.Rings().Live(ctx, p.device.ID)
 	put("Rings.Live", ringing, err)
 	total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: p.connection.ID})
@@ -369,6 +371,7 @@ var apart = map[string]string{
 	"Tenant":    "the scope itself",
 	"SetTenant": "the scope itself", "Suspend": "the scope itself", "SetLook": "the scope itself",
 	"Resume": "the scope itself", "SetRules": "the scope itself", "RequireTwoSteps": "the scope itself",
+	"Feed.Newest": "a place says nothing of its fact", "Feed.Resume": "a place says nothing of its fact",
 	"Rings.Hold": "testHolders", "Rings.TakeOver": "testHolders", "Rings.Release": "testHolders",
 	"Rings.Add": "adds", "Devices.Add": "adds", "Pairings.Add": "adds",
 	"Credentials.Add": "adds", "Credentials.Replace": "adds", "Alerts.Raise": "adds", "Agents.Add": "adds", "Keys.Add": "adds",

@@ -170,6 +170,7 @@ var acrossBy = map[string]string{
 		"that fail",
 	"SELECT * FROM keys WHERE revoked_at = 0 AND expires_at <> 0": "Jobs.KeysWithExpiry: those of every tenant",
 	"SELECT xact, seq FROM facts":                                 "Cursor.Skip: a cursor passes every tenant's facts",
+	"SELECT received_at FROM facts":                               "Feed.Resume: the age of a place; the next fact may be of any tenant",
 	"SELECT f.xact, f.seq, f.tenant_id, f.ring_id":                "the roller counts every tenant's facts",
 	"SELECT a.tenant_id, a.ring_id, a.id, r.id IS NOT NULL":       "the roller, of named rings of several tenants",
 	"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact":         "the roller, of named rings of several tenants",

@@ -168,7 +168,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"sign-ups", testSignups},
 		{"cards", testCards}, {"partners", testPartners}, {"ledger", testLedger},
 		{"ledger in any order", testLedgerOrder}, {"payouts at once", testPayoutsAtOnce}, {"new tenant", testNewTenant},
-		{"operators", testOperators}, {"nodes", testNodes}, {"holders", testHolders},
+		{"operators", testOperators}, {"nodes", testNodes}, {"holders", testHolders}, {"feed", testFeed},
 		{"isolation", testIsolation}, {"alerts", testAlerts}, {"many alerts", testManyAlerts},
 		{"replace", testReplace}, {"confine", testConfine}, {"mails", testMails}, {"retire", testRetire},
 		{"retire revoked", testRetireRevoked},
