@@ -24,7 +24,7 @@ type span struct {
 type analyticsFunnel struct {
 	asking
 	span
-	By string `help:"One group for each value." enum:",hour,day,environment,app_version,os_version,agent" default:""`
+	By string `help:"One group for each value." enum:",hour,day,environment,app_version,os_version,agent,key" default:""`
 }
 
 func (a *analyticsFunnel) Run(ctx context.Context, c terminal) error {

@@ -41,7 +41,7 @@ var askedLines = []string{
 	"groups now ID", "groups remove ID", "schedules list", "schedules show ID",
 	`schedules add --name x --hours {"monday":[{"from":"08:00","to":"16:00"}]}`, "schedules change ID --zone UTC", "schedules remove ID",
 	"consents list", "consents show ID", "consents add --person anna --evidence x", "consents withdraw ID",
-	"agents announce ID FILE", "agents remove ID", "analytics funnel --by hour", "analytics outcomes", "analytics callkit", "openapi",
+	"agents announce ID FILE", "agents remove ID", "analytics funnel --by key", "analytics outcomes", "analytics callkit", "openapi",
 }
 
 // notAsked are the operations without a verb of their own, and why.

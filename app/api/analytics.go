@@ -69,7 +69,7 @@ func (a *API) span(f *filter, by string) (from, to time.Time) {
 // funnel: GET /v1/analytics/funnel.
 func (a *API) funnel(ctx context.Context, c *fiber.Ctx, k caller) error {
 	f := filter{c: c}
-	by := f.oneOf("by", "hour", "day", "environment", "app_version", "os_version", "agent")
+	by := f.oneOf("by", "hour", "day", "environment", "app_version", "os_version", "agent", "key")
 	from, to := a.span(&f, by)
 	if err := f.err(); err != nil {
 		return err

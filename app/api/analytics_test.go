@@ -52,7 +52,7 @@ func TestFunnel(t *testing.T) {
 			break
 		}
 	}
-	for _, by := range []string{"", "hour", "day", "environment", "app_version", "os_version", "agent"} {
+	for _, by := range []string{"", "hour", "day", "environment", "app_version", "os_version", "key", "agent"} {
 		h.do(ask{method: "GET", path: "/v1/analytics/funnel?by=" + by, key: a.key}).want(200).into(&f)
 		if len(f.Groups) != 1 || f.By != by || f.Groups[0].Hops[0].Count != 1 || f.Groups[0].Hops[0].Rings != 1 ||
 			f.Groups[0].Hops[2].Count != 1 || f.Groups[0].Hops[3].Count != 0 ||

@@ -1211,7 +1211,7 @@ class Analytics(_Resource):
         """
         return self._sender.read_json("GET", "/v1/analytics/callkit")
 
-    def funnel(self, *, from_: Optional[str] = None, to: Optional[str] = None, by: Optional[Literal["", "hour", "day", "environment", "app_version", "os_version", "agent"]] = None) -> Funnel:
+    def funnel(self, *, from_: Optional[str] = None, to: Optional[str] = None, by: Optional[Literal["", "hour", "day", "environment", "app_version", "os_version", "agent", "key"]] = None) -> Funnel:
         """How many rings reach each step, and how fast.
 
         Needs `analytics:read`. For each hop you get the number of rings and of attempts that reached it, and the time
@@ -1220,8 +1220,11 @@ class Analytics(_Resource):
         overview of the console shows rings. Facts are counted by the hour, one or two seconds after they happen.
         `from` and `to` are rounded to whole hours; the answer contains the rounded times. The groups of `by=hour` and
         `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
-        day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. Percentiles are calculated
-        from buckets and can be up to 9 % too high.
+        day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
+        and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
+        50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+        upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
+        9 % too high.
         """
         return self._sender.read_json("GET", "/v1/analytics/funnel", query={"from": from_, "to": to, "by": by})
 

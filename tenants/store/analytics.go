@@ -33,14 +33,18 @@ type Analytics struct{ *scope }
 func (s *Scope) Analytics() Analytics { return Analytics{&s.scope} }
 
 // Funnel sums the hours in [from, to) by fact and, if by is not empty, by one of hour, day,
-// environment, app_version, os_version, agent. Rows come ordered by group and fact. It reads
-// tallies only, so it costs the same whatever the number of facts behind them.
+// environment, app_version, os_version, agent, key. Rows come ordered by group and fact. Of keys it
+// gives the steps of Hops only, the KeysMost that placed most rings, and OtherKeys. It reads tallies
+// only, so it costs the same whatever the number of facts behind them.
 func (s Analytics) Funnel(ctx context.Context, from, to time.Time, by string) ([]FunnelRow, error) {
+	if by == "key" {
+		return s.funnelByKey(ctx, floor(micros(from), hour), until(to))
+	}
 	group, ok := groups[by]
 	if !ok {
 		return nil, &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "The funnel cannot be grouped that way.",
 			Fields: []tenants.Field{
-				{Name: "by", Message: "hour, day, environment, app_version, os_version or agent"}}}
+				{Name: "by", Message: "hour, day, environment, app_version, os_version, agent or key"}}}
 	}
 	if by == "agent" {
 		group = s.s.db.dialect.idDigits("agent_id")
@@ -168,11 +172,12 @@ func (t tallyTx) countDays(cells map[cell]int64) error {
 		day    int64
 		bucket int
 	}
-	days := map[daily]int64{}
+	days := make(map[daily]int64, len(cells))
 	for c, n := range cells {
 		days[daily{c.tenant, c.fact, floor(c.hour, dayLength), c.bucket}] += n
 	}
 	b := newBatch("tally_days", "tenant_id", "day", "fact", "bucket", "n")
+	b.expect(len(days))
 	for d, n := range days {
 		b.add(d.tenant, d.day, d.fact, d.bucket, n)
 	}

@@ -45,6 +45,9 @@ func (b batch) with(usual map[string]any) batch {
 	return b
 }
 
+// expect makes room for some rows, so that hundreds are collected without copying.
+func (b *batch) expect(rows int) { b.args = slices.Grow(b.args, rows*len(b.columns)) }
+
 // add collects a row, or the next columns of one.
 func (b *batch) add(args ...any) { b.args = append(b.args, args...) }
 

@@ -153,7 +153,7 @@ func (n newCounts) ringRows() map[countKey]tenants.Counts {
 // timeRows are the rows of step_times. Only waking and answering are counted apart, because rules
 // ask for them. The days of all rings are in tally_days.
 func (n newCounts) timeRows() map[timeKey]int64 {
-	rows := map[timeKey]int64{}
+	rows := make(map[timeKey]int64, 4*len(n.times)) // each in one to eight
 	for k, c := range n.times {
 		add := func(span int64, cut tenants.Cut) {
 			rows[timeKey{countKey{k.tenant, span, string(cut.By), cut.Value, floor(k.slot, span*second)}, k.fact, k.bucket}] += c
@@ -196,7 +196,9 @@ func (t tallyTx) countRings(n newCounts) error {
 		return err
 	}
 	b = newBatch("step_times", "tenant_id", "span", "split", "value", "fact", "at", "bucket", "n")
-	for k, c := range n.timeRows() {
+	times := n.timeRows()
+	b.expect(len(times))
+	for k, c := range times {
 		b.add(k.tenant, k.span, k.split, k.value, k.fact, k.at, k.bucket, c)
 	}
 	return b.flush(t.d.dialect, func(text string, args []any, _ int) error {

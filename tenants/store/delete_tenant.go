@@ -103,6 +103,7 @@ var deletionSteps = []struct {
 }{
 	{"recordings", "ring_id", retireRecordings}, {"deliveries", "seq", 500}, {"idempotency", "key", 500},
 	{"tallies", "hour, fact, environment, app_version, os_version, agent_id, bucket", 500}, {"tally_days", "day, fact, bucket", 500},
+	{"key_tallies", "hour, key_id", 500},
 	{"outcomes", "hour, fact, detail, app_version, bucket", 500}, {"call_figures", "hour, figure, bucket", 500},
 	{"ring_counts", "span, split, value, at", 500}, {"step_times", "span, split, value, fact, at, bucket", 500},
 	{"usage", "period, hour", 500}, {"metered", "ring_id", 500}, {"key_requests", "key_id, at, request_id", 500}, {"devices", "id", 500},

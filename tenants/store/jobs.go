@@ -90,6 +90,9 @@ func (s Jobs) Roll(ctx context.Context, limit int) (rolled int, err error) {
 		if err := t.tallies().countDays(cells); err != nil {
 			return err
 		}
+		if err := t.tallies().countKeys(cells); err != nil {
+			return err
+		}
 		if err := t.tallies().countOutcomes(facts); err != nil {
 			return err
 		}

@@ -114,6 +114,7 @@ func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) 
 			do    bool
 		}{
 			{"DELETE FROM tallies WHERE tenant_id = ? AND hour = ?", p.tallies, p.tallies != 0},
+			{"DELETE FROM key_tallies WHERE tenant_id = ? AND hour = ?", p.tallies, p.tallies != 0},
 			{"DELETE FROM outcomes WHERE tenant_id = ? AND hour = ?", p.outcomes, p.outcomes != 0},
 			{"DELETE FROM call_figures WHERE tenant_id = ? AND hour = ?", p.figures, p.figures != 0},
 			{"DELETE FROM alerts WHERE tenant_id = ? AND resolved_at <> 0 AND resolved_at <= ?", micros(now.Add(-alertsFor)),

@@ -65,9 +65,10 @@ const (
 // endings are the facts that can end a ring, as SQL.
 const endings = "'refused', 'failed_to_show', 'silenced', 'busy', 'declined', 'cancelled', 'expired', 'hung_up', 'broken'"
 
-// cell is a key of tallies.
+// cell is a key of tallies and of key_tallies.
 type cell struct {
 	tenant, agent              uuid
+	key                        uuid // which key_tallies has, and tallies has not
 	fact, environment, app, os string
 	hour                       int64
 	bucket                     int
@@ -304,7 +305,7 @@ func until(to time.Time) int64 {
 
 func (f *newFact) cell(kind string, at int64, bucket int) cell {
 	return cell{
-		tenant: f.tenant, fact: kind, environment: f.environment, app: f.app, os: f.os, agent: f.agent, hour: floor(at, hour),
+		tenant: f.tenant, fact: kind, environment: f.environment, app: f.app, os: f.os, agent: f.agent, key: f.key, hour: floor(at, hour),
 		bucket: bucket,
 	}
 }
@@ -352,8 +353,14 @@ type tallyTx struct{ *tx }
 func (t *tx) tallies() tallyTx { return tallyTx{t} }
 
 func (t tallyTx) count(cells map[cell]int64) error {
-	b := newBatch("tallies", "tenant_id", "hour", "fact", "environment", "app_version", "os_version", "agent_id", "bucket", "n")
+	keyless := make(map[cell]int64, len(cells))
 	for c, n := range cells {
+		c.key = ""
+		keyless[c] += n
+	}
+	b := newBatch("tallies", "tenant_id", "hour", "fact", "environment", "app_version", "os_version", "agent_id", "bucket", "n")
+	b.expect(len(keyless))
+	for c, n := range keyless {
 		b.add(c.tenant, c.hour, c.fact, c.environment, c.app, c.os, c.agent, c.bucket, n)
 	}
 	t.wrote = true

@@ -990,6 +990,7 @@ const (
 	FunnelParamsByEmpty       FunnelParamsBy = ""
 	FunnelParamsByEnvironment FunnelParamsBy = "environment"
 	FunnelParamsByHour        FunnelParamsBy = "hour"
+	FunnelParamsByKey         FunnelParamsBy = "key"
 	FunnelParamsByOsVersion   FunnelParamsBy = "os_version"
 )
 
@@ -1007,6 +1008,8 @@ func (e FunnelParamsBy) Valid() bool {
 	case FunnelParamsByEnvironment:
 		return true
 	case FunnelParamsByHour:
+		return true
+	case FunnelParamsByKey:
 		return true
 	case FunnelParamsByOsVersion:
 		return true
@@ -1693,7 +1696,7 @@ type Funnel_Groups_Hops struct {
 
 // Funnel_Groups defines model for Funnel.Groups.
 type Funnel_Groups struct {
-	// Group The value of this group. Empty = all.
+	// Group The value of this group. Empty = all, or see above for agents and keys.
 	Group string               `json:"group"`
 	Hops  []Funnel_Groups_Hops `json:"hops"`
 }
@@ -3149,8 +3152,11 @@ type ClientInterface interface {
 	// overview of the console shows rings. Facts are counted by the hour, one or two seconds after they happen.
 	// `from` and `to` are rounded to whole hours; the answer contains the rounded times. The groups of `by=hour` and
 	// `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
-	// day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. Percentiles are calculated
-	// from buckets and can be up to 9 % too high.
+	// day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
+	// and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
+	// 50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+	// upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
+	// 9 % too high.
 	//
 	// Corresponds with GET /v1/analytics/funnel (the `Funnel` operationId).
 	Funnel(ctx context.Context, params *FunnelParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4256,8 +4262,11 @@ func (c *Calls) Callkit(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // overview of the console shows rings. Facts are counted by the hour, one or two seconds after they happen.
 // `from` and `to` are rounded to whole hours; the answer contains the rounded times. The groups of `by=hour` and
 // `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
-// day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. Percentiles are calculated
-// from buckets and can be up to 9 % too high.
+// day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
+// and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
+// 50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+// upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
+// 9 % too high.
 //
 // Corresponds with GET /v1/analytics/funnel (the `Funnel` operationId).
 func (c *Calls) Funnel(ctx context.Context, params *FunnelParams, reqEditors ...RequestEditorFn) (*http.Response, error) {

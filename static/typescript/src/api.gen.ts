@@ -1003,8 +1003,11 @@ export interface paths {
          *     overview of the console shows rings. Facts are counted by the hour, one or two seconds after they happen.
          *     `from` and `to` are rounded to whole hours; the answer contains the rounded times. The groups of `by=hour` and
          *     `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
-         *     day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. Percentiles are calculated
-         *     from buckets and can be up to 9 % too high.
+         *     day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
+         *     and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
+         *     50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+         *     upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
+         *     9 % too high.
          */
         get: operations["funnel"];
         put?: never;
@@ -2227,7 +2230,7 @@ export interface components {
             to: components["schemas"]["Moment"];
             by: string;
             groups: {
-                /** @description The value of this group. Empty = all. */
+                /** @description The value of this group. Empty = all, or see above for agents and keys. */
                 group: string;
                 hops: {
                     /** @enum {string} */
@@ -4656,7 +4659,7 @@ export interface operations {
                 /** @description End; the whole hour is included. Default: now. At most 366 days after from, or 31 days if by=hour. */
                 to?: string;
                 /** @description Makes one group for each value. Default is one group for all. */
-                by?: "" | "hour" | "day" | "environment" | "app_version" | "os_version" | "agent";
+                by?: "" | "hour" | "day" | "environment" | "app_version" | "os_version" | "agent" | "key";
             };
             header?: never;
             path?: never;

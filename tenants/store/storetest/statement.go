@@ -104,10 +104,11 @@ const ringsOf = "SELECT tenant_id, id, version, state, to_device, to_person, age
 
 // acrossBy are the beginnings of longer ones.
 var acrossBy = map[string]string{
-	"SELECT node FROM ring_nodes WHERE ring_id = ?":               "Jobs.Holder: a secret of the ring tells the tenant later",
-	"SELECT tenant_id, ring_id, node FROM ring_nodes WHERE node ": "Nodes.HeldBy, HeldByGone: a node holds calls of every tenant",
-	"DELETE FROM ring_nodes WHERE NOT since >":                    "Nodes.ForgetHolders: age, of every tenant",
-	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at":         "Jobs.DueAlerts: every tenant's people are written to",
+	"SELECT node FROM ring_nodes WHERE ring_id = ?":                 "Jobs.Holder: a secret of the ring tells the tenant later",
+	"SELECT tenant_id, ring_id, node FROM ring_nodes WHERE node ":   "Nodes.HeldBy, HeldByGone: a node holds calls of every tenant",
+	"DELETE FROM ring_nodes WHERE NOT since >":                      "Nodes.ForgetHolders: age, of every tenant",
+	"SELECT tenant_id, hour, key_id, hops FROM key_tallies WHERE (": "Jobs.Roll, of named keys of several tenants",
+	"SELECT DISTINCT tenant_id FROM alerts WHERE tell_at":           "Jobs.DueAlerts: every tenant's people are written to",
 	"UPDATE alerts SET tell_at = ? WHERE (tenant_id, kind, target) IN (SELECT tenant_id, kind, target FROM alerts WHERE " +
 		"tell_at": "Jobs.DueAlerts: every tenant's people are written to",
 	"SELECT COUNT(*) FROM (SELECT 1 FROM alert_rules WHERE":         "Jobs.ClaimRules: the rules of every tenant are looked at",

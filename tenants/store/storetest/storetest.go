@@ -155,9 +155,9 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"audit chain beside an earlier version", testAuditsOfEarlierVersion},
 		{"caps", testCaps}, {"audited", testAudited}, {"tallies", testTallies},
 		{"alert rules", testAlertRules}, {"figures of rules", testRuleFigures}, {"digests", testDigests}, {"counts", testCounts},
-		{"counts of another process", another(testCounts)},
+		{"counts of another process", another(testCounts)}, {"tallies by key of another process", another(testKeyTallies)},
 
-		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing},
+		{"tallies of another process", another(testTallies)}, {"tallies by ring", testTalliesByRing}, {"tallies by key", testKeyTallies},
 		{"tallies by ring of another process", another(testTalliesByRing)}, {"reasons of another process", another(testReasons)},
 		{"roll at once", testRollAtOnce}, {"cursors", testCursors},
 		{"groups", testGroups}, {"groups of persons", testPersonGroups}, {"schedules", testSchedules}, {"consents", testConsents},
