@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/csv"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -25,7 +26,7 @@ func TestFiguresAgree(t *testing.T) {
 	f.submits("/settings", url.Values{"name": {"Harbor & Pine Realty"}, "time_zone": {"America/New_York"}, "ttl_s": {"30"}})
 	overview := f.counted()
 
-	f.ringsOfToday(overview)
+	f.inAnalytics(f.ringsOfToday(overview))
 	f.stepsOfTheFunnel(base)
 	f.dayByDay()
 	f.devices(overview)
@@ -45,8 +46,8 @@ func (f figuresOf) counted() string {
 	}
 }
 
-func (f figuresOf) ringsOfToday(overview string) {
-	today := f.stat(overview, "Rings today")
+func (f figuresOf) ringsOfToday(overview string) (today int) {
+	today = f.stat(overview, "Rings today")
 	if today < 5 {
 		f.t.Fatalf("only %d rings today, which shows nothing", today)
 	}
@@ -64,6 +65,47 @@ func (f figuresOf) ringsOfToday(overview string) {
 	f.same(placed, map[string]int{"the figure beside it": today})
 	f.same(picked, map[string]int{"the API": api["answered"], "the file": calls,
 		"the chart": f.day(f.opens("/overview?period=month"), "2026-11-24", 1)})
+	return today
+}
+
+// inAnalytics: each panel, its file and the API's funnel count the rings of today alike, also key
+// by key, and each number of the page leads to as many rings.
+func (f figuresOf) inAnalytics(today int) {
+	const span = "range=dates&from=2026-11-24&to=2026-11-24"
+	got := map[string]int{}
+	for _, by := range []string{"hour", "app_version", "os_version", "environment", "agent", "key"} {
+		for _, row := range f.file("/analytics.csv?panel=split&split=" + by + "&" + span) {
+			got["the file by "+by] += f.number(row["rings"])
+		}
+		for _, hops := range f.groups(f.midnight, by) {
+			got["the API by "+by] += hops["placed"]
+		}
+	}
+	for _, panel := range []string{"time", "heat"} {
+		for _, row := range f.file("/analytics.csv?panel=" + panel + "&" + span) {
+			got["the file of "+panel] += f.number(row["rings"])
+		}
+	}
+	keys := f.groups(f.midnight, "key")
+	for _, row := range f.file("/analytics.csv?panel=split&split=key&" + span) {
+		f.same(f.number(row["rings"]), map[string]int{"the API of key " + row["key"]: keys[row["key"]]["placed"]})
+	}
+	page := f.opens("/analytics?split=key&" + span)
+	chart, _, _ := strings.Cut(page, `id="split-title"`)
+	got["the page"] = 0
+	for _, m := range regexp.MustCompile(`</time></th>\s*<td class="num">\s*(?:<a [^>]*>)?([\d,]+)`).FindAllStringSubmatch(chart, -1) {
+		got["the page"] += f.number(m[1])
+	}
+	f.same(today, got)
+	led := 0
+	for _, m := range regexp.MustCompile(`<a href="(/rings\?[^"]+)">([\d,]+)</a>`).FindAllStringSubmatch(page, -1) {
+		total, _ := f.numbers(f.opens(html.UnescapeString(m[1])), `list-total">[^<]*?([\d,]+) rings?<`)
+		f.same(f.number(m[2]), map[string]int{"the list of " + m[1]: total})
+		led++
+	}
+	if led < 5 {
+		f.t.Errorf("only %d numbers of analytics lead to rings", led)
+	}
 }
 
 func (f figuresOf) stepsOfTheFunnel(now time.Time) {
@@ -200,23 +242,30 @@ func (f figuresOf) day(page, day string, columns ...int) (sum int) {
 }
 
 // funnel is the rings of each hop since from, as the API counts them.
-func (f figuresOf) funnel(from time.Time) map[string]int {
+func (f figuresOf) funnel(from time.Time) map[string]int { f.t.Helper(); return f.groups(from, "")[""] }
+
+// groups are the rings of each hop since from by group.
+func (f figuresOf) groups(from time.Time, by string) map[string]map[string]int {
 	f.t.Helper()
 	var got struct {
 		Groups []struct {
-			Hops []struct {
+			Group string
+			Hops  []struct {
 				Hop   string
 				Rings int
 			}
 		}
 	}
-	path := "/v1/analytics/funnel?from=" + url.QueryEscape(from.Format(time.RFC3339))
-	if status := f.call("GET", path, f.ready.APIKey, "", &got); status != 200 || len(got.Groups) != 1 {
+	path := "/v1/analytics/funnel?by=" + by + "&from=" + url.QueryEscape(from.Format(time.RFC3339))
+	if status := f.call("GET", path, f.ready.APIKey, "", &got); status != 200 || len(got.Groups) == 0 {
 		f.t.Fatalf("the funnel is answered %d: %+v", status, got)
 	}
-	out := map[string]int{}
-	for _, h := range got.Groups[0].Hops {
-		out[h.Hop] = h.Rings
+	out := map[string]map[string]int{}
+	for _, g := range got.Groups {
+		out[g.Group] = map[string]int{}
+		for _, h := range g.Hops {
+			out[g.Group][h.Hop] = h.Rings
+		}
 	}
 	return out
 }

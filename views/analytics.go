@@ -52,6 +52,7 @@ type TimeBar struct {
 	Rings   Number
 	Ends    [5]Number // answered, missed, declined, cancelled, failed
 	Earlier int       // rings of the same part of the span before; -1 = unknown
+	Then    string    // where they are
 }
 
 // Number is a count that leads to its rings.

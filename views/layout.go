@@ -80,6 +80,8 @@ func PaletteLinks() []Link {
 		}
 	}
 	return append(links,
+		Link{Text: "Alert rules", Href: PathAlertRules, Icon: IconBell, Hint: "Action"},
+		Link{Text: "Invoices", Href: PathInvoices, Icon: IconCard, Hint: "Action"},
 		Link{Text: "Export rings as a file", Href: PathRingsCSV, Icon: IconDownload, Hint: "Action"},
 		Link{Text: "Export devices as a file", Href: PathDevicesCSV, Icon: IconDownload, Hint: "Action"},
 		Link{Text: "Devices that are registered twice", Href: PathDevicesAlike, Icon: IconDevice, Hint: "Action"},

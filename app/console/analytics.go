@@ -229,7 +229,7 @@ func (a *analytics) chart() views.TimeChart {
 		b := views.TimeBar{Label: a.span.label(a.span.starts[i]), ISO: a.span.starts[i].In(a.v.Zone).Format(time.RFC3339), Earlier: -1}
 		b.Rings, b.Ends = numbers(sum, a.span.starts[i], a.span.end(i), a.cut)
 		if i < len(then) {
-			b.Earlier = int(then[i].Rings)
+			b.Earlier, b.Then = int(then[i].Rings), ringsOf(a.span.startsThen[i], a.span.endThen(i), a.cut, "")
 		}
 		out.Bars = append(out.Bars, b)
 	}

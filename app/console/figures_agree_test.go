@@ -2,6 +2,9 @@ package console
 
 import (
 	"encoding/csv"
+	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -102,4 +105,47 @@ func TestFiguresAgree(t *testing.T) {
 			t.Errorf("%s: %d rings, want %d", where, n, rings)
 		}
 	}
+	h.Clock.Pass(15 * 24 * time.Hour) // the trial is over
+	s.Advance(15 * 24 * time.Hour)
+	h.tell(s)
+	invoicesAgree(t, a, "$149.00")
+}
+
+// invoicesAgree: each invoice has the same amount on the billing page, in the list of invoices and
+// in the file of either, and the last is of want; the totals of the list are what its rows add up to.
+func invoicesAgree(t *testing.T, a *tenant, want string) {
+	t.Helper()
+	w := a.Quick(a.Owner)
+	amounts := func(path, section string) (out []string) {
+		t.Helper()
+		_, body, ok := strings.Cut(w.Get(path).Want(200).Body, section)
+		if !ok {
+			t.Fatalf("%s lacks %s", path, section)
+		}
+		for _, m := range regexp.MustCompile(`<td class="num[^"]*"(?: data-head="Total")?>(\$[\d,.]+)</td>`).FindAllStringSubmatch(body, -1) {
+			out = append(out, m[1])
+		}
+		return out
+	}
+	rows, err := csv.NewReader(strings.NewReader(w.Get("/billing/invoices.csv").Want(200).Body)).ReadAll()
+	pagetest.Must(t, err)
+	var file []string
+	cents := 0
+	for _, row := range rows[1:] {
+		file = append(file, "$"+row[3])
+		if row[2] == "Paid" {
+			n, err := strconv.Atoi(strings.Replace(row[3], ".", "", 1))
+			pagetest.Must(t, err)
+			cents += n
+		}
+	}
+	if len(file) == 0 || file[0] != want {
+		t.Errorf("the file of invoices: %v, want the latest of %s", file, want)
+	}
+	for _, c := range []struct{ path, section string }{{"/billing", "Invoices, newest first"}, {"/billing/invoices", "<thead>"}} {
+		if got := amounts(c.path, c.section); !slices.Equal(got, file) {
+			t.Errorf("%s has invoices of %v, and the file %v", c.path, got, file)
+		}
+	}
+	w.Get("/billing/invoices").Has(fmt.Sprintf("$%d.%02d, ", cents/100, cents%100))
 }

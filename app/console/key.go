@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -116,7 +117,9 @@ func (k keyPages) keyFacts(ctx context.Context, v *page.Visitor, key tenants.Key
 	if key.Maker != "" {
 		rows = append(rows, views.Row{Name: "Created by", Text: key.Maker})
 	}
-	rows = append(rows, views.Row{Name: "Last used", When: v.At(key.LastUsedAt), Text: "never"})
+	rows = append(rows, views.Row{Name: "Rings", Text: "Show its rings", Href: views.PathRings + "?" +
+		url.Values{"cut": {cutWord(tenants.Cut{By: tenants.SplitKey, Value: string(key.ID)})}}.Encode()},
+		views.Row{Name: "Last used", When: v.At(key.LastUsedAt), Text: "never"})
 	if key.LastIP != "" {
 		rows = append(rows, views.Row{Name: "Last address", Text: key.LastIP, Mono: true})
 	}

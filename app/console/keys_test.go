@@ -112,7 +112,7 @@ func TestKeyRequests(t *testing.T) {
 	}
 	pagetest.Must(t, h.Store.Jobs().KeepKeyRequests(t.Context(), all))
 	at := "/keys/" + string(b.key)
-	w.Get(at).Want(200).Has("3 requests", "request-a", "request-c", "bot/1.2", "&lt; 1 ms")
+	w.Get(at).Want(200).Has("Show its rings", "3 requests", "request-a", "request-c", "bot/1.2", "&lt; 1 ms")
 	w.Get(at + "?q=403").Want(200).Has("request-b").Lacks("request-a")
 	w.Get(at + "?q=nothing").Want(200).Has("No matches")
 	file := w.Get(at + "/requests.csv?sort=status").Want(200)

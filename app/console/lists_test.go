@@ -145,8 +145,9 @@ func TestPaletteFindsThings(t *testing.T) {
 	for _, x := range []struct{ typed, found string }{
 		{string(b.ring), ring}, {string(b.ring)[:13], ring}, {r.Attempts[0].Push.APNsID, ring}, {r.Reference, ring}, {"zoë", ring},
 		{"zoë phone", "/devices/" + string(b.device)}, {"zoë desk", "/agents/" + string(b.agent)},
-		{"zoë hook", "/connections/" + string(b.connection)}, {"zoë key", "/keys?q="}, {b.Owner.Email, "/people?q="},
+		{"zoë hook", "/connections/" + string(b.connection)}, {"zoë key", "/keys/" + string(b.key)}, {b.Owner.Email, "/people?q="},
 		{"dark", `value="dark"`}, {"sign out", `action="/signout"`}, {"export ri", "/rings.csv"}, {"test", "/rings/test"},
+		{"invoices", "/billing/invoices"}, {"alert ru", "/alerts/rules"},
 	} {
 		w.Get("/palette?q=" + url.QueryEscape(x.typed)).Want(200).Has(x.found)
 	}

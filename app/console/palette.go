@@ -126,7 +126,7 @@ func findKeys(ctx context.Context, v *page.Visitor, text string) ([]views.Link, 
 	}
 	found, _, err := v.Scope.Keys().List(ctx, store.Page{Search: text, Limit: paletteMost})
 	return mapped(found, func(x tenants.Key) views.Link {
-		return views.Link{Text: x.Name + " (" + keyShown(x) + ")", Href: views.PathKeys + "?q=" + url.QueryEscape(x.Name), Hint: "API key",
+		return views.Link{Text: x.Name + " (" + keyShown(x) + ")", Href: views.KeyPath(string(x.ID)), Hint: "API key",
 			Icon: views.IconKey}
 	}), err
 }

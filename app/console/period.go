@@ -165,6 +165,14 @@ func (p period) end(i int) time.Time {
 	return p.to
 }
 
+// endThen is the end of a column of the span before.
+func (p period) endThen(i int) time.Time {
+	if i+1 < len(p.startsThen) {
+		return p.startsThen[i+1]
+	}
+	return p.until
+}
+
 // label is the name of a column.
 func (p period) label(at time.Time) string {
 	at = at.In(p.zone)
