@@ -75,6 +75,8 @@ func keyState(k tenants.Key, now time.Time) (string, views.Tone) {
 	switch _, soon := tenants.KeyExpiryStep(k, now); {
 	case !k.RevokedAt.IsZero() && !k.RevokedAt.Equal(k.ExpiresAt):
 		return "Revoked", views.ToneNeutral
+	case k.Ended(now) && k.ReplacedBy != "":
+		return "Replaced", views.ToneNeutral
 	case k.Ended(now):
 		return "Expired", views.ToneNeutral
 	case k.ReplacedBy != "":

@@ -96,6 +96,8 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("the old key, ended early: %v", err)
 	}
 	w.Get(at).Want(200).Has("was rotated and has stopped")
+	w.Post("/keys/"+string(next.ID)+"/rotate", fieldsOf("overlap", "now")).Want(200)
+	w.Get("/keys").Want(200).Has("Replaced")
 }
 
 // TestKeyRequests: the latest requests can be searched, sorted and kept as a file.
