@@ -148,9 +148,10 @@ var exportLeft = map[string]string{
 	"device_credentials": "hashes of secrets", "idempotency": "hashes of requests, for 24 hours", "agent_sounds": "sounds; download them",
 	"recording_keys": "secret", "recording_chunks": "sounds; download them", "delivery_attempts": "answers of receivers, kept a few days",
 	"audit_marks": "what was sent last", "audit_heads": "in audit.jsonl", "audit_repeats": "in audit.jsonl once ten minutes are over",
-	"tallies": "counted from facts", "tally_days": "counted from facts", "key_tallies": "counted from facts", "outcomes": "counted from facts",
-	"call_figures": "counted from calls", "ring_counts": "counted from rings", "step_times": "counted from facts",
-	"metered": "reports to Stripe", "sign_ins": "secrets of browsers", "exports": "exports themselves",
+	"tallies": "counted from facts", "tally_days": "counted from facts", "key_tallies": "counted from facts",
+	"outcomes": "counted from facts", "call_figures": "counted from calls", "ring_counts": "counted from rings",
+	"step_times": "counted from facts",
+	"metered":    "reports to Stripe", "sign_ins": "secrets of browsers", "exports": "exports themselves",
 	"alert_sends": "what waits to be sent", "digests": "which mails were sent, with secrets of their links",
 	"erasures": "who is being erased",
 }
