@@ -52,7 +52,7 @@ func newCluster(ctx context.Context, database string, devices int, onPush func(a
 		}
 		database = c.postgres.URL(name)
 	}
-	if c.stage, err = furnished(ctx, database, devices, onPush); err != nil {
+	if c.stage, err = furnished(ctx, place{url: database}, devices, onPush); err != nil {
 		return c, err
 	}
 	return c, c.startNATS(ctx, 0)

@@ -32,6 +32,8 @@ type PagesReport struct {
 	Alone     RingRow   `json:"rings_alone"`      // rings that nobody's reading disturbs
 	Beside    RingRow   `json:"rings_beside"`     // rings that were placed while the pages were read
 	Ratio     float64   `json:"ring_p99_ratio"`   // time to Apple, p99: beside to alone
+
+	Chain ChainReport `json:"audit_chain"`
 }
 
 // PageRow is one page: how long the server takes, and what goes over the wire.
@@ -49,7 +51,9 @@ type PageRow struct {
 type PagesConfig struct {
 	Rings    int
 	Times    int
-	Database string        // postgres://… of an empty database; empty = SQLite in a temporary folder
+	Database string        // postgres://… of an empty database; empty = SQLite
+	Data     string        // a folder that stays, to measure what an earlier run has filled; empty = a temporary one
+	Only     string        // only pages with this in their address
 	Alone    time.Duration // how long rings are placed before anybody reads; 0 = 10 s
 }
 
@@ -68,15 +72,18 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	if c.Alone == 0 {
 		c.Alone = 10 * time.Second
 	}
-	r = PagesReport{Machine: Machine(), Seeded: c.Rings}
+	r = PagesReport{Machine: Machine()}
 	link := tenants.NewSecret(tenants.InvitationPrefix)
 	b := &rings{answered: map[string]time.Time{}}
-	b.stage, err = setUpOn(ctx, c.Database, 200, b.hear, func(ctx context.Context, s *stage, db *store.Store) error {
-		start := time.Now()
-		err := history(ctx, s, db, c.Rings, link)
-		r.SeedS = time.Since(start).Seconds()
-		return err
-	})
+	fill := func(ctx context.Context, s *stage, db *store.Store) error {
+		if err := r.fill(ctx, s, db, c.Rings); err != nil {
+			return err
+		}
+		var err error
+		r.Chain, err = verifyChain(ctx, s, db)
+		return errors.Join(err, invite(ctx, s, db, link))
+	}
+	b.stage, err = setUpOn(ctx, place{url: c.Database, keep: c.Data}, 200, b.hear, fill)
 	if err != nil {
 		return r, err
 	}
@@ -97,6 +104,9 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	wg.Go(func() { r.Beside, err = b.paced(busy, pagesRate, time.Hour) })
 	pages, failed := v.places(ctx, b.stage)
 	for _, page := range pages {
+		if !strings.Contains(page, c.Only) {
+			continue
+		}
 		row, e := v.measure(ctx, page, c.Times)
 		failed = errors.Join(failed, e)
 		r.Rows = append(r.Rows, row)
@@ -107,18 +117,34 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	return r, errors.Join(failed, err)
 }
 
+// fill writes the rings, unless an earlier run did.
+func (r *PagesReport) fill(ctx context.Context, s *stage, db *store.Store, n int) error {
+	if s.found != nil {
+		r.Seeded, r.SeedS = s.found.Rings, s.found.Filled
+		return nil
+	}
+	start := time.Now()
+	if err := history(ctx, s, db, n); err != nil {
+		return err
+	}
+	r.Seeded, r.SeedS = n, time.Since(start).Seconds()
+	return s.remember(n, r.SeedS)
+}
+
+// invite makes the link by which the reader signs in. A run on kept data makes its own.
+func invite(ctx context.Context, s *stage, db *store.Store, link tenants.Secret) error {
+	now := time.Now()
+	return db.For(s.tenant).By(store.Who{Actor: tenants.System}).Invitations().Add(ctx, store.Invitation{
+		Hash: link.Hash(), Tenant: s.tenant, Email: fmt.Sprintf("bench-%d@example.com", now.UnixNano()), Role: tenants.Owner,
+		By: tenants.System, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	}, nil)
+}
+
 // history writes rings of the last thirty days as they may have gone, and tallies them.
-func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants.Secret) error {
+func history(ctx context.Context, s *stage, db *store.Store, n int) error {
 	key := tenants.Actor{Kind: tenants.ActorKey, ID: tenants.NewRandomID(), Name: "bench"} // each ring is in the audit log
 	scope := db.For(s.tenant).By(store.Who{Actor: key})
 	now := time.Now()
-	err := scope.Invitations().Add(ctx, store.Invitation{
-		Hash: link.Hash(), Tenant: s.tenant, Email: "bench@example.com", Role: tenants.Owner, By: tenants.System,
-		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
-	}, nil)
-	if err != nil {
-		return err
-	}
 	const writers = 64
 	apart := 30 * 24 * time.Hour / time.Duration(n+1)
 	var wg sync.WaitGroup
@@ -133,6 +159,7 @@ func history(ctx context.Context, s *stage, db *store.Store, n int, link tenants
 	}
 	wg.Wait()
 	for rolled := 1; rolled > 0 && errors.Join(errs...) == nil; {
+		var err error
 		if rolled, err = db.Jobs().Roll(ctx, 5000); err != nil {
 			return err
 		}
@@ -325,6 +352,9 @@ func (r PagesReport) Print(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\na ring to Apple, p99: %.1f ms alone, %.1f ms while the pages are read: ratio %.2f (%s)\n",
 		r.Alone.AppleP99, r.Beside.AppleP99, r.Ratio, verdict(r.Ratio <= pageRatio))
+	if err := r.Chain.print(w); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(w, "targets: p95 ≤ %d ms (%d pages over), ring p99 ≤ %.1f times that alone, first load ≤ %d KB (%s), "+
 		"later pages ≤ %d KB (%d over)\n",
 		pageP95, slow, pageRatio, firstLoad/1000, verdict(r.FirstLoad <= firstLoad), laterLoad/1000, heavy)

@@ -26,6 +26,7 @@ type RingsReport struct {
 	Bare    float64   `json:"bare_per_second"` // at concurrency 100
 	Ratio   float64   `json:"ratio"`           // rings to bare pushes at concurrency 100
 	Bytes   float64   `json:"bytes_per_ring"`  // of the server's database
+	Chain   float64   `json:"audit_chain_us"`  // CPU of a ring's place in the audit chain
 }
 
 // RingRow is one concurrency. Times to 201 are from the request's first byte; times to Apple until
@@ -87,7 +88,7 @@ func Rings(ctx context.Context, c RingsConfig) (r RingsReport, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.stock.stop()) }()
-	r.Machine = Machine()
+	r.Machine, r.Chain = Machine(), chainCost()
 	for _, a := range []asked{b.ours(), b.theirs()} {
 		if _, err := b.turn(ctx, 10, time.Second, a); err != nil { // connections, caches and prepared statements
 			return r, err
@@ -449,6 +450,8 @@ func (r RingsReport) printBeside(w io.Writer) error {
 		fmt.Fprintf(t, "\tbare apns2\t%.0f\t%.0f\t\tratio %.2f\t\n", x.Bare, x.BareCPU, quotient(x.PerSecond, x.Bare))
 		fmt.Fprintf(t, "\tbare store\t%.0f\t%.0f\t%.0f\tratio %.2f\t\n", x.Store, x.StoreCPU, x.StoreBytes, quotient(x.PerSecond, x.Store))
 		fmt.Fprintf(t, "\tbare store + bare apns2\t\t%.0f\t\tCPU %.2f\t\n", x.StoreCPU+x.BareCPU, x.OfBare)
+		share := quotient(r.Chain, x.CPU)
+		fmt.Fprintf(t, "\taudit chain\t\t%.1f\t\t%.1f %% of CPU (%s)\t\n", r.Chain, 100*share, verdict(share <= chainShare))
 		fmt.Fprintf(t, "\tstock push server\t%.0f\t%.0f\t\tratio %.2f\t\n", x.Stock, x.StockCPU, x.OfStock)
 	}
 	return t.Flush()

@@ -25,6 +25,8 @@ type stage struct {
 	env    []string
 	files  store.Config
 	server *child
+	keeps  bool     // the folder stays
+	found  *filling // what an earlier run left in it; nil = nothing
 	benchTenant
 }
 
@@ -58,13 +60,13 @@ const (
 // the server on it.
 func setUp(ctx context.Context, devices int, onPush func(apnstest.Delivered),
 	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
-	return setUpOn(ctx, "", devices, onPush, prepare...)
+	return setUpOn(ctx, place{}, devices, onPush, prepare...)
 }
 
-// setUpOn is setUp on a database of PostgreSQL; empty is SQLite.
-func setUpOn(ctx context.Context, database string, devices int, onPush func(apnstest.Delivered),
+// setUpOn is setUp with the database somewhere else.
+func setUpOn(ctx context.Context, at place, devices int, onPush func(apnstest.Delivered),
 	prepare ...func(context.Context, *stage, *store.Store) error) (*stage, error) {
-	s, err := furnished(ctx, database, devices, onPush, prepare...)
+	s, err := furnished(ctx, at, devices, onPush, prepare...)
 	if err != nil {
 		return s, err
 	}
@@ -75,7 +77,7 @@ func setUpOn(ctx context.Context, database string, devices int, onPush func(apns
 }
 
 // furnished is a stage whose server is not started.
-func furnished(ctx context.Context, database string, devices int, onPush func(apnstest.Delivered),
+func furnished(ctx context.Context, at place, devices int, onPush func(apnstest.Delivered),
 	prepare ...func(context.Context, *stage, *store.Store) error) (s *stage, err error) {
 	s = &stage{}
 	defer func() {
@@ -83,7 +85,7 @@ func furnished(ctx context.Context, database string, devices int, onPush func(ap
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "carillon-bench-"); err != nil {
+	if err = s.open(at); err != nil {
 		return s, err
 	}
 	if s.apple, err = apnstest.New(apnstest.Config{Keep: -1, OnPush: onPush}); err != nil {
@@ -92,21 +94,21 @@ func furnished(ctx context.Context, database string, devices int, onPush func(ap
 	if err = s.accounts(); err != nil {
 		return s, err
 	}
-	keys := []byte(seal.Generate())
-	master, ca := filepath.Join(s.dir, "master.key"), filepath.Join(s.dir, "apple.pem")
-	if err = errors.Join(os.WriteFile(master, keys, 0o600), os.WriteFile(ca, s.apple.CAPEM(), 0o600)); err != nil {
+	master, keys, err := s.master()
+	ca := filepath.Join(s.dir, "apple.pem")
+	if err = errors.Join(err, os.WriteFile(ca, s.apple.CAPEM(), 0o600)); err != nil {
 		return s, err
 	}
 	ring, err := seal.Parse(keys)
 	if err != nil {
 		return s, err
 	}
-	s.files = store.Config{URL: database, Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	s.files = store.Config{URL: at.url, Dir: s.dir, Seal: ring, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	if err = s.furnish(ctx, devices, prepare); err != nil {
 		return s, err
 	}
 	s.env = append([]string{
-		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=" + database,
+		"CARILLON_ADDR=127.0.0.1:0", "CARILLON_PUBLIC_URL=http://127.0.0.1", "CARILLON_DATA=" + s.dir, "CARILLON_DATABASE_URL=" + at.url,
 		"CARILLON_MASTER_KEY_FILE=" + master, "CARILLON_APNS_CA_FILE=" + ca, "CARILLON_RTC_UDP_ADDR=127.0.0.1:0",
 		"CARILLON_METRICS_ADDR=127.0.0.1:0",
 		"CARILLON_RINGS_PER_SECOND=0", "CARILLON_DEVICE_SPACING=0", // one tenant with few devices is all there is
@@ -123,11 +125,10 @@ func (s *stage) start(ctx context.Context) (err error) {
 
 // accounts opens one for the server and one for the stock server.
 func (s *stage) accounts() error {
-	account, file, err := apnstest.NewKey(team, keyID)
+	account, err := s.account()
 	if err != nil {
 		return err
 	}
-	s.slug, s.team, s.keyID, s.p8 = "bench", team, keyID, file
 	stock, stockFile, err := apnstest.NewKey(stockTeam, stockKeyID)
 	if err != nil {
 		return err
@@ -144,7 +145,9 @@ func (s *stage) furnish(ctx context.Context, devices int, prepare []func(context
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := s.build(ctx, db, devices); err != nil {
+	if s.found != nil {
+		s.resume()
+	} else if err := s.build(ctx, db, devices); err != nil {
 		return err
 	}
 	for _, more := range prepare {
@@ -214,7 +217,10 @@ func (s *stage) close() error {
 	if s.apple != nil {
 		errs = append(errs, s.apple.Close())
 	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	if !s.keeps {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
 }
 
 // size is that of the server's database file.

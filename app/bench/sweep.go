@@ -63,7 +63,7 @@ func Sweep(ctx context.Context, c SweepConfig) (r SweepReport, err error) {
 		r.Database = "PostgreSQL"
 	}
 	b := &rings{answered: map[string]time.Time{}}
-	if b.stage, err = setUpOn(ctx, c.Database, 1000, b.hear); err != nil {
+	if b.stage, err = setUpOn(ctx, place{url: c.Database}, 1000, b.hear); err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.stage.close()) }()
