@@ -47,7 +47,7 @@ func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 	if err != nil {
 		return err
 	}
-	counts, err := k.ringsByAgent(ctx, v)
+	counts, err := v.Scope.Analytics().Placed(ctx, k.Now().Add(-7*24*time.Hour)) // attempts
 	if err != nil {
 		return err
 	}
@@ -64,21 +64,6 @@ func (k agentPages) agents(ctx context.Context, c *fiber.Ctx, v *page.Visitor) e
 		})
 	}
 	return web.Page(c, views.Agents(p), fiber.StatusOK)
-}
-
-// ringsByAgent counts the attempts of the last seven days.
-func (k agentPages) ringsByAgent(ctx context.Context, v *page.Visitor) (map[tenants.AgentID]int64, error) {
-	rows, err := k.figures.of(ctx, v.Scope, figure{tenant: v.Tenant.ID, back: 7 * 24 * time.Hour, by: "agent"})
-	if err != nil {
-		return nil, err
-	}
-	out := map[tenants.AgentID]int64{}
-	for _, r := range rows {
-		if r.Fact == tenants.FactPlaced {
-			out[tenants.AgentID(r.Group)] = r.N
-		}
-	}
-	return out, nil
 }
 
 func (k agentPages) agentsCSV(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {

@@ -35,7 +35,7 @@ type analytics struct {
 
 	hours, hoursThen   []tenants.HourCounts
 	values, valuesThen []tenants.ValueCounts
-	times              []tenants.HourTimes
+	times              columnTimes
 	names              map[tenants.Split]map[string]string // of agents and keys
 }
 
@@ -55,10 +55,10 @@ func (k analyticsPages) of(ctx context.Context, c *fiber.Ctx, v *page.Visitor) (
 	if err := a.q.Err(); err != nil {
 		return a, err
 	}
-	return a, a.read(ctx, k.hours)
+	return a, a.read(ctx, k.hours, k.times)
 }
 
-func (a *analytics) read(ctx context.Context, hours *hoursKept) (err error) {
+func (a *analytics) read(ctx context.Context, hours *hoursKept, times *timesKept) (err error) {
 	s := a.v.Scope.Analytics()
 	if err := a.readHours(ctx, hours); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (a *analytics) read(ctx context.Context, hours *hoursKept) (err error) {
 	}
 	a.days = a.span.step != "hour" && a.span.to.Sub(a.span.from) > 40*24*time.Hour
 	if a.timed() {
-		if a.times, err = s.StepTimes(ctx, a.cut, a.hop.Fact, a.span.from, a.span.to, a.days); err != nil {
+		if a.times, err = times.of(ctx, a); err != nil {
 			return err
 		}
 	}
@@ -335,19 +335,8 @@ func (a *analytics) waits() views.TimesChart {
 	if a.days {
 		out.Zone = "UTC"
 	}
-	buckets := make([]map[int]int64, len(a.span.starts))
-	for _, h := range a.times {
-		i := max(0, columnOf(a.span.starts, h.At))
-		if i >= len(buckets) {
-			continue
-		}
-		if buckets[i] == nil {
-			buckets[i] = map[int]int64{}
-		}
-		for b, n := range h.Buckets {
-			buckets[i][b] += n
-		}
-	}
+	buckets := make(columnTimes, len(a.span.starts))
+	copy(buckets, a.times)
 	any := false
 	for i, start := range a.span.starts {
 		r := store.FunnelRow{Buckets: buckets[i]}

@@ -26,6 +26,9 @@ type hoursKey struct {
 	from   int64
 }
 
+// keptFrom is how long a span is that is kept.
+const keptFrom = 6 * 24 * time.Hour
+
 // keptHours are the hours before cut.
 type keptHours struct {
 	mu  sync.Mutex // guards the rest
@@ -37,7 +40,7 @@ type keptHours struct {
 func (h *hoursKept) of(ctx context.Context, v *page.Visitor, cut tenants.Cut, from, to time.Time) ([]tenants.HourCounts, error) {
 	s := v.Scope.Analytics()
 	over := h.now().Add(-freshHours).Truncate(time.Hour)
-	if to.Sub(from) < 40*24*time.Hour || !from.Before(over) {
+	if to.Sub(from) < keptFrom || !from.Before(over) {
 		return s.Hours(ctx, cut, from, to)
 	}
 	e := h.kept.entry(hoursKey{v.Tenant.ID, cut, from.Unix()})

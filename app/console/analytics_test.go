@@ -58,6 +58,31 @@ func TestFiguresLeadToTheirRings(t *testing.T) {
 	w.Get("/analytics?cut=nothing:x&hop=x&range=x&split=x").Want(200)
 }
 
+// TestTimesAreCountedOnce: what is kept of a chart of times and what is read again make the same
+// chart each time, also once the hours that were new are over.
+func TestTimesAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	b := h.full("beta", "Beta")
+	for n := 1; n > 0; {
+		var err error
+		n, err = h.Store.Jobs().Roll(t.Context(), 1000)
+		pagetest.Must(t, err)
+	}
+	w := b.Quick(b.Owner)
+	const times = "/analytics.csv?range=month&panel=times&hop=answered"
+	first := w.Get(times).Want(200).Body
+	if strings.Count(first, "\n") < 2 {
+		t.Fatalf("nothing was timed: %q", first)
+	}
+	for _, later := range []time.Duration{0, 0, time.Hour, time.Hour, time.Hour} {
+		h.Clock.Pass(later)
+		if again := w.Get(times).Want(200).Body; again != first {
+			t.Errorf("%q became %q", first, again)
+		}
+	}
+}
+
 // TestPeriods: days are of the zone, also where the clocks change, and meet the same days before.
 func TestPeriods(t *testing.T) {
 	t.Parallel()

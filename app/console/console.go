@@ -125,6 +125,7 @@ type Console struct {
 	Config
 	figures *figures
 	hours   *hoursKept
+	times   *timesKept
 	judged  *judgements
 	mails   tenants.RateLimiter // see mayInvite and mayReset
 
@@ -148,6 +149,7 @@ func New(c Config) (*Console, error) {
 		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}
 	k.mails.Nodes = c.Store.NodesNow
 	k.hours = &hoursKept{now: c.Now, kept: table[hoursKey, keptHours]{most: mostHoursKept}}
+	k.times = &timesKept{now: c.Now, kept: table[timesKey, keptTimes]{most: mostTimesKept}}
 	for _, r := range k.routes() {
 		if r.method == get {
 			k.readings = append(k.readings, r)

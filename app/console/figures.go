@@ -71,6 +71,10 @@ func (f *figures) of(ctx context.Context, s *store.Scope, want figure) ([]store.
 	return c.rows, nil
 }
 
+// dailyFacts are what pages show of each day.
+var dailyFacts = []tenants.FactKind{tenants.FactPlaced, tenants.FactWoke, tenants.FactAnswered}
+
+// count counts the hours of [from, to); by day, of dailyFacts only.
 func (f figure) count(ctx context.Context, s *store.Scope, from, to time.Time) ([]store.FunnelRow, error) {
 	if f.by != "day" {
 		return s.Analytics().Funnel(ctx, from, to, f.by)
@@ -79,7 +83,7 @@ func (f figure) count(ctx context.Context, s *store.Scope, from, to time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	return s.Analytics().FunnelByDay(ctx, from, to, zone)
+	return s.Analytics().FunnelByDay(ctx, from, to, zone, dailyFacts...)
 }
 
 // sum adds counts of different hours up.

@@ -89,8 +89,9 @@ func (s Analytics) sum(ctx context.Context, group, cells string, args []any, nam
 
 // FunnelByDay is Funnel by day, where a day is one of zone. Counts are kept by the hour of UTC:
 // where a zone lies half an hour beside it, an hour counts to the day in which it begins. A day on
-// which the clock changes may come as two rows.
-func (s Analytics) FunnelByDay(ctx context.Context, from, to time.Time, zone *time.Location) ([]FunnelRow, error) {
+// which the clock changes may come as two rows. With facts it may leave the others out.
+func (s Analytics) FunnelByDay(ctx context.Context, from, to time.Time, zone *time.Location, facts ...tenants.FactKind) (
+	[]FunnelRow, error) {
 	out := []FunnelRow{}
 	for _, part := range offsets(from, to, s.s.now(), zone) {
 		if part.offset == 0 {
@@ -101,8 +102,12 @@ func (s Analytics) FunnelByDay(ctx context.Context, from, to time.Time, zone *ti
 			out = append(out, rows...)
 			continue
 		}
-		rows, err := s.sum(ctx, dayIn(part.offset), "tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?",
-			[]any{uuid(s.id), floor(micros(part.from), hour), until(part.to)}, func(day string) string { return label("day", day) })
+		cells, args := "tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?",
+			[]any{uuid(s.id), floor(micros(part.from), hour), until(part.to)}
+		if len(facts) > 0 {
+			cells, args = s.tallied(part.from, part.to, facts...)
+		}
+		rows, err := s.sum(ctx, dayIn(part.offset), cells, args, func(day string) string { return label("day", day) })
 		if err != nil {
 			return nil, err
 		}

@@ -433,7 +433,7 @@ func (s Audits) Removed(ctx context.Context, ids []string) (map[string]string, e
 		return names, nil
 	}
 	var rows []auditRow
-	err := s.read(ctx, "audits").Where("action IN ?", removals).
+	err := s.read(ctx, "audits").Table("audits"+s.s.db.dialect.by("audits_rare")).Where("action IN ?", removals).
 		Where("action <> 'ring.place' AND target IN ?", ids). // the first half is what audits_rare asks for
 		Select("target, detail").Find(&rows).Error
 	for _, r := range rows {

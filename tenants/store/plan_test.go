@@ -129,6 +129,7 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 		}
 	}
 	since := func() error { _, err := scope.Audits().Since(ctx, 0); return err }
+	removed := func() error { _, err := scope.Audits().Removed(ctx, []string{string(device)}); return err }
 	const entries, one = "SELECT * FROM audits", "SELECT tenant_id, id"
 	const ofDevice = "USING PRIMARY KEY (tenant_id=? AND device_id=?)"
 	for name, x := range map[string]struct {
@@ -146,6 +147,7 @@ func TestListsAreWalkedByTheRightIndex(t *testing.T) {
 		"a phone's missed rings":   {rings(store.RingQuery{Device: device, State: tenants.Missed}), one, ofDevice},
 		"number of a phone's":      {rings(store.RingQuery{Device: device}), "SELECT count(*)", ofDevice},
 		"what is not reviewed yet": {since, "SELECT actor_kind", "audits_changes ("},
+		"names of what is gone":    {removed, "SELECT target, detail", "audits_rare (tenant_id=? AND action=?)"},
 	} {
 		statements()
 		if err := x.read(); err != nil {

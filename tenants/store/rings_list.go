@@ -4,16 +4,15 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 
 	"carillon/tenants"
 )
 
-// List lists rings with attempts, facts and calls. They can be sorted by "created". With a Cut or a
-// Clock it looks through lookMost rings at a time: a page may have fewer rows than it could, or
-// none, and still lead to a next one.
+// List lists rings with attempts, facts and calls. They can be sorted by "created". Where no index
+// leads to them, and where a search has very many hits, it looks through lookMost rings at a time:
+// a page may have fewer rows than it could, or none, and still lead to a next one.
 func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
 	p := Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
 	r, err := ringOrders.reading(p)
@@ -75,7 +74,12 @@ func (s Rings) rows(ctx context.Context, q RingQuery, p Page, r reading[ringRow]
 		db = db.Order("rung DESC")
 	}
 	var bound lookedAt
-	if q.looks() {
+	switch {
+	case how.hits.few():
+		if db, bound, err = how.hits.page(ctx, s, db, pageOf{q, p, r}); err != nil {
+			return nil, "", err
+		}
+	case how.hits.many() || q.looks():
 		if bound, err = s.looked(ctx, q, p, r); err != nil {
 			return nil, "", err
 		}
@@ -98,9 +102,13 @@ func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 	switch {
 	case err != nil:
 		return Total{}, err
+	case how.hits.all:
+		return how.hits.counted(ctx, s, q)
+	case how.hits.few():
+		return how.hits.total(ctx, s, db)
 	case !how.scanned:
 		return totalOf(db)
-	case q.Search != "" || q.Device != "":
+	case how.hits.many() || q.Device != "":
 		return Total{More: true}, nil
 	}
 	const asked = "tenant_id, id, state, to_person, agent_id, by_kind, by_id, created_at, ended_at"
@@ -122,6 +130,7 @@ type found struct {
 	collected bool // by another index than the list's order: few rows, to be collected and sorted
 	walked    bool // along the rings of a device, in the order of their ids, which "rung" has
 	scanned   bool // by looking through the rings
+	hits      hits // by these
 }
 
 // narrow leaves the rings that q asks for.
@@ -169,13 +178,13 @@ func (s Rings) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB
 			how.collected = true
 		}
 	}
-	if q.Search != "" {
-		few := false
-		if db, few, err = s.search(ctx, db, strings.ToLower(q.Search)); err != nil {
-			return nil, how, err
-		}
-		how.collected, how.scanned = how.collected || few, !few
+	if how.hits, err = s.hits(ctx, q); err != nil {
+		return nil, how, err
 	}
+	if how.hits.many() {
+		db = how.hits.look(db)
+	}
+	how.collected, how.scanned = how.collected || how.hits.few(), how.scanned || how.hits.many()
 	return placedIn(db, "id", q), how, nil
 }
 

@@ -16,7 +16,8 @@ const lookMost = 20_000
 
 // looks reports whether no index leads to the rings.
 func (q RingQuery) looks() bool {
-	return (q.Cut.By != "" || q.Clock != nil) && q.Device == "" && q.Search == ""
+	live := q.State != "" && !q.State.Terminal()
+	return (q.Cut.By != "" || q.Clock != nil || q.Agent != "" || live) && q.Device == "" && q.Search == "" && q.Person == ""
 }
 
 // lookedAt is where looking ends: at the ring with the id last. next is the cursor of the rest.
@@ -31,8 +32,13 @@ func (s Rings) looked(ctx context.Context, q RingQuery, p Page, r reading[ringRo
 	if err != nil {
 		return lookedAt{}, err
 	}
+	return lookedUpTo(db, r, lookMost)
+}
+
+// lookedUpTo finds the last of the next most rows of db, which have ids.
+func lookedUpTo(db *gorm.DB, r reading[ringRow], most int) (lookedAt, error) {
 	var rows []ringRow
-	if err := db.Offset(lookMost - 1).Limit(2).Find(&rows).Error; err != nil {
+	if err := db.Offset(most - 1).Limit(2).Find(&rows).Error; err != nil {
 		return lookedAt{}, translate(err)
 	}
 	if len(rows) < 2 {

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"carillon/tenants"
@@ -93,6 +95,14 @@ func (b *bench) daysOf(s *store.Scope, cells []tenants.Tally, from, to time.Time
 			got[r.Group+string(r.Fact)] += r.N
 		}
 		equal(b, fmt.Sprint(got), fmt.Sprint(want), fmt.Sprintf("[%v, %v) by the days of %s", from, to, name))
+		some, err := s.Analytics().FunnelByDay(ctx, from, to, zone, tenants.FactRefused)
+		b.must(err)
+		for _, r := range rows {
+			same := func(x store.FunnelRow) bool { return reflect.DeepEqual(x, r) }
+			if r.Fact == tenants.FactRefused && !slices.ContainsFunc(some, same) {
+				b.Errorf("one fact of [%v, %v) by the days of %s: %v lacks %v", from, to, name, some, r)
+			}
+		}
 		over, err := s.Analytics().RingEnds(ctx, from, to, zone)
 		b.must(err)
 		got = map[string]int64{}

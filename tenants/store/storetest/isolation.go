@@ -286,6 +286,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Analytics.Funnel", funnel, err)
 	byDay, err := s.Analytics().FunnelByDay(ctx, now.Add(-time.Hour), time.Time{}, time.FixedZone("", -18000))
 	put("Analytics.FunnelByDay", byDay, err)
+	placed, err := s.Analytics().Placed(ctx, now.Add(-time.Hour))
+	put("Analytics.Placed", placed, err)
 	byHour, err := s.Analytics().Hours(ctx, tenants.Cut{}, now.Add(-time.Hour), time.Time{})
 	put("Analytics.Hours", byHour, err)
 	byVersion, err := s.Analytics().Values(ctx, tenants.SplitAppVersion, now.Add(-time.Hour), time.Time{})
