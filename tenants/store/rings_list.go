@@ -95,7 +95,7 @@ func (s Rings) rows(ctx context.Context, q RingQuery, p Page, r reading[ringRow]
 func (s Rings) Total(ctx context.Context, q RingQuery) (Total, error) {
 	only := RingQuery{Device: q.Device, Search: q.Search, From: q.From, To: q.To}
 	if q.Device != "" && q.Search == "" && q.At(Page{}) == only {
-		rung, args := s.rungBy(q)
+		rung, args := s.rungOnce(q)
 		return totalOf(placedIn(s.reads().gorm(ctx).Table(rung, args...), "rung", q))
 	}
 	db, how, err := s.narrow(ctx, s.read(ctx, "rings"), q)
