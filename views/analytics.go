@@ -197,6 +197,7 @@ type SplitTable struct {
 // SplitRow is one value.
 type SplitRow struct {
 	Name   string
+	Own    bool   // somebody gave the name, or a phone the value
 	Href   string // the page for these rings alone; empty = there is none
 	Rings  Number
 	Ends   [5]Number

@@ -3,6 +3,8 @@ package views
 import (
 	"slices"
 	"strings"
+
+	"carillon/app/language"
 )
 
 // navEntry is one entry of the navigation.
@@ -104,20 +106,28 @@ type Command struct {
 	Icon                      Icon
 }
 
-// PaletteCommands are the commands that fit what was typed.
-func PaletteCommands(typed string) []Command {
+// PaletteCommands are the commands that fit what was typed, for a page in a language.
+func PaletteCommands(tag, typed string) []Command {
 	all := []Command{
 		{Text: "Dark appearance", Action: PathTheme, Name: "theme", Value: string(ThemeDark), Icon: IconMoon},
 		{Text: "Light appearance", Action: PathTheme, Name: "theme", Value: string(ThemeLight), Icon: IconSun},
 		{Text: "Sign out", Action: PathSignOut, Icon: IconSignOut},
 	}
-	return slices.DeleteFunc(all, func(c Command) bool { return !Mentions(c.Text, typed) })
+	return slices.DeleteFunc(all, func(c Command) bool { return !Mentions(c.Text, tag, typed) })
 }
 
-// Mentions tells whether a text has each of the words that were typed, whatever their case.
-func Mentions(text, typed string) bool {
-	text = strings.ToLower(text)
-	for _, word := range strings.Fields(strings.ToLower(typed)) {
+// bare has accents taken off: people leave them out when they search.
+var bare = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n")
+
+// Mentions tells whether one of our texts has each of the words that were typed, in English or in
+// the language of the page, whatever their case and accents.
+func Mentions(text, tag, typed string) bool {
+	if c, ok := language.In(tag); ok {
+		said, _ := c.Line(text)
+		text += "\n" + said
+	}
+	text = bare.Replace(strings.ToLower(text))
+	for _, word := range strings.Fields(bare.Replace(strings.ToLower(typed))) {
 		if !strings.Contains(text, word) {
 			return false
 		}

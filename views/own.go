@@ -22,5 +22,8 @@ func (c Choice) named() bool {
 	return c.Value != "" && c.Value == c.Text || tenants.ValidID(c.Value)
 }
 
+// named tells of a box for something with an id.
+func (t Tick) named() bool { return tenants.ValidID(t.Value) }
+
 // named tells of a link to something with an id.
 func (l Link) named() bool { return tenants.ValidID(l.Href[strings.LastIndexByte(l.Href, '/')+1:]) }

@@ -62,7 +62,7 @@ func PhoneOf(p PhonePage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = head(p.Name, true).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = head(p.Name, true, true).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

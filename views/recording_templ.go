@@ -110,7 +110,7 @@ func recordingOf(r Recording) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Rows([]Row{{Name: "Length", Text: r.Length}, {Name: "Agreed to", Text: r.Consent}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Rows([]Row{{Name: "Length", Text: r.Length}, {Name: "Agreed to", Text: r.Consent, Own: true}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -2,9 +2,10 @@ package views
 
 // rows lists what a ring is about, leaving out what was not given.
 func (p RingPage) rows() []Row {
-	rows := []Row{{Name: "To", Text: p.To, Href: p.ToHref}, {Name: "Agent", Text: p.Agent, Href: p.AgentHref}}
+	rows := []Row{{Name: "To", Text: p.To, Href: p.ToHref, Own: p.ToHref != ""},
+		{Name: "Agent", Text: p.Agent, Href: p.AgentHref, Own: p.AgentHref != ""}}
 	if p.Caller != "" {
-		rows = append(rows, Row{Name: "Shown as", Text: p.Caller})
+		rows = append(rows, Row{Name: "Shown as", Text: p.Caller, Own: true})
 	}
 	if p.Reference != "" {
 		rows = append(rows, Row{Name: "Reference", Text: p.Reference, Copy: true})

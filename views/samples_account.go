@@ -163,16 +163,17 @@ func (s sampler) auditPages() []Sample {
 	none.Rows = 0
 	return []Sample{
 		{"audit", Audit(AuditPage{s.shell("Audit log", NavAudit), table, []AuditRow{
-			{"5", s.ago(4 * time.Minute), "Ana Ruiz", false, "created the API key", "Booking", PathKeys, "", "203.0.113.7",
-				"req_8f2c01d4", false, "", nil},
-			{"4", s.ago(2 * time.Hour), "Booking", true, "cancelled the ring to", "Ana Ruiz", RingPath(sampleRing), "", "198.51.100.20",
-				"req_7ab1c0de", false, "", nil},
-			{"3", s.ago(26 * time.Hour), "Jonas Weber", false, "changed the device", "Front desk iPhone", DevicePath("d2"),
-				"name, environment", "203.0.113.7", "req_55aa0101", false, "", []AuditChange{{"name", "“Desk”", "“Front desk iPhone”"}}},
-			{"2", s.ago(27 * time.Hour), "Jonas Weber", false, "tried to remove the credential", "Key 7QX2M4K9TZ", CredentialPath("c1"),
-				"", "203.0.113.7", "req_55aa00f3", true, "", nil},
-			{"1", s.ago(80 * 24 * time.Hour), "Ana Ruiz", false, "added the person", "Jonas Weber", "", "", "203.0.113.7", "req_01020304",
-				false, "", nil},
+			{ID: "5", At: s.ago(4 * time.Minute), Actor: "Ana Ruiz", Action: "created the API key", Target: "Booking", Own: true,
+				Href: PathKeys, From: "203.0.113.7", Request: "req_8f2c01d4"},
+			{ID: "4", At: s.ago(2 * time.Hour), Actor: "Booking", Program: true, Action: "cancelled the ring to", Target: "Ana Ruiz",
+				Own: true, Href: RingPath(sampleRing), From: "198.51.100.20", Request: "req_7ab1c0de"},
+			{ID: "3", At: s.ago(26 * time.Hour), Actor: "Jonas Weber", Action: "changed the device", Target: "Front desk iPhone", Own: true,
+				Href: DevicePath("d2"), Changed: "name, environment", From: "203.0.113.7", Request: "req_55aa0101",
+				Fields: []AuditChange{{Field: "name", Before: "“Desk”", After: "“Front desk iPhone”"}}},
+			{ID: "2", At: s.ago(27 * time.Hour), Actor: "Jonas Weber", Action: "tried to remove the credential", Target: "Key 7QX2M4K9TZ",
+				Href: CredentialPath("c1"), From: "203.0.113.7", Request: "req_55aa00f3", Refused: true},
+			{ID: "1", At: s.ago(80 * 24 * time.Hour), Actor: "Ana Ruiz", Action: "added the person", Target: "Jonas Weber", Own: true,
+				From: "203.0.113.7", Request: "req_01020304"},
 		}, PathAuditLines})},
 		{"audit-empty", Audit(AuditPage{s.shell("Audit log", NavAudit), none, nil, PathAuditLines})},
 		{"audit-review", AuditReview(AuditReviewPage{

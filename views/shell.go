@@ -98,6 +98,7 @@ type Link struct {
 	Href string
 	Hint string // small text beside it
 	Icon Icon
+	Own  bool // Text is somebody’s own words, which no language changes
 }
 
 // Choice is one option of a list.

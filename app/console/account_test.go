@@ -355,7 +355,7 @@ func TestTheAuditLogTellsWhoDidWhat(t *testing.T) {
 	pagetest.Must(t, b.Scope().Devices().LearnEnvironment(t.Context(), b.device, tenants.Production))
 	w.Get("/audit?action=device").Want(200).Has("detected the Apple environment for", ">“Renamed”</a>")
 	pagetest.Must(t, b.Scope().Devices().Remove(t.Context(), b.device))
-	w.Get("/audit?action=device").Want(200).Has("changed the device", "removed the device", "<strong>“Renamed”</strong>").
+	w.Get("/audit?action=device").Want(200).Has("changed the device", "removed the device", `<strong translate="no">“Renamed”</strong>`).
 		Lacks(string(b.device), "<small>Renamed</small>")
 	leaver := b.viewer()
 	pagetest.Must(t, b.Scope().Members().SetRole(t.Context(), leaver.ID, tenants.Admin))

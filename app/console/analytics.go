@@ -307,6 +307,7 @@ func (a *analytics) table() views.SplitTable {
 		}
 		row := splitRow(x.Counts, then[x.Value])
 		row.Name = a.valueName(by, x.Value)
+		row.Own = row.Name == x.Value || a.names[by][x.Value] == row.Name && x.Value != ""
 		row.Rings, row.Ends = numbers(x.Counts, a.span.from, a.span.to, tenants.Cut{By: by, Value: x.Value})
 		row.Href = a.href("cut", cutWord(tenants.Cut{By: by, Value: x.Value}))
 		out.Rows = append(out.Rows, row)

@@ -146,13 +146,14 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 	case tenants.ActorOperator:
 		row.Actor = joined(" ", a.Actor.Name, "(operator)")
 	}
+	noun, _, _ := strings.Cut(a.Action, ".")
+	row.Own = noun != "credential" // those are called in our words
 	if t, ok := known[a.Detail]; ok && a.Action == "pairing.take" {
 		row.Target, row.Href, row.Changed = t.Text, t.Href, ""
 		return row
 	}
 	if t, ok := known[a.Target]; ok {
 		row.Target, row.Href = t.Text, t.Href
-		noun, _, _ := strings.Cut(a.Action, ".")
 		if noun == "device" || noun == "agent" || noun == "connection" { // people chose these names
 			row.Target = "“" + t.Text + "”"
 		}
@@ -174,7 +175,18 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 		}
 		return row
 	}
-	switch noun, _, _ := strings.Cut(a.Action, "."); noun {
+	switch noun {
+	case "group", "schedule", "consent", "view": // what it is called, or whom it is about, is in the detail
+		if a.Detail != "" {
+			row.Target, row.Changed = a.Detail, ""
+			if noun != "consent" {
+				row.Target = "“" + a.Detail + "”"
+			}
+		}
+		return row
+	}
+	row.Own = false
+	switch noun {
 	case "ring", "note":
 		row.Href = views.RingPath(a.Target)
 	case "pairing": // its id is nothing that a person ever saw

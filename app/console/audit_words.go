@@ -70,6 +70,14 @@ var auditWords = map[string]string{
 	"connection.replay":   "sent events again to the connection",
 	"text.stop":           "answered STOP to a text:",
 	"text.start":          "wants texts again:",
+	"group.add":           "added the group",
+	"group.set":           "changed the group",
+	"group.remove":        "removed the group",
+	"schedule.add":        "added the schedule",
+	"schedule.set":        "changed the schedule",
+	"schedule.remove":     "removed the schedule",
+	"consent.add":         "recorded the consent of",
+	"consent.withdraw":    "noted the withdrawal of the consent of",
 	"view.add":            "saved the view",
 	"view.remove":         "removed the view",
 	"key.add":             "created the API key",
@@ -144,7 +152,7 @@ const operatorsShown = "Operators of this server"
 var auditFields = map[string]string{
 	"name": "name", "kind": "kind", "caller": "name shown on the phone", "token": "push token", "bundle_id": "app",
 	"environment": "Apple environment",
-	"person":      "belongs to", "model": "model", "os_version": "version of iOS", "app_version": "version of the app",
+	"person":      "belongs to", "role": "role", "model": "model", "os_version": "version of iOS", "app_version": "version of the app",
 	"time_zone": "time zone", "phone_number": "phone number", "platform": "platform",
 	"state": "state", "slug": "short name", "industry": "industry", "ring_ttl": "how long a phone rings", "default_agent": "default agent",
 	"plan": "plan", "interval": "month or year", "period": "period", "trial_end": "end of the trial", "trial_cut": "early end of the trial",
@@ -166,11 +174,9 @@ func auditDetail(a tenants.Audit) string {
 			return title
 		}
 	case a.Action == "key.add":
-		var may []string
-		for s := range strings.FieldsSeq(a.Detail) {
-			may = append(may, scopeWord(tenants.Permission(s)))
-		}
-		return strings.Join(may, ", ")
+		return scopesShown(a.Detail)
+	case noun == "member" || noun == "invitation" || noun == "role":
+		return roleShown(a.Detail)
 	case noun == "key" && verb == "set",
 		noun == "device" && (verb == "set" || verb == "register" || verb == "learn" || verb == "token"), noun == "agent",
 		noun == "tenant", noun == "subscription":
@@ -185,22 +191,46 @@ func auditDetail(a tenants.Audit) string {
 	return a.Detail
 }
 
+// saidChange says the values of fields that hold words of ours.
+var saidChange = map[string]func(string) string{"scopes": scopesShown, "role": roleShown, "first_role": roleShown}
+
+// scopesShown says a list of permissions, each after a blank.
+func scopesShown(list string) string {
+	var may []string
+	for s := range strings.FieldsSeq(list) {
+		may = append(may, scopeWord(tenants.Permission(s)))
+	}
+	return strings.Join(may, "; ") // some of them have a comma
+}
+
+// roleShown is the name of a role, or what else is in its place.
+func roleShown(s string) string {
+	if r := tenants.Role(s); r.Known() {
+		return r.Name()
+	}
+	return s
+}
+
 // changeShown says one change as a person would.
 func changeShown(a tenants.Audit, c tenants.Change, known map[string]views.Link) views.AuditChange {
 	name := c.Field
 	if word, ok := auditFields[name]; ok {
 		name = word
 	}
+	said := saidChange[c.Field]
 	shown := func(s string) string {
 		if s == "" {
-			return "nothing"
+			return views.AuditNothing
+		}
+		if said != nil {
+			return said(s)
 		}
 		if l, ok := known[s]; ok && l.Text != "" {
 			return "“" + l.Text + "”"
 		}
 		return "“" + s + "”"
 	}
-	return views.AuditChange{Field: name, Before: shown(c.Before), After: shown(c.After)}
+	return views.AuditChange{Field: name, Before: shown(c.Before), After: shown(c.After), Said: said != nil}
 }
 
 // changesCell is the changes in a file.

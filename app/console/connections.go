@@ -297,7 +297,7 @@ func signs(r tenants.ConnectionRole) bool { return r != tenants.RoleSMS && r != 
 func (k connectionPages) showSecret(ctx context.Context, c *fiber.Ctx, v *page.Visitor, x tenants.Connection, s tenants.Secret) error {
 	return k.showOnce(ctx, c, v, views.NavConnections, views.Secret{
 		Title: newSecretTitle, Text: string(s), Note: newSecretNote, Next: views.ConnectionPath(string(x.ID)),
-		Rows:      []views.Row{{Name: "Connection", Text: x.Name}, {Name: "Address", Text: x.URL, Mono: true}},
+		Rows:      []views.Row{{Name: "Connection", Text: x.Name, Own: true}, {Name: "Address", Text: x.URL, Mono: true}},
 		CodeTitle: verifyTitle, Code: verifyProgram,
 	})
 }

@@ -158,7 +158,7 @@ func (k connectionPages) delivery(ctx context.Context, c *fiber.Ctx, v *page.Vis
 
 func deliveryFacts(x tenants.Connection, d tenants.Delivery, v *page.Visitor) []views.Row {
 	rows := []views.Row{{Name: "Event", Text: string(d.Kind), Mono: true}, {Name: "Happened", When: v.At(d.At)},
-		{Name: "Connection", Text: x.Name, Href: views.ConnectionPath(string(x.ID))}}
+		{Name: "Connection", Text: x.Name, Own: true, Href: views.ConnectionPath(string(x.ID))}}
 	if ring := ringOf(d); ring != "" {
 		rows = append(rows, views.Row{Name: "Ring", Text: ring[:8] + "…", Href: views.RingPath(ring)})
 	}

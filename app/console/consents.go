@@ -130,9 +130,9 @@ func (k consentPages) consent(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 		return err
 	}
 	p := views.ConsentPage{Tone: views.ToneGood, Word: "Holds", Facts: []views.Row{
-		{Name: "Person", Text: a.Person, Href: views.PathDevices + "?person=" + a.Person},
+		{Name: "Person", Text: a.Person, Own: true, Href: views.PathDevices + "?person=" + a.Person},
 		{Name: "Agreed to", Text: "Calls"}, {Name: "Given", When: v.At(a.GivenAt)}, {Name: "Recorded", When: v.At(a.CreatedAt)},
-		{Name: "Recorded by", Text: orDash(a.By.Name)}, {Name: evidenceLabel, Text: a.Evidence, Own: true}}}
+		{Name: "Recorded by", Text: orDash(a.By.Name), Own: true}, {Name: evidenceLabel, Text: a.Evidence, Own: true}}}
 	if !a.WithdrawnAt.IsZero() {
 		p.Tone, p.Word = views.ToneNeutral, "Withdrawn"
 		p.Facts = append(p.Facts, views.Row{Name: "Withdrawn", When: v.At(a.WithdrawnAt)})

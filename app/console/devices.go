@@ -218,12 +218,12 @@ func deviceFacts(d tenants.Device, v *page.Visitor) []views.Row {
 	if d.Environment == tenants.Auto && d.Learnt != "" {
 		env += ", detected automatically"
 	}
-	person := views.Row{Name: "Belongs to", Text: orDash(d.Person)}
+	person := views.Row{Name: "Belongs to", Text: orDash(d.Person), Own: true}
 	if d.Person != "" {
 		person.Href = views.PathDevices + "?person=" + d.Person
 	}
 	return []views.Row{
-		person, {Name: "Model", Text: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion)))},
+		person, {Name: "Model", Own: true, Text: orDash(joined(", ", d.Model, before("iOS ", d.OSVersion)))},
 		{Name: "App", Text: joined(" ", d.AppVersion, "("+d.Bundle+")")}, {Name: "Environment", Text: env},
 		{Name: "Time zone", Text: orDash(d.TimeZone)}, {Name: "Last seen", When: v.At(d.SeenAt)},
 		{Name: "Push token renewed", When: v.At(d.RegisteredAt)}, {Name: "Paired", When: v.At(d.CreatedAt)},

@@ -36,6 +36,10 @@ func TestPagesInSpanish(t *testing.T) {
 	}
 	w.Get("/rings").Want(200).Has(">Devices</option>", ">Settings</option>", ">Owner</option>")
 	w.Get("/settings").Want(200).Has(`<html lang="es"`, `value="Settings Homes"`)
+	for _, typed := range []string{"Dispositivos", "dispositivos", "analisis"} { // pages of the palette are found in either language
+		w.Get("/palette?q=" + typed).Want(200).Has("</span>").Lacks(`translate="no"`)
+	}
+	w.Get("/palette?q=Devices").Want(200).Has(">Dispositivos</span>", `<span translate="no">Devices</span>`)
 	w.Get("/devices?q=zzz").Want(200).Has(`<html lang="es"`)
 
 	// A language that we lack leaves it to the organisation.

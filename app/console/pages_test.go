@@ -62,18 +62,21 @@ func TestEveryPageWhenThereIsNothing(t *testing.T) {
 	w.Get("/overview").Lacks("Get started")
 }
 
+// pages are the addresses of every page about a customer that full made.
+func (t *tenant) pages() []string {
+	all := Pages(map[string]string{"rings": string(t.ring), "devices": string(t.device), "credentials": string(t.credential),
+		"agents": string(t.agent), "groups": string(t.group), "schedules": string(t.schedule), "consents": string(t.consent),
+		"keys": string(t.key), "people": string(t.viewer().ID), "connections": string(t.connection), "events": t.event})
+	return append(all, "/palette", "/rings/"+string(t.refused), "/rings/"+string(t.refused)+"/test", "/devices/"+string(t.dead),
+		"/credentials/"+string(t.previous), "/credentials/add?replaces="+string(t.credential), "/invitations/"+string(t.invitation))
+}
+
 func TestEveryPageEscapesEveryText(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	b := h.full("beta", pagetest.Canary)
 	w := b.Quick(b.Owner)
-	pages := Pages(map[string]string{"rings": string(b.ring), "devices": string(b.device), "credentials": string(b.credential),
-		"agents": string(b.agent), "groups": string(b.group),
-		"schedules": string(b.schedule), "consents": string(b.consent), "keys": string(b.key), "people": string(b.viewer().ID),
-		"connections": string(b.connection), "events": b.event})
-	pages = append(pages, "/palette", "/rings/"+string(b.refused), "/rings/"+string(b.refused)+"/test", "/devices/"+string(b.dead),
-		"/credentials/"+string(b.previous), "/credentials/add?replaces="+string(b.credential),
-		"/rings?q="+url.QueryEscape(pagetest.Canary), "/invitations/"+string(b.invitation), "/nowhere"+url.PathEscape(pagetest.Canary))
+	pages := append(b.pages(), "/rings?q="+url.QueryEscape(pagetest.Canary), "/nowhere"+url.PathEscape(pagetest.Canary))
 	found := 0
 	for _, p := range pages {
 		res := w.Get(p)

@@ -30,8 +30,8 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	if err := q.Err(); err != nil {
 		return err
 	}
-	links := views.PaletteLinks()
-	links = slices.DeleteFunc(links, func(l views.Link) bool { return !views.Mentions(l.Text, text) || !k.opens(v.Role, l.Href) })
+	tag, links := web.Spoken(c), views.PaletteLinks()
+	links = slices.DeleteFunc(links, func(l views.Link) bool { return !views.Mentions(l.Text, tag, text) || !k.opens(v.Role, l.Href) })
 	for _, find := range []func(context.Context, *page.Visitor, string) ([]views.Link, error){
 		k.findRings, findDevices, findAgents, findGroups, findSchedules, findConnections,
 		findPersons, findMembers, findKeys, k.findInvoices,
@@ -40,9 +40,12 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		if err != nil {
 			return err
 		}
+		for i := range found {
+			found[i].Own = found[i].Icon != views.IconCard // invoices are in our words
+		}
 		links = append(links, slices.DeleteFunc(found, func(l views.Link) bool { return !k.opens(v.Role, l.Href) })...)
 	}
-	return web.Page(c, views.PaletteItems(links, views.PaletteCommands(text)), fiber.StatusOK)
+	return web.Page(c, views.PaletteItems(links, views.PaletteCommands(tag, text)), fiber.StatusOK)
 }
 
 // findRings finds rings by what the list finds them by.

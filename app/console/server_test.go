@@ -238,18 +238,18 @@ func (h *server) full(slug, word string) *tenant {
 		ID: t.credential, Tenant: t.Id, Kind: tenants.P8, Bundle: "com.example." + slug, Environment: tenants.Auto, Team: "ABCDE12345",
 		KeyID: "KEY1234567", Fingerprint: slug, State: tenants.CredentialActive, CreatedAt: now,
 	}, newP8(h)))
-	pagetest.Must(h, t.Scope().Credentials().NoteRefusal(ctx, t.credential, word, false, now))
+	pagetest.Must(h, t.Scope().Credentials().NoteRefusal(ctx, t.credential, word+" said", false, now))
 	t.previous = t.signs(tenants.CredentialPrevious)
-	_, err := t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word)
+	_, err := t.Scope().Alerts().Raise(ctx, tenants.AlertCredential, string(t.credential), word+" said")
 	pagetest.Must(h, err)
-	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertBlocked, word, word)
+	_, err = t.Scope().Alerts().Raise(ctx, tenants.AlertBlocked, word, word+" said")
 	pagetest.Must(h, err)
 	t.key = tenants.NewID[tenants.KeyID](now)
 	pagetest.Must(h, t.Scope().Keys().Add(ctx, tenants.Key{ID: t.key, Tenant: t.Id, Name: word + " key", Last4: "zzzz",
 		Permissions: tenants.Scopes(), CreatedAt: now},
 		tenants.NewSecret(tenants.LivePrefix).Hash()))
 	t.device, t.dead = t.phone(), t.phone()
-	_, err = t.Scope().Devices().Disable(ctx, t.dead, word, now.Add(time.Second))
+	_, err = t.Scope().Devices().Disable(ctx, t.dead, word+" said", now.Add(time.Second))
 	pagetest.Must(h, err)
 	t.pairing = tenants.NewID[tenants.PairingID](now)
 	pagetest.Must(h, t.Scope().Pairings().Add(ctx, tenants.Pairing{ID: t.pairing, Tenant: t.Id, Person: "p", CreatedAt: now,

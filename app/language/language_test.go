@@ -60,6 +60,8 @@ func TestPage(t *testing.T) {
 		{"a name first", `<p>Ana has no phone.</p>`, `<p>Ana no tiene teléfono.</p>`},
 		{"sentences", `<p>It rings. Ana has no phone.</p>`, `<p>Suena. Ana no tiene teléfono.</p>`},
 		{"a middle point", `<title>Devices · Carillon</title>`, `<title>Dispositivos · Carillon</title>`},
+		{"a list that an entry with a hole fits", `<p>Copy secret; Devices</p><p>Copy this; Devices</p>`,
+			`<p>Copiar el secreto; Dispositivos</p><p>Copiar this; Devices</p>`},
 		{"a list", `<p>Devices, Settings</p>`, `<p>Dispositivos, Ajustes</p>`},
 		{"a list with a name", `<p>Devices, Ana</p>`, `<p>Devices, Ana</p>`},
 		{"a date in words", `<p>The trial ends on 2 January 2026.</p>`, `<p>La prueba termina el 2 de enero de 2026.</p>`},

@@ -28,6 +28,9 @@ func (w *writer) spelled(k string) (said string, ok bool) {
 	if !words(k) {
 		return k, true
 	}
+	if said, ok = w.listed(k); ok {
+		return said, true
+	}
 	parts := sentences(k)
 	if said, ok = w.find(k, len(parts) > 1); ok {
 		return said, true
@@ -47,6 +50,21 @@ func (w *writer) spelled(k string) (said string, ok bool) {
 	}
 	w.missed(k)
 	return k, false
+}
+
+// listed translates a list with semicolons in which each text has an entry without holes. It comes
+// before entries with holes, one of which could take the whole list for somebody's words.
+func (w *writer) listed(k string) (said string, ok bool) {
+	parts := strings.Split(k, "; ")
+	if len(parts) == 1 || w.c.index.exact[k] != nil {
+		return "", false
+	}
+	for _, part := range parts {
+		if w.c.index.exact[part] == nil {
+			return "", false
+		}
+	}
+	return w.all(parts, "; ")
 }
 
 func (w *writer) missed(k string) {
