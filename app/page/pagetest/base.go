@@ -57,6 +57,7 @@ type Server struct {
 	Phc    string // hash of secret, made once
 	Serial int
 
+	work    work
 	looking sync.Once // fills what Dump needs
 	db      *sql.DB
 	names   []string        // of the tables
@@ -67,7 +68,7 @@ type Server struct {
 func NewServer(t testing.TB, public string) *Server {
 	t.Helper()
 	s := &Server{TB: t, Dir: t.TempDir(), Clock: &Clock{at: time.Now().Truncate(time.Second)}, Mails: &Mails{}, Phc: phc()}
-	s.Store = storetest.OpenConfig(t, store.Config{Dir: s.Dir, Now: s.Clock.Now})
+	s.Store = storetest.OpenConfig(t, store.Config{Dir: s.Dir, Now: s.Clock.Now, Observe: s.work.note})
 	_, err := s.Store.AuditKey(t.Context()) // as a server does at start
 	Must(t, err)
 	s.Common, err = page.NewCommon(page.CommonConfig{Store: s.Store, PublicURL: public, Now: s.Clock.Now,
