@@ -249,13 +249,9 @@ func syncFolder(dir string) error {
 	return f.Close()
 }
 
-// backupAge says when the last backup of a data folder was made.
-func backupAge(dir string, now time.Time) billing.Finding {
+// readBackup is when the last backup of a data folder was made, and its file.
+func readBackup(dir string) (at time.Time, file string, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, lastBackup))
-	if errors.Is(err, fs.ErrNotExist) {
-		return billing.Finding{OK: true, Text: "no backup of this folder was made with `carillon backup`: run it each day, or make sure " +
-			"that something else copies the database"}
-	}
 	var last struct {
 		MadeAt time.Time `json:"made_at"`
 		File   string    `json:"file"`
@@ -263,15 +259,25 @@ func backupAge(dir string, now time.Time) billing.Finding {
 	if err == nil {
 		err = json.Unmarshal(text, &last)
 	}
+	return last.MadeAt, last.File, err
+}
+
+// backupAge says when the last backup of a data folder was made.
+func backupAge(dir string, now time.Time) billing.Finding {
+	at, file, err := readBackup(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return billing.Finding{OK: true, Text: "no backup of this folder was made with `carillon backup`: run it each day, or make sure " +
+			"that something else copies the database"}
+	}
 	if err != nil {
 		return billing.Finding{Text: fmt.Sprintf("%s cannot be read: %v; remove it and make a backup", filepath.Join(dir, lastBackup), err)}
 	}
-	age := now.Sub(last.MadeAt).Round(time.Hour)
+	age := now.Sub(at).Round(time.Hour)
 	if age > backupOld {
 		return billing.Finding{Text: fmt.Sprintf("the last backup is %d days old (%s): run `carillon backup` each day, for example from a "+
-			"systemd timer, and look at what stopped it", int(age.Hours()/24), last.File)}
+			"systemd timer, and look at what stopped it", int(age.Hours()/24), file)}
 	}
-	return billing.Finding{OK: true, Text: fmt.Sprintf("the last backup is %s old (%s)", age, last.File)}
+	return billing.Finding{OK: true, Text: fmt.Sprintf("the last backup is %s old (%s)", age, file)}
 }
 
 type restoreCmd struct {

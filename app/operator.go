@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"carillon/tenants"
@@ -16,11 +15,12 @@ import (
 
 // operatorCmd manages the people who run the server.
 type operatorCmd struct {
-	Add     operatorAddCmd     `cmd:"" help:"Add an operator; prints a link with which they choose a password and an app."`
-	List    operatorListCmd    `cmd:"" help:"List the operators."`
-	Reset   operatorResetCmd   `cmd:"" help:"Take an operator's password and app away; prints a new link."`
-	Disable operatorDisableCmd `cmd:"" help:"Sign an operator out everywhere and refuse further sign-ins."`
-	Enable  operatorEnableCmd  `cmd:"" help:"Let a disabled operator sign in again."`
+	Add      operatorAddCmd      `cmd:"" help:"Add an operator; prints a link with which they choose a password and a second step."`
+	List     operatorListCmd     `cmd:"" help:"List the operators."`
+	Passkeys operatorPasskeysCmd `cmd:"" help:"List an operator's passkeys, or remove one that was lost."`
+	Reset    operatorResetCmd    `cmd:"" help:"Take an operator's password, app and passkeys away; prints a new link."`
+	Disable  operatorDisableCmd  `cmd:"" help:"Sign an operator out everywhere and refuse further sign-ins."`
+	Enable   operatorEnableCmd   `cmd:"" help:"Let a disabled operator sign in again."`
 }
 
 // OperatorConsole is where the operator console listens, and the address that operators use.
@@ -87,8 +87,8 @@ type operatorAddCmd struct {
 
 // Help gives an example.
 func (a *operatorAddCmd) Help() string {
-	return "An operator sees all tenants, and can suspend them and change their plans. A password and a code of an authenticator app are " +
-		"needed at each sign-in; both are chosen with the link.\n\n" +
+	return "An operator sees all tenants, and can suspend them and change their plans. Each sign-in needs a password and a code of an " +
+		"authenticator app, or a passkey; they are chosen with the link.\n\n" +
 		`carillon operator add --name "Ana Ruiz" --email ana@example.com`
 }
 
@@ -113,52 +113,6 @@ func (a *operatorAddCmd) Run(ctx context.Context, c terminal) error {
 		}
 		return printLink(c, a.JSON, email, address)
 	})
-}
-
-type operatorListCmd struct {
-	JSON bool `help:"Print one JSON line for each operator."`
-	Database
-}
-
-// Run lists the operators.
-func (l *operatorListCmd) Run(ctx context.Context, c terminal) error {
-	return l.Database.with(ctx, c, tenants.Plans{}, func(s *store.Store) error {
-		all, err := s.Operators().List(ctx)
-		if err != nil {
-			return err
-		}
-		if l.JSON {
-			return jsonLines(c, all, operatorLine)
-		}
-		if len(all) == 0 {
-			fmt.Fprintln(c.out, "There is no operator. Add one with: carillon operator add")
-			return nil
-		}
-		t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tMAIL\tSTATE\tLAST SIGN-IN")
-		for _, o := range all {
-			seen := "never"
-			if !o.SeenAt.IsZero() {
-				seen = o.SeenAt.Format(time.DateTime)
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", o.Name, o.Email, operatorState(o), seen)
-		}
-		return t.Flush()
-	})
-}
-
-func operatorState(o tenants.Operator) string {
-	switch {
-	case !o.DisabledAt.IsZero():
-		return "disabled"
-	case !o.Ready:
-		return "link not used yet"
-	}
-	return "active"
-}
-
-func operatorLine(o tenants.Operator) any {
-	return map[string]any{"email": o.Email, "name": o.Name, "state": operatorState(o), "last_sign_in_at": momentOf(o.SeenAt)}
 }
 
 // oneOperator is the flag that names an operator.
@@ -193,8 +147,9 @@ type operatorResetCmd struct {
 
 // Help says when the command is needed.
 func (r *operatorResetCmd) Help() string {
-	return "For an operator who has lost the password or the phone. Make sure that you speak with this person. Their sign-ins end at " +
-		"once.\n\ncarillon operator reset --email ana@example.com"
+	return "For an operator who has lost the password, the phone or all passkeys. Make sure that you speak with this person. Their " +
+		"sign-ins end at once. For one lost passkey of several, run carillon operator passkeys.\n\n" +
+		"carillon operator reset --email ana@example.com"
 }
 
 // Run resets the operator and prints a link.

@@ -41,7 +41,12 @@ func (n *node) openOperator(c checked, x extras) error {
 		return err
 	}
 	common.Passwords = n.common.Passwords // one bound for the memory of hashes
-	config := operator.Config{Common: common, ConsoleURL: n.common.PublicURL, Dev: x.operator, Server: n.server, Teams: n.sends.Teams}
+	passkeys, err := openPasskeys(base)
+	if err != nil {
+		return err
+	}
+	config := operator.Config{Common: common, ConsoleURL: n.common.PublicURL, Dev: x.operator, Server: n.server, Teams: n.sends.Teams,
+		Passkeys: passkeys}
 	if n.billing != nil {
 		config.Billing = billing.Messages{Billing: n.billing}
 	}
@@ -97,7 +102,9 @@ func (n *node) server() operator.Server {
 		if free, err := diskFree(n.dataDir); err == nil {
 			s.DiskFree = int64(free)
 		}
+		s.BackupAt, _, _ = readBackup(n.dataDir) // one that cannot be read is none; doctor says more
 	}
+	s.Postgres = n.dataDir == ""
 	return s
 }
 

@@ -30,6 +30,10 @@ func TestOperatorVerbs(t *testing.T) {
 	one := []string{"--data", data, "--email", "sam@ops.example"}
 	wants(t, 0, "https://ops.example/welcome/crl_op_", append([]string{"operator", "reset", "--operator-url", "https://ops.example",
 		"--operator-addr", ":8090"}, one...)...)
+	wants(t, 0, "SECOND STEP", "operator", "list", "--data", data)
+	wants(t, 0, "has no passkeys", append([]string{"operator", "passkeys"}, one...)...)
+	wants(t, 1, "has no passkey 01900000-0000-7000-8000-000000000000", append([]string{"operator", "passkeys", "--remove",
+		"01900000-0000-7000-8000-000000000000"}, one...)...)
 	wants(t, 0, "cannot sign in", append([]string{"operator", "disable"}, one...)...)
 	wants(t, 1, "operator enable", append(append([]string{"operator", "reset"}, at...), one...)...)
 	wants(t, 0, "disabled", "operator", "list", "--data", data)

@@ -135,7 +135,7 @@ func ConfirmMe(p ConfirmMePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = passkeyForm(PasskeyAsk{Action: PathConfirmMe, Begin: PathConfirmAsk, Next: p.Next, Again: p.Again,
+				templ_7745c5c3_Err = PasskeyForm(PasskeyAsk{Action: PathConfirmMe, Begin: PathConfirmAsk, Next: p.Next, Again: p.Again,
 					Text: "Use a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -346,7 +346,7 @@ func Account(p AccountPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = passkeys(p.Passkeys).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = PasskeysCard(p.Passkeys).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -770,7 +770,7 @@ func Second(p SecondPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Passkeys {
-				templ_7745c5c3_Err = passkeyForm(PasskeyAsk{Action: PathPasskeyIn, Begin: PathPasskeyAsk, Next: p.Next, Text: "Use a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = PasskeyForm(PasskeyAsk{Action: PathPasskeyIn, Begin: PathPasskeyAsk, Next: p.Next, Text: "Use a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -128,7 +128,7 @@ func SignIn(p SignInPage) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Passkeys {
-				templ_7745c5c3_Err = passkeyForm(PasskeyAsk{Action: PathPasskeyIn, Begin: PathPasskeyAsk, Next: p.Next, Text: "Sign in with a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = PasskeyForm(PasskeyAsk{Action: PathPasskeyIn, Begin: PathPasskeyAsk, Next: p.Next, Text: "Sign in with a passkey"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

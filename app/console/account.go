@@ -85,7 +85,7 @@ func (k accountPages) signInRows(ctx context.Context, v *page.Visitor) ([]views.
 			continue
 		}
 		rows = append(rows, views.SignInRow{
-			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: browserOf(s.UserAgent), Since: v.At(s.CreatedAt),
+			ID: hex.EncodeToString(s.Hash[:]), From: orDash(s.IP), With: page.BrowserOf(s.UserAgent), Since: v.At(s.CreatedAt),
 			Used: v.At(s.IdleAt.Add(-page.IdleTime)), Here: s.Hash == v.In.Hash,
 		})
 	}

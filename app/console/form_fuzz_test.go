@@ -1,6 +1,7 @@
 package console
 
 import (
+	"carillon/app/page"
 	"carillon/app/page/pagetest"
 
 	"net/http/httptest"
@@ -64,7 +65,7 @@ func FuzzOwnPath(f *testing.F) {
 	base, err := url.Parse("https://ring.example/signin")
 	pagetest.Must(f, err)
 	f.Fuzz(func(t *testing.T, s string) {
-		p := ownPath(s)
+		p := page.OwnPath(s)
 		if p == "" {
 			return
 		}

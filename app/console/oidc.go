@@ -37,7 +37,7 @@ func (k oidcPages) callback() string { return k.PublicURL + views.PathOIDCBack }
 
 // find asks for an address.
 func (k oidcPages) find(_ context.Context, c *fiber.Ctx) error {
-	return k.findPage(c, "", ownPath(web.Query(c, "next")), "", fiber.StatusOK)
+	return k.findPage(c, "", page.OwnPath(web.Query(c, "next")), "", fiber.StatusOK)
 }
 
 func (k oidcPages) findPage(c *fiber.Ctx, email, next, says string, status int) error {
@@ -50,7 +50,7 @@ func (k oidcPages) findPage(c *fiber.Ctx, email, next, says string, status int) 
 // looked at, so the answer says nothing of it.
 func (k oidcPages) lead(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
-	next := ownPath(f.Text("next"))
+	next := page.OwnPath(f.Text("next"))
 	if err := k.mayStart(c); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			return k.findPage(c, f.Text("email"), next, msg, fiber.StatusTooManyRequests)
@@ -96,7 +96,7 @@ func (k oidcPages) ask(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	return web.Page(c, views.ProviderStart(views.ProviderStartPage{Theme: page.ThemeOf(c), Tenant: t.Name, Action: views.OIDCPath(t.Slug),
-		Next: ownPath(web.Query(c, "next")), Fresh: web.Query(c, "fresh") != ""}), fiber.StatusOK)
+		Next: page.OwnPath(web.Query(c, "next")), Fresh: web.Query(c, "fresh") != ""}), fiber.StatusOK)
 }
 
 // start begins a sign-in in the tenant with this short name. With fresh the provider must ask the
@@ -113,7 +113,7 @@ func (k oidcPages) start(ctx context.Context, c *fiber.Ctx) error {
 	if f.Text("fresh") != "" {
 		fresh = k.Now()
 	}
-	return k.depart(ctx, c, t, ownPath(f.Text("next")), fresh)
+	return k.depart(ctx, c, t, page.OwnPath(f.Text("next")), fresh)
 }
 
 // depart notes the sign-in and sends the browser to the provider. The note is found by a secret

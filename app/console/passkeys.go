@@ -2,8 +2,6 @@ package console
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -50,53 +48,12 @@ func refusePasskeys(r route) (public func(context.Context, *fiber.Ctx) error, ow
 	return nil, func(context.Context, *fiber.Ctx, *page.Visitor) error { return err }
 }
 
-// challengeTime is how long an authenticator may take.
-const challengeTime = 5 * time.Minute
-
-// How often a network may ask for a challenge or answer one: both write, and an answer is checked
-// with a signature.
-var (
-	passkeyTries = tenants.Rate{Of: "passkey", Every: 2 * time.Second, Burst: 60, Says: manyResets}
-	widerKeys    = tenants.Rate{Of: "passkey", Every: 500 * time.Millisecond, Burst: 200, Says: manyResets}
-	allPasskeys  = tenants.Rate{Of: "passkeys", Every: 20 * time.Millisecond, Burst: 500, Shared: true, Says: manyResets}
-)
-
-func (k *Console) mayTryPasskey(c *fiber.Ctx) error {
-	return k.mails.Admit(k.Now(), "too_many_tries", append(web.NetworkRates(web.IP(c), passkeyTries, widerKeys), allPasskeys)...)
-}
-
 // What a challenge was made for: an answer is good for this alone.
 const (
 	forSignIn = "sign-in"
 	forProof  = "proof of "    // and the sign-in
 	forNew    = "passkey for " // and the person
 )
-
-func (k *Console) challengeCookie() string { return k.CookieName() + "-passkey" }
-
-// challengeOf is what the challenge of this browser for a purpose is kept under.
-func challengeOf(token, purpose string) tenants.Hash {
-	return tenants.Secret(purpose + " " + token).Hash()
-}
-
-// challenge keeps a session for a purpose and sends the options to the browser.
-func (k *Console) challenge(ctx context.Context, c *fiber.Ctx, purpose string, options, session []byte) error {
-	token := page.NewToken()
-	if err := k.Store.Factors().AddChallenge(ctx, challengeOf(token, purpose), session, k.Now().Add(challengeTime)); err != nil {
-		return err
-	}
-	k.SetCookie(c, k.challengeCookie(), token, challengeTime, false)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(options)
-}
-
-// answered takes the challenge of this browser for a purpose. It works once.
-func (k *Console) answered(ctx context.Context, c *fiber.Ctx, purpose string) ([]byte, error) {
-	token := strings.Clone(c.Cookies(k.challengeCookie()))
-	k.SetCookie(c, k.challengeCookie(), "", 0, false)
-	return k.Store.Factors().TakeChallenge(ctx, challengeOf(token, purpose))
-}
 
 // person is somebody with their passkeys.
 func (k *Console) person(ctx context.Context, u tenants.User) (factor.Person, error) {
@@ -108,64 +65,47 @@ func (k *Console) person(ctx context.Context, u tenants.User) (factor.Person, er
 
 // byPasskey is whose passkey answered the challenge for a purpose. why says why none is accepted.
 func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer string) (u tenants.User, why string, err error) {
-	session, err := k.answered(ctx, c, purpose)
-	if tenants.KindOf(err) == tenants.Gone {
-		return u, passkeyLate, nil
-	}
-	if err != nil {
-		return u, "", err
-	}
-	var failed error
-	owner, now, err := k.Passkeys.Check(session, []byte(answer), func(id []byte) (factor.Person, error) {
-		if u, failed = k.Store.Factors().PasskeyOwner(ctx, id); failed != nil {
-			return factor.Person{}, failed
-		}
-		var p factor.Person
-		p, failed = k.person(ctx, u)
-		return p, failed
+	_, fault, err := k.ByPasskey(ctx, c, k.Passkeys, purpose, answer, page.PasskeyKeep{
+		Find: func(ctx context.Context, id []byte) (p factor.Person, err error) {
+			if u, err = k.Store.Factors().PasskeyOwner(ctx, id); err != nil {
+				return p, err
+			}
+			return k.person(ctx, u)
+		},
+		Use: k.Store.Factors().UsePasskey,
 	})
 	switch {
-	case failed != nil && tenants.KindOf(failed) != tenants.Unauthorized:
-		return u, "", failed
-	case factor.Refused(err):
-		k.Log.Info("a passkey was refused", "err", err)
+	case err != nil:
+		return u, "", err
+	case fault == page.PasskeyLate:
+		return u, passkeyLate, nil
+	case fault != "":
 		if u.ID != "" {
 			k.Failed(c, u.ID, u.Email)
 		}
 		return u, passkeyRefused, nil
-	case err != nil:
-		return u, "", err
 	}
-	for _, had := range owner.Keys {
-		if string(had.ID) != string(now.ID) {
-			continue
-		}
-		fresh, err := k.Store.Factors().UsePasskey(ctx, now.ID, had.Record, now.Record, k.Now())
-		if err != nil || fresh {
-			return u, "", err
-		}
-	}
-	return u, passkeyRefused, nil // used or removed at the same moment
+	return u, "", nil
 }
 
 // askAnybody gives a challenge to somebody who wants to sign in. It is the same for everybody.
 func (k passkeyPages) askAnybody(ctx context.Context, c *fiber.Ctx) error {
-	if err := k.mayTryPasskey(c); err != nil {
+	if err := k.TryPasskey(c); err != nil {
 		return err
 	}
 	options, session, err := k.Passkeys.Ask()
 	if err != nil {
 		return err
 	}
-	return k.challenge(ctx, c, forSignIn, options, session)
+	return k.Challenge(ctx, c, forSignIn, options, session)
 }
 
 // signIn signs in with a passkey, which counts as both steps: the authenticator has checked who
 // uses it.
 func (k passkeyPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
-	p := signInPages(k).signInForm(c, ownPath(f.Text("next")))
-	if err := k.mayTryPasskey(c); err != nil {
+	p := signInPages(k).signInForm(c, page.OwnPath(f.Text("next")))
+	if err := k.TryPasskey(c); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, views.SignIn(p), fiber.StatusTooManyRequests)
@@ -194,18 +134,18 @@ func (k passkeyPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 
 // askProof gives a challenge to somebody who must prove again who they are.
 func (k passkeyPages) askProof(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.mayTryPasskey(c); err != nil {
+	if err := k.TryPasskey(c); err != nil {
 		return err
 	}
 	options, session, err := k.Passkeys.Ask()
 	if err != nil {
 		return err
 	}
-	return k.challenge(ctx, c, forProof+v.In.Origin, options, session)
+	return k.Challenge(ctx, c, forProof+v.In.Origin, options, session)
 }
 
 func (k passkeyPages) form(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.addPage(ctx, c, v, browserOf(v.In.UserAgent), "", fiber.StatusOK)
+	return k.addPage(ctx, c, v, page.BrowserOf(v.In.UserAgent), "", fiber.StatusOK)
 }
 
 func (k passkeyPages) addPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, name, fault string, status int) error {
@@ -213,20 +153,18 @@ func (k passkeyPages) addPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor
 	if err != nil {
 		return err
 	}
-	p := views.PasskeyAddPage{Shell: s, Error: fault,
-		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(name, mostPasskeyName), Max: mostPasskeyName,
+	p := views.PasskeyNew{Error: fault,
+		Name: views.Field{Name: "name", Label: "Name", Value: page.Shown(name, page.MostPasskeyName), Max: page.MostPasskeyName,
 			Help: passkeyNameHelp}}
 	if k.Passkeys == nil {
 		p.Off = passkeysNeedDomain
 	}
-	return web.Page(c, views.PasskeyAdd(p), status)
+	return web.Page(c, views.PasskeyAdd(views.PasskeyAddPage{Shell: s, PasskeyNew: p}), status)
 }
-
-const mostPasskeyName = 60
 
 // askNew gives a challenge for one more passkey of the person.
 func (k passkeyPages) askNew(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	if err := k.mayTryPasskey(c); err != nil {
+	if err := k.TryPasskey(c); err != nil {
 		return err
 	}
 	of, err := k.person(ctx, v.User)
@@ -237,7 +175,7 @@ func (k passkeyPages) askNew(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	if err != nil {
 		return err
 	}
-	return k.challenge(ctx, c, forNew+string(v.User.ID), options, session)
+	return k.Challenge(ctx, c, forNew+string(v.User.ID), options, session)
 }
 
 // add keeps a new passkey. The first second step comes with recovery codes.
@@ -245,14 +183,14 @@ func (k passkeyPages) add(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	f := page.FormOf(c)
 	name := f.Text("name")
 	back := func(msg string) error { return k.addPage(ctx, c, v, name, msg, fiber.StatusUnprocessableEntity) }
-	if !tenants.ValidText(name, 1, mostPasskeyName) {
+	if !tenants.ValidText(name, 1, page.MostPasskeyName) {
 		return back(wrongPasskeyName)
 	}
 	of, err := k.person(ctx, v.User)
 	if err != nil {
 		return err
 	}
-	session, err := k.answered(ctx, c, forNew+string(v.User.ID))
+	session, err := k.Answered(ctx, c, forNew+string(v.User.ID))
 	if tenants.KindOf(err) == tenants.Gone {
 		return back(passkeyLate)
 	}
@@ -286,7 +224,7 @@ func (k passkeyPages) rename(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 		return err
 	}
 	name := page.FormOf(c).Text("name")
-	if !tenants.ValidText(name, 1, mostPasskeyName) {
+	if !tenants.ValidText(name, 1, page.MostPasskeyName) {
 		return tenants.Refuse(tenants.Invalid, "invalid", wrongPasskeyName)
 	}
 	if err := k.Store.Factors().RenamePasskey(ctx, v.User.ID, id, name); err != nil {

@@ -20,7 +20,7 @@ type proofPages struct{ *Console }
 // askProof leads to the page that asks, and from there back. What a form sent is not kept: it may
 // hold secrets. The page says that nothing was changed, and leads to where the form is.
 func askProof(c *fiber.Ctx, r route) error {
-	q := url.Values{"next": {ownPath(c.OriginalURL())}}
+	q := url.Values{"next": {page.OwnPath(c.OriginalURL())}}
 	if r.method != get {
 		q = url.Values{"next": {back(c)}, "again": {"1"}}
 	}
@@ -28,7 +28,7 @@ func askProof(c *fiber.Ctx, r route) error {
 }
 
 func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.page(ctx, c, v, views.ConfirmMePage{Next: orOverview(ownPath(web.Query(c, "next"))), Again: web.Query(c, "again") != ""},
+	return k.page(ctx, c, v, views.ConfirmMePage{Next: orOverview(page.OwnPath(web.Query(c, "next"))), Again: web.Query(c, "again") != ""},
 		fiber.StatusOK)
 }
 
@@ -49,14 +49,14 @@ func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p v
 // the password. It leads back.
 func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
-	p := views.ConfirmMePage{Next: orOverview(ownPath(f.Text("next"))), Again: f.Text("again") != ""}
+	p := views.ConfirmMePage{Next: orOverview(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
 	answer := f.Raw("credential")
 	passkey := answer != "" && k.Passkeys != nil
 	switch {
 	case err != nil:
 	case passkey:
-		err = k.mayTryPasskey(c)
+		err = k.TryPasskey(c)
 	case v.User.TwoSteps:
 		err = k.TryCode(c, v.User)
 	}
@@ -100,7 +100,7 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 // askProvider leads somebody whom a provider vouches for to it: they may have no password. It must
 // ask them again.
 func askProvider(c *fiber.Ctx, v *page.Visitor, r route) error {
-	next := ownPath(c.OriginalURL())
+	next := page.OwnPath(c.OriginalURL())
 	if r.method != get {
 		next = back(c)
 	}

@@ -71,7 +71,7 @@ func (k secondPages) ask(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k secondPages) secondPage(c *fiber.Ctx, next string) views.SecondPage {
-	return views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(ownPath(next)), Passkeys: k.Passkeys != nil}
+	return views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(page.OwnPath(next)), Passkeys: k.Passkeys != nil}
 }
 
 func (k secondPages) prove(ctx context.Context, c *fiber.Ctx) error {

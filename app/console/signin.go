@@ -18,7 +18,7 @@ import (
 type signInPages struct{ *Console }
 
 func (k signInPages) signInPage(ctx context.Context, c *fiber.Ctx) error {
-	next := ownPath(web.Query(c, "next"))
+	next := page.OwnPath(web.Query(c, "next"))
 	if _, err := k.Visitor(ctx, c); err == nil {
 		return c.Redirect(orOverview(next), fiber.StatusSeeOther)
 	}
@@ -48,7 +48,7 @@ func orOverview(next string) string {
 // is the same and takes as long.
 func (k signInPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 	f := page.FormOf(c)
-	p := k.signInForm(c, ownPath(f.Text("next")))
+	p := k.signInForm(c, page.OwnPath(f.Text("next")))
 	p.Email = page.Clip(f.Text("email"), 254)
 	if !tenants.ValidText(p.Email, 0, 254) {
 		p.Email = ""

@@ -135,8 +135,8 @@ func TestNextStaysHere(t *testing.T) {
 		"/\t/evil.example": false, "javascript:alert(1)": false, "": false, "/signin": false, "/%2f%2fevil.example": false, "rings": false,
 		"/ä": false, "/" + strings.Repeat("a", 1000): false,
 	} {
-		if got := ownPath(next) != ""; got != ok {
-			t.Errorf("ownPath(%q) = %v", next, got)
+		if got := page.OwnPath(next) != ""; got != ok {
+			t.Errorf("OwnPath(%q) = %v", next, got)
 		}
 	}
 	h := open(t)

@@ -86,7 +86,7 @@ var problems = []problemGroup{
 			"`detail` says why. An administrator finds it in the audit log."},
 		{"provider_only", "403", "Your organisation signs in through its own provider.", "Choose “Sign in with your organisation”."},
 		{"no_passkeys", "409", "This server has no domain name, so browsers make no passkeys for it.",
-			"Its operator sets one with CARILLON_PUBLIC_URL."},
+			"Its operator sets one with CARILLON_PUBLIC_URL, or with CARILLON_OPERATOR_URL for the operator console."},
 		{"too_many_passkeys", "422", "You have 20 passkeys, which is the most.", "Remove one that you no longer use."},
 		{"no_second_step", "409", "You have no second step yourself, so you cannot require one of others.",
 			"Set up an authenticator app on your account page first."},
@@ -309,6 +309,7 @@ var problems = []problemGroup{
 		{"event_busy", "409", "This event of Stripe is being processed at this moment.", "Look again in a minute."},
 		{"event_gone", "410", "Stripe does not have this event any more. It keeps events for 30 days.",
 			"Compare the subscription of the tenant with Stripe's dashboard."},
+		{"last_step", "409", "The passkey is the only second step of the operator.", "Add another passkey or an app first."},
 		{"mail_full", "503", "The queue of mails is full, so the mail was not sent again.", "Send it again in a minute."},
 	}},
 	{"The server", []problem{

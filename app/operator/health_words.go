@@ -17,6 +17,9 @@ const (
 	mailFull    = "The queue of emails is full. Wait a moment and try again."
 )
 
+// backupOld is from when on the last backup is too old.
+const backupOld = 8 * 24 * time.Hour
+
 // troubles are what an operator should look at now.
 func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 	if s.NoRoom != "" {
@@ -31,6 +34,11 @@ func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 			Cause: "Rings go out and calls go on. Pages learn from the database what other nodes do, up to 2 seconds late. A phone whose " +
 				"request reaches another node than its call is asked to try again.",
 			Cure: "Start NATS again, or look at the network between it and this node. The connection comes back by itself."})
+	}
+	if !s.BackupAt.IsZero() && now.Sub(s.BackupAt) > backupOld {
+		all = append(all, views.Callout{Tone: views.ToneWarn,
+			Title: "The last backup is " + views.Plural(int(now.Sub(s.BackupAt).Hours()/24), "day", "days") + " old.",
+			Cure:  "Run “carillon backup” each day, for example from a timer, and look at what stopped it."})
 	}
 	if late(q.Rings, now) {
 		all = append(all, views.Callout{Tone: views.ToneBad, Title: "Rings are not ended in time.",
@@ -191,7 +199,13 @@ func serverRows(s Server) []views.Row {
 	if s.Version != "" {
 		rows = append(rows, views.Row{Name: "Build", Text: s.Version, Mono: true})
 	}
-	return append(rows, views.Row{Name: "Backups", Text: "Carillon does not know of any. See “Back up” in the README."})
+	switch {
+	case s.Postgres:
+		return append(rows, views.Row{Name: "Backups", Text: "by the tools of PostgreSQL"})
+	case s.BackupAt.IsZero():
+		return append(rows, views.Row{Name: "Last backup", Text: "none by “carillon backup”"})
+	}
+	return append(rows, views.Row{Name: "Last backup", When: at(s.BackupAt)})
 }
 
 func writerRows(s Server, q store.Queues) []views.Row {

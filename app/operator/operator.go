@@ -3,8 +3,8 @@
 // did. Nothing of it is on the public listener, and nothing of the public one is here.
 //
 // Every page but the sign-in needs an operator who gave a password and a code of an authenticator
-// app. Each change is in the record of operators, and one that touches a tenant is in the tenant's
-// audit log too.
+// app, or a passkey. What is guarded most needs a proof of the last 15 minutes. Each change is in
+// the record of operators, and one that touches a tenant is in the tenant's audit log too.
 //
 // Start reading at routes.go, then any page.
 package operator
@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/factor"
 	"carillon/app/notify"
 	"carillon/app/page"
 	"carillon/app/push"
@@ -34,6 +35,7 @@ type Config struct {
 	Teams        func() []push.TeamAnswers // Apple's answers to this process
 	Mails        Mails                     // nil = no mail is sent
 	Billing      Billing                   // nil = the server takes no money
+	Passkeys     *factor.Passkeys          // nil = the address has no domain name, and nobody has a passkey
 	Dev          func() *Seen              // dev mode: a sign-in that works; nil = no dev mode
 }
 
@@ -61,7 +63,9 @@ type Server struct {
 	Calls       int
 	Push        push.Stats
 	Store       store.Stats
-	DiskFree    int64 // bytes, on the disk of the database; -1 = not known, or PostgreSQL
+	DiskFree    int64     // bytes, on the disk of the database; -1 = not known, or PostgreSQL
+	Postgres    bool      // whose own tools make backups
+	BackupAt    time.Time // of the data folder, the last one; zero = none is known
 }
 
 // Seen is a sign-in that dev mode shows to everybody.

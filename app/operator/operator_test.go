@@ -61,17 +61,24 @@ func open(t *testing.T) *server {
 	t.Helper()
 	h := &server{Server: pagetest.NewServer(t, "http://ring.example")}
 	var err error
-	h.common, err = page.NewCommon(page.CommonConfig{Store: h.Store, PublicURL: "http://ops.example", Cookie: "carillon-operator",
+	h.common, err = page.NewCommon(page.CommonConfig{Store: h.Store, PublicURL: opsOrigin, Cookie: "carillon-operator",
 		Now: h.Clock.Now, Log: slog.New(slog.DiscardHandler)})
 	pagetest.Must(t, err)
-	h.k, err = New(Config{Common: h.common, Server: func() Server { return Server{Name: "one", Started: h.Clock.Now(), DiskFree: -1} },
-		Teams: func() []push.TeamAnswers { return h.teams }, Mails: &h.mails, Billing: &h.stripe})
+	keys, err := factor.NewPasskeys(opsOrigin)
 	pagetest.Must(t, err)
-	app := web.New(web.Config{Now: h.Clock.Now, PublicURL: "http://ops.example", ErrorPage: h.k.ErrorPage})
-	h.k.Mount(app)
-	h.Serve(app)
+	h.k, err = New(Config{Common: h.common, Server: func() Server { return Server{Name: "one", Started: h.Clock.Now(), DiskFree: -1} },
+		Teams: func() []push.TeamAnswers { return h.teams }, Mails: &h.mails, Billing: &h.stripe, Passkeys: keys})
+	pagetest.Must(t, err)
+	h.mount()
 	h.tenant = h.Bare("harbor", "Harbor")
 	return h
+}
+
+// mount serves the routes as they are now.
+func (h *server) mount() {
+	app := web.New(web.Config{Now: h.Clock.Now, PublicURL: opsOrigin, ErrorPage: h.k.ErrorPage})
+	h.k.Mount(app)
+	h.Serve(app)
 }
 
 // operator adds an operator who has used their link, and gives the seed of their app.
@@ -251,7 +258,11 @@ var recorded = map[string]struct {
 
 // unrecorded are the other addresses of operators, and where their entries are tested.
 var unrecorded = map[string]string{
-	"POST /signout": "ends a sign-in", "POST /codes": "asks for a password; TestSigningIn", "POST /audit": "verifies; changes nothing",
+	"POST /signout": "ends a sign-in", "POST /codes": "TestStepUp", "POST /account/confirm": "renews a sign-in; TestStepUp",
+	"POST /account/confirm/begin": "gives a challenge", "POST /account/passkeys/begin": "gives a challenge",
+	"POST /account/passkeys/add": "TestPasskeys", "POST /account/passkeys/:id": "TestPasskeys",
+	"POST /account/passkeys/:id/remove": "TestPasskeys", "POST /account/app": "TestStepUp", "POST /account/sessions/end": "TestStepUp",
+	"POST /audit":            "verifies; changes nothing",
 	"POST /tenants/:id/look": "needs the tenant's consent; TestLook of console", "POST /mails/:id/resend": "TestHealth",
 	"POST /partners/:id/paid": "TestPartners", "POST /events/:id/replay": "TestEvents",
 }

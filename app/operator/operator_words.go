@@ -5,6 +5,7 @@ import (
 
 	"carillon/app/page"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 	pages "carillon/views/operator"
 )
@@ -16,8 +17,13 @@ const (
 	wrongFirstCode = "This code does not fit the key. Check the time of your phone, and enter the code that the app shows now."
 	failedPassword = "wrong address or password"
 	failedCode     = "wrong code"
+	failedPasskey  = "a passkey that was refused"
+	passkeyAlone   = "with a passkey"
 	toSignIn       = "Go to sign in"
 	recoveryTitle  = "Recovery codes"
+	accountTitle   = "Your account"
+	confirmMeTitle = "Confirm that it is you"
+	appTitle       = "Connect an authenticator app"
 	tryAgainLater  = "Wait a moment and try again. If it happens again, look at the server’s log for the request ID."
 )
 
@@ -39,6 +45,33 @@ func cureOf(status int) string {
 	return tryAgainLater
 }
 
+const (
+	passkeyTitle       = "Add a passkey"
+	passkeyRemoveTitle = "Remove a passkey"
+	passkeyNameHelp    = "So that you know it again, such as the name of the device."
+	wrongPasskeyName   = "Give the passkey a name of 1 to 60 characters."
+	passkeyLate        = "This took too long, or was sent twice. Try again."
+	passkeyRefused     = "This passkey was not accepted. Try again, or use your password and a code."
+	passkeyNotMade     = "The browser made no passkey that we can accept. Try again, or try another device."
+	passkeysNeedDomain = "Passkeys need an address with a domain name. Set it with CARILLON_OPERATOR_URL."
+)
+
+func removalOfPasskey(p store.Passkey) views.Confirm {
+	return views.Confirm{ID: "passkey-remove", Title: "Remove the passkey “" + p.Name + "”?", Button: "Remove passkey",
+		Action: views.PasskeyRemovePath(string(p.ID)), Back: views.PathAccount,
+		Consequence: []string{"It no longer signs in here. Delete it in your browser or password manager too.",
+			"You are signed out in all other browsers."}}
+}
+
+func accountFacts(o tenants.Operator) []views.Row {
+	return []views.Row{{Name: "Name", Text: o.Name, Own: true}, {Name: "Email", Text: o.Email, Own: true},
+		{Name: "Added", When: at(o.CreatedAt)}, {Name: "Last sign-in", When: at(o.SeenAt)}}
+}
+
+func codesLeft(n int) string {
+	return "You have " + views.Plural(n, "code", "codes") + " left. Each replaces your second step once."
+}
+
 func devSignIn(s Seen) string { return "Dev mode: " + s.Email + ", password: " + s.Password }
 
 func devCode(s Seen) string { return "Dev mode: the code is " + s.Code + " now." }
@@ -47,7 +80,7 @@ func newCodes(left int) views.Confirm {
 	return views.Confirm{ID: "codes", Title: "Make new recovery codes?",
 		Consequence: []string{"You have " + views.Plural(left, "code", "codes") + " left.", "Older codes stop working.",
 			"The new ones are shown once."},
-		Action: pages.PathCodes, Button: "Make new codes", Back: pages.PathTenants}
+		Action: pages.PathCodes, Button: "Make new codes", Back: views.PathAccount}
 }
 
 // stateOf is an operator's state in words.
@@ -59,6 +92,21 @@ func stateOf(o tenants.Operator) (string, views.Tone, views.Icon) {
 		return "Link not used yet", views.ToneWarn, views.IconHourglass
 	}
 	return "Active", views.ToneGood, views.IconCheck
+}
+
+// stepsOf is what an operator signs in with beside the password.
+func stepsOf(o tenants.Operator) string {
+	var all []string
+	if o.App {
+		all = append(all, "app")
+	}
+	if o.Passkeys > 0 {
+		all = append(all, views.Plural(o.Passkeys, "passkey", "passkeys"))
+	}
+	if len(all) == 0 {
+		return "–"
+	}
+	return strings.Join(all, ", ")
 }
 
 var operatorWords = page.Words{
@@ -75,11 +123,18 @@ var auditListWords = page.Words{
 
 // actions say what an operator did. What is not here is shown as it is recorded.
 var actions = map[string]string{
-	"operator.add":        "added the operator",
-	"operator.reset":      "reset the operator",
-	"operator.disable":    "disabled the operator",
-	"operator.enable":     "enabled the operator",
-	"operator.enrol":      "chose a password and an app:",
+	"operator.add":     "added the operator",
+	"operator.reset":   "reset the operator",
+	"operator.disable": "disabled the operator",
+	"operator.enable":  "enabled the operator",
+	"operator.enrol":   "chose a password and a second step:",
+	"operator.app":     "connected another authenticator app of",
+
+	"operator.passkey":         "added a passkey of",
+	"operator.passkey_renamed": "renamed a passkey of",
+	"operator.passkey_removed": "removed a passkey of",
+	"operator.sign_ins_ended":  "signed out all other browsers of",
+
 	"operator.codes":      "made new recovery codes for",
 	"operator.recovered":  "used a recovery code of",
 	"operator.sign_in":    "signed in:",

@@ -39,7 +39,8 @@ func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	}
 	p := pages.OperatorsPage{Shell: k.shell(c, v, operatorWords.Name, pages.NavOperators), Table: table}
 	for _, o := range rows {
-		r := pages.OperatorRow{Name: o.Name, Email: o.Email, Seen: at(o.SeenAt), Since: at(o.CreatedAt), Self: o.ID == v.operator.ID}
+		r := pages.OperatorRow{Name: o.Name, Email: o.Email, Seen: at(o.SeenAt), Since: at(o.CreatedAt), Steps: stepsOf(o),
+			Self: o.ID == v.operator.ID}
 		r.State, r.Tone, r.Icon = stateOf(o)
 		p.Rows = append(p.Rows, r)
 	}

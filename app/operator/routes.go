@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -18,6 +19,7 @@ type handler = func(context.Context, *fiber.Ctx, *visitor) error
 // route is one address. Exactly one of public and operator is set.
 type route struct {
 	method, path string
+	stepUp       bool // asks for a proof of who they are where the last one is older than page.ProofTime
 	public       func(context.Context, *fiber.Ctx) error
 	operator     handler
 }
@@ -41,24 +43,22 @@ func (k *Console) routes() []route {
 		{method: post, path: pages.WelcomePath(":token"), public: in.enrol},
 		{method: post, path: views.PathTheme, public: in.theme},
 		{method: post, path: pages.PathSignOut, operator: in.leave},
-		{method: get, path: pages.PathCodes, operator: in.askCodes},
-		{method: post, path: pages.PathCodes, operator: in.newCodes},
 		{method: get, path: pages.PathTenants, operator: all.tenants},
 		{method: get, path: pages.PathTenantsCSV, operator: all.csv},
 		{method: get, path: pages.TenantPath(":id"), operator: all.tenant},
-		{method: get, path: pages.SuspendPath(":id"), operator: all.askSuspend},
-		{method: post, path: pages.SuspendPath(":id"), operator: all.suspend},
-		{method: get, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
-		{method: post, path: pages.ResumePath(":id"), operator: k.confirmed(all.resumption)},
-		{method: post, path: pages.PlanPath(":id"), operator: all.setPlan},
-		{method: post, path: pages.LookPath(":id"), operator: all.look},
+		{method: get, path: pages.SuspendPath(":id"), stepUp: true, operator: all.askSuspend},
+		{method: post, path: pages.SuspendPath(":id"), stepUp: true, operator: all.suspend},
+		{method: get, path: pages.ResumePath(":id"), stepUp: true, operator: k.confirmed(all.resumption)},
+		{method: post, path: pages.ResumePath(":id"), stepUp: true, operator: k.confirmed(all.resumption)},
+		{method: post, path: pages.PlanPath(":id"), stepUp: true, operator: all.setPlan},
+		{method: post, path: pages.LookPath(":id"), stepUp: true, operator: all.look},
 		{method: get, path: pages.PathHealth, operator: health.health},
 		{method: post, path: pages.ResendPath(":id"), operator: health.resend},
 		{method: get, path: pages.PathOperators, operator: record.operators},
 		{method: get, path: pages.PathAudit, operator: record.audit},
 		{method: post, path: pages.PathAudit, operator: record.verify},
 		{method: get, path: pages.PathAuditCSV, operator: record.auditCSV},
-	}, k.moneyRoutes()...)
+	}, slices.Concat(k.accountRoutes(), k.passkeyRoutes(), k.moneyRoutes())...)
 }
 
 // moneyRoutes: partners are there always, Stripe's messages where the server takes money.
@@ -68,7 +68,7 @@ func (k *Console) moneyRoutes() []route {
 		{method: get, path: pages.PathPartners, operator: partners.partners},
 		{method: get, path: pages.PathPartnersCSV, operator: partners.csv},
 		{method: get, path: pages.PartnerPath(":id"), operator: partners.partner},
-		{method: post, path: pages.PaidPath(":id"), operator: partners.paid},
+		{method: post, path: pages.PaidPath(":id"), stepUp: true, operator: partners.paid},
 	}
 	if k.Billing == nil {
 		return all
@@ -103,6 +103,9 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			if err := web.MayWrite(c, v.holder()); err != nil {
 				return err
 			}
+		}
+		if r.stepUp && k.Now().Sub(v.in.ProvedAt) >= page.ProofTime {
+			return askProof(c, r)
 		}
 		return r.operator(ctx, c, v)
 	}

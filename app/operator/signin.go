@@ -31,7 +31,7 @@ func (k signInPages) form(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k signInPages) page(c *fiber.Ctx) pages.SignInPage {
-	p := pages.SignInPage{Theme: page.ThemeOf(c)}
+	p := pages.SignInPage{Theme: page.ThemeOf(c), Passkeys: k.Passkeys != nil}
 	if k.Dev != nil {
 		p.Dev = devSignIn(*k.Dev())
 	}
@@ -72,7 +72,7 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, pages.SignIn(p), fiber.StatusUnauthorized)
 	}
 	try.Worked()
-	if err := k.admit(ctx, c, o, true); err != nil {
+	if err := k.admit(ctx, c, o, signedIn{half: true}); err != nil {
 		return err
 	}
 	return c.Redirect(pages.PathSecond, fiber.StatusSeeOther)
@@ -96,7 +96,7 @@ func (k signInPages) failed(ctx context.Context, c *fiber.Ctx, o tenants.Operato
 }
 
 func (k signInPages) codePage(c *fiber.Ctx) pages.SecondPage {
-	p := pages.SecondPage{Theme: page.ThemeOf(c)}
+	p := pages.SecondPage{Theme: page.ThemeOf(c), Passkeys: k.Passkeys != nil}
 	if k.Dev != nil {
 		p.Dev = devCode(*k.Dev())
 	}
@@ -125,8 +125,7 @@ func (k signInPages) giveCode(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	p := k.codePage(c)
-	asUser := tenants.User{ID: tenants.UserID(v.operator.ID), Email: v.operator.Email}
-	if err := k.TryCode(c, asUser); err != nil {
+	if err := k.TryCode(c, asUser(v.operator)); err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
 			p.Error = msg
 			return web.Page(c, pages.Second(p), fiber.StatusTooManyRequests)
@@ -143,7 +142,7 @@ func (k signInPages) giveCode(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = wrongCode
 		return web.Page(c, pages.Second(p), fiber.StatusUnauthorized)
 	}
-	if err := k.admit(ctx, c, v.operator, false); err != nil {
+	if err := k.admit(ctx, c, v.operator, signedIn{}); err != nil {
 		return err
 	}
 	return c.Redirect("/", fiber.StatusSeeOther)
@@ -185,62 +184,97 @@ func (k signInPages) link(ctx context.Context, c *fiber.Ctx) (tenants.Hash, tena
 func (k signInPages) welcome(ctx context.Context, c *fiber.Ctx) error {
 	_, o, err := k.link(ctx, c)
 	if tenants.KindOf(err) == tenants.Gone {
-		return web.Page(c, pages.Welcome(pages.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
+		return linkGone(c)
 	}
 	if err != nil {
 		return err
 	}
-	return k.welcomePage(c, o, factor.NewSeed(), "", fiber.StatusOK)
+	return k.welcomePage(c, o, welcomed{passkey: web.Query(c, "with") == "passkey"}, fiber.StatusOK)
 }
 
-func (k signInPages) welcomePage(c *fiber.Ctx, o tenants.Operator, seed, fault string, status int) error {
-	uri, err := factor.SeedURI(seed, o.Email)
+func linkGone(c *fiber.Ctx) error {
+	return web.Page(c, pages.Welcome(pages.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
+}
+
+// welcomed is what the page for a new operator shows.
+type welcomed struct {
+	passkey bool   // in place of an app
+	seed    string // empty = a new one
+	fault   string
+}
+
+func (k signInPages) welcomePage(c *fiber.Ctx, o tenants.Operator, w welcomed, status int) error {
+	token := web.Param(c, "token")
+	p := pages.WelcomePage{Theme: page.ThemeOf(c), Email: o.Email, Action: pages.WelcomePath(token), Error: w.fault,
+		Passkeys: k.Passkeys != nil}
+	if w.passkey && p.Passkeys {
+		p.Begin = pages.WelcomeAskPath(token)
+		return web.Page(c, pages.Welcome(p), status)
+	}
+	if p.Seed = w.seed; !factor.ValidSeed(w.seed) {
+		p.Seed = factor.NewSeed()
+	}
+	uri, err := factor.SeedURI(p.Seed, o.Email)
 	if err != nil {
 		return err
 	}
-	p := pages.WelcomePage{Theme: page.ThemeOf(c), Email: o.Email, Action: pages.WelcomePath(web.Param(c, "token")), Seed: seed,
-		Error: fault}
 	if p.QR, err = web.QRDots(uri, false); err != nil {
 		return err
 	}
 	return web.Page(c, pages.Welcome(p), status)
 }
 
-// enrol keeps password and app once a code shows that the app has the seed, signs the operator in
-// and shows recovery codes.
+// enrol keeps password and second step, signs the operator in and shows recovery codes. An app is
+// kept once a code shows that it has the seed.
 func (k signInPages) enrol(ctx context.Context, c *fiber.Ctx) error {
 	h, o, err := k.link(ctx, c)
 	if tenants.KindOf(err) == tenants.Gone {
-		return web.Page(c, pages.Welcome(pages.WelcomePage{Theme: page.ThemeOf(c), Gone: true}), fiber.StatusGone)
+		return linkGone(c)
 	}
 	if err != nil {
 		return err
 	}
 	f := page.FormOf(c)
-	seed := f.Text("seed")
-	if !factor.ValidSeed(seed) {
-		seed = factor.NewSeed()
+	w := welcomed{seed: f.Text("seed"), passkey: k.Passkeys != nil && f.Raw("credential") != ""}
+	w.fault = k.CheckPassword(ctx, f.Raw("password"), page.About{Email: o.Email, Name: o.Name})
+	e := store.Enrolment{Codes: factor.NewRecoveryCodes()}
+	if w.fault == "" {
+		if w.fault, err = k.secondStep(ctx, c, o, w, &e); err != nil {
+			return err
+		}
 	}
-	if fault := k.CheckPassword(ctx, f.Raw("password"), page.About{Email: o.Email, Name: o.Name}); fault != "" {
-		return k.welcomePage(c, o, seed, fault, fiber.StatusUnprocessableEntity)
+	if w.fault != "" {
+		return k.welcomePage(c, o, w, fiber.StatusUnprocessableEntity)
 	}
-	step, ok := factor.CheckCode(seed, f.Text("code"), 0, k.Now())
+	if e.Password, err = k.Passwords.Hash(ctx, true, f.Raw("password")); err != nil {
+		return err
+	}
+	if o, err = k.Store.Operators().Enrol(ctx, h, e, whoOf(c, o)); err != nil {
+		return err
+	}
+	if err := k.admit(ctx, c, o, signedIn{}); err != nil {
+		return err
+	}
+	return showCodes(c, e.Codes)
+}
+
+// secondStep reads the app or the passkey of a new operator into e. fault says what is wrong.
+func (k signInPages) secondStep(ctx context.Context, c *fiber.Ctx, o tenants.Operator, w welcomed, e *store.Enrolment) (fault string,
+	err error) {
+	if w.passkey {
+		one, why, err := k.made(ctx, c, o, forWelcome, page.Shown(browserOf(c), page.MostPasskeyName))
+		e.Passkey = &one
+		return why, err
+	}
+	ok := factor.ValidSeed(w.seed)
+	if ok {
+		e.Seed = w.seed
+		e.Step, ok = factor.CheckCode(w.seed, page.FormOf(c).Text("code"), 0, k.Now())
+	}
 	if !ok {
-		return k.welcomePage(c, o, seed, wrongFirstCode, fiber.StatusUnprocessableEntity)
+		return wrongFirstCode, nil
 	}
-	phc, err := k.Passwords.Hash(ctx, true, f.Raw("password"))
-	if err != nil {
-		return err
-	}
-	codes := factor.NewRecoveryCodes()
-	if o, err = k.Store.Operators().Enrol(ctx, h, store.Enrolment{Password: phc, Seed: seed, Step: step, Codes: codes},
-		whoOf(c, o)); err != nil {
-		return err
-	}
-	if err := k.admit(ctx, c, o, false); err != nil {
-		return err
-	}
-	return showCodes(c, codes)
+	return "", nil
 }
 
 func showCodes(c *fiber.Ctx, codes []tenants.Secret) error {

@@ -73,20 +73,27 @@ func (k *Console) anyVisitor(ctx context.Context, c *fiber.Ctx) (*visitor, error
 
 func notSignedIn() error { return tenants.Refuse(tenants.Unauthorized, "unauthorized", signInFirst) }
 
+// signedIn is how somebody signed in.
+type signedIn struct {
+	half bool   // the second step is still to come
+	with string // what the record says of it
+}
+
 // admit keeps a new sign-in in place of the one that the browser had. A whole one makes the browser
 // a known one, which strangers who guess cannot lock out.
-func (k *Console) admit(ctx context.Context, c *fiber.Ctx, o tenants.Operator, half bool) error {
+func (k *Console) admit(ctx context.Context, c *fiber.Ctx, o tenants.Operator, how signedIn) error {
 	now, token := k.Now(), page.NewToken()
-	in := store.OperatorSignIn{Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: half, CreatedAt: now, IdleAt: now.Add(idleTime),
-		ExpiresAt: now.Add(signInTime), IP: web.IP(c), UserAgent: page.Clip(web.Header(c, fiber.HeaderUserAgent), 200)}
-	if half {
+	in := store.OperatorSignIn{Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: how.half, With: how.with, CreatedAt: now,
+		IdleAt: now.Add(idleTime), ExpiresAt: now.Add(signInTime), IP: web.IP(c),
+		UserAgent: page.Clip(web.Header(c, fiber.HeaderUserAgent), 200)}
+	if how.half {
 		in.ExpiresAt = now.Add(halfTime)
 	}
 	old := tenants.Secret(c.Cookies(k.CookieName())).Hash()
 	if err := k.Store.Operators().SignIn(ctx, whoOf(c, o), in, old); err != nil {
 		return err
 	}
-	if !half {
+	if !how.half {
 		if err := k.Know(c, o.Email); err != nil {
 			return err
 		}

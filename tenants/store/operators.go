@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"carillon/tenants"
@@ -17,23 +18,26 @@ func (s *Store) Operators() Operators { return Operators{&s.core} }
 type operatorRow struct {
 	ID                      uuid
 	Email, Name, Password   string
-	Ready                   bool
+	App                     bool
+	Passkeys                int64
 	Created, Disabled, Seen int64
 }
 
-const operatorColumns = "o.id, o.email, o.name, o.password, o.password <> '' AND length(o.secret) > 0, o.created_at, o.disabled_at, " +
+const operatorColumns = "o.id, o.email, o.name, o.password, length(o.secret) > 0, " +
+	"(SELECT COUNT(*) FROM operator_passkeys k WHERE k.operator_id = o.id), o.created_at, o.disabled_at, " +
 	"COALESCE((SELECT MAX(i.created_at) FROM operator_sign_ins i WHERE i.operator_id = o.id), 0)"
 
 func (r *operatorRow) fields() []any {
-	return []any{&r.ID, &r.Email, &r.Name, &r.Password, &r.Ready, &r.Created, &r.Disabled, &r.Seen}
+	return []any{&r.ID, &r.Email, &r.Name, &r.Password, &r.App, &r.Passkeys, &r.Created, &r.Disabled, &r.Seen}
 }
 
 func (r operatorRow) noun() tenants.Operator {
-	return tenants.Operator{ID: tenants.OperatorID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password, Ready: r.Ready,
+	return tenants.Operator{ID: tenants.OperatorID(r.ID), Email: r.Email, Name: r.Name, Password: r.Password,
+		Ready: r.Password != "" && (r.App || r.Passkeys > 0), App: r.App, Passkeys: int(r.Passkeys),
 		CreatedAt: moment(r.Created), DisabledAt: moment(r.Disabled), SeenAt: moment(r.Seen)}
 }
 
-// OperatorLink is a link with which an operator chooses a password and an authenticator app.
+// OperatorLink is a link with which an operator chooses a password and a second step.
 type OperatorLink struct {
 	Hash      tenants.Hash
 	ExpiresAt time.Time
@@ -95,20 +99,20 @@ func oneOperator(ctx context.Context, q querier, where string, arg any) (tenants
 	return found[0].noun(), nil
 }
 
-// endSignIns ends every sign-in of an operator, and their looks at tenants. EndLooks records the
-// latter.
-func (t operatorsTx) endSignIns(s *core, id tenants.OperatorID) error {
+// endSignIns ends the sign-ins of an operator but keep, and their looks at tenants. EndLooks
+// records the latter.
+func (t operatorsTx) endSignIns(s *core, id tenants.OperatorID, keep tenants.Hash) error {
 	now := micros(s.now())
 	if _, err := t.exec("UPDATE operator_looks SET expires_at = ? WHERE operator_id = ? AND expires_at > ?", now, uuid(id),
 		now); err != nil {
 		return err
 	}
-	_, err := t.exec("DELETE FROM operator_sign_ins WHERE operator_id = ?", uuid(id))
+	_, err := t.exec("DELETE FROM operator_sign_ins WHERE operator_id = ? AND hash <> ?", uuid(id), keep[:])
 	return err
 }
 
-// Reset takes an operator's password, app and recovery codes away, ends their sign-ins, and lets
-// them begin again with the link.
+// Reset takes an operator's password, app, passkeys and recovery codes away, ends their sign-ins,
+// and lets them begin again with the link.
 func (s Operators) Reset(ctx context.Context, by Who, id tenants.OperatorID, l OperatorLink) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
 		o, err := oneOperator(ctx, t, "o.id = ?", uuid(id))
@@ -118,10 +122,12 @@ func (s Operators) Reset(ctx context.Context, by Who, id tenants.OperatorID, l O
 		if _, err := t.exec("UPDATE operators SET password = '', secret = ?, last_step = 0 WHERE id = ?", []byte{}, uuid(id)); err != nil {
 			return err
 		}
-		if _, err := t.exec("DELETE FROM operator_codes WHERE operator_id = ?", uuid(id)); err != nil {
-			return err
+		for _, of := range []string{"operator_codes", "operator_passkeys"} {
+			if _, err := t.exec("DELETE FROM "+of+" WHERE operator_id = ?", uuid(id)); err != nil {
+				return err
+			}
 		}
-		if err := t.operators().endSignIns(s.core, id); err != nil {
+		if err := t.operators().endSignIns(s.core, id, tenants.Hash{}); err != nil {
 			return err
 		}
 		if err := t.operators().link(id, l); err != nil {
@@ -146,7 +152,7 @@ func (s Operators) Disable(ctx context.Context, by Who, id tenants.OperatorID, a
 		if _, err := t.exec("UPDATE operators SET disabled_at = ? WHERE id = ?", micros(at), uuid(id)); err != nil {
 			return err
 		}
-		if err := t.operators().endSignIns(s.core, id); err != nil {
+		if err := t.operators().endSignIns(s.core, id, tenants.Hash{}); err != nil {
 			return err
 		}
 		return t.operators().audit(s.core, by, auditEntry{action: action, target: string(id), name: o.Name})
@@ -176,22 +182,37 @@ func operatorOfLink(ctx context.Context, q querier, h tenants.Hash, now time.Tim
 
 // Enrolment is what an operator chose when they used their link.
 type Enrolment struct {
-	Password string // argon2id in PHC form
-	Seed     string // of the authenticator app
-	Step     int64  // of the code that confirmed the app
+	Password string   // argon2id in PHC form
+	Seed     string   // of the authenticator app; empty = a passkey in its place
+	Step     int64    // of the code that confirmed the app
+	Passkey  *Passkey // nil = an app in its place
 	Codes    []tenants.Secret
+}
+
+// with is what the record says that an operator chose.
+func (e Enrolment) with() string {
+	if e.Passkey != nil {
+		return "password and passkey"
+	}
+	return "password and app"
 }
 
 func sealedOperator(id tenants.OperatorID) []string { return []string{"", "operators", string(id)} }
 
-// Enrol uses a link up and keeps what the operator chose. Their earlier sign-ins end.
+// Enrol uses a link up and keeps what the operator chose, which has a second step. Their earlier
+// sign-ins end.
 func (s Operators) Enrol(ctx context.Context, link tenants.Hash, e Enrolment, by Who) (o tenants.Operator, err error) {
 	if o, err = s.OfLink(ctx, link, s.now()); err != nil {
 		return o, err
 	}
-	blob, err := s.seal.Seal([]byte(e.Seed), sealedOperator(o.ID)...)
-	if err != nil {
-		return o, err
+	if e.Seed == "" && e.Passkey == nil {
+		return o, errors.New("store: an operator without a second step")
+	}
+	blob := []byte{}
+	if e.Seed != "" {
+		if blob, err = s.seal.Seal([]byte(e.Seed), sealedOperator(o.ID)...); err != nil {
+			return o, err
+		}
 	}
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
 		if o, err = operatorOfLink(ctx, t, link, s.now()); err != nil {
@@ -204,14 +225,20 @@ func (s Operators) Enrol(ctx context.Context, link tenants.Hash, e Enrolment, by
 			uuid(o.ID)); err != nil {
 			return err
 		}
+		if e.Passkey != nil {
+			if err := t.operators().addPasskey(o.ID, *e.Passkey); err != nil {
+				return err
+			}
+		}
 		if err := t.operators().setCodes(o.ID, e.Codes); err != nil {
 			return err
 		}
-		if err := t.operators().endSignIns(s.core, o.ID); err != nil {
+		if err := t.operators().endSignIns(s.core, o.ID, tenants.Hash{}); err != nil {
 			return err
 		}
 		by.Actor = o.Actor()
-		return t.operators().audit(s.core, by, auditEntry{action: "operator.enrol", target: string(o.ID), name: o.Name})
+		return t.operators().audit(s.core, by, auditEntry{action: "operator.enrol", target: string(o.ID), name: o.Name,
+			detail: e.with()})
 	})
 	return o, err
 }
@@ -291,10 +318,12 @@ type OperatorSignIn struct {
 	Operator  tenants.OperatorID
 	Half      bool // the password was right, the code is still to be given
 	CreatedAt time.Time
+	ProvedAt  time.Time // when the operator proved last who they are; SignIn sets it
 	IdleAt    time.Time
 	ExpiresAt time.Time
 	IP        string
 	UserAgent string
+	With      string // for the record: what beside the password they signed in with; empty = a code
 }
 
 // mostOperatorSignIns is how many sign-ins an operator has at once.
@@ -303,13 +332,17 @@ const mostOperatorSignIns = 20
 // SignIn keeps a sign-in in place of an older one, which may be the half that it completes. A whole
 // one is in the record.
 func (s Operators) SignIn(ctx context.Context, by Who, in OperatorSignIn, old tenants.Hash) error {
+	proved := micros(in.CreatedAt)
+	if in.Half {
+		proved = 0
+	}
 	return s.w.do(ctx, noTenant, func(t *tx) error {
 		if _, err := t.exec("DELETE FROM operator_sign_ins WHERE hash = ?", old[:]); err != nil {
 			return err
 		}
-		if _, err := t.exec("INSERT INTO operator_sign_ins (hash, operator_id, half, created_at, idle_at, expires_at, ip, user_agent) "+
-			"VALUES (?, ?, ?, ?, ?, ?, ?, ?)", in.Hash[:], uuid(in.Operator), in.Half, micros(in.CreatedAt), micros(in.IdleAt),
-			micros(in.ExpiresAt), in.IP, in.UserAgent); err != nil {
+		if _, err := t.exec("INSERT INTO operator_sign_ins (hash, operator_id, half, created_at, proved_at, idle_at, expires_at, ip, "+
+			"user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", in.Hash[:], uuid(in.Operator), in.Half, micros(in.CreatedAt), proved,
+			micros(in.IdleAt), micros(in.ExpiresAt), in.IP, in.UserAgent); err != nil {
 			return err
 		}
 		if _, err := t.exec("DELETE FROM operator_sign_ins WHERE operator_id = ? AND hash NOT IN (SELECT hash FROM operator_sign_ins "+
@@ -317,7 +350,8 @@ func (s Operators) SignIn(ctx context.Context, by Who, in OperatorSignIn, old te
 			mostOperatorSignIns); err != nil || in.Half {
 			return err
 		}
-		return t.operators().audit(s.core, by, auditEntry{action: "operator.sign_in", target: string(in.Operator), name: by.Name})
+		return t.operators().audit(s.core, by, auditEntry{action: "operator.sign_in", target: string(in.Operator), name: by.Name,
+			detail: in.With})
 	})
 }
 
@@ -326,13 +360,14 @@ func (s Operators) SignIn(ctx context.Context, by Who, in OperatorSignIn, old te
 func (s Operators) Find(ctx context.Context, h tenants.Hash, now time.Time) (in OperatorSignIn, o tenants.Operator, err error) {
 	over := tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
 	type row struct {
-		operator               uuid
-		half                   bool
-		created, idle, expires int64
+		operator                       uuid
+		half                           bool
+		created, proved, idle, expires int64
 	}
-	rows, err := s.db.through(noTenant).query(ctx, "SELECT operator_id, half, created_at, idle_at, expires_at FROM operator_sign_ins "+
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT operator_id, half, created_at, proved_at, idle_at, expires_at FROM "+
+		"operator_sign_ins "+
 		"WHERE hash = ? AND idle_at > ? AND expires_at > ?", h[:], micros(now), micros(now))
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.operator, &r.half, &r.created, &r.idle, &r.expires} })
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.operator, &r.half, &r.created, &r.proved, &r.idle, &r.expires} })
 	if err != nil {
 		return in, o, translate(err)
 	}
@@ -346,8 +381,8 @@ func (s Operators) Find(ctx context.Context, h tenants.Hash, now time.Time) (in 
 	if !o.DisabledAt.IsZero() || !o.Ready {
 		return in, tenants.Operator{}, over
 	}
-	return OperatorSignIn{Hash: h, Operator: o.ID, Half: r.half, CreatedAt: moment(r.created), IdleAt: moment(r.idle),
-		ExpiresAt: moment(r.expires)}, o, nil
+	return OperatorSignIn{Hash: h, Operator: o.ID, Half: r.half, CreatedAt: moment(r.created), ProvedAt: moment(r.proved),
+		IdleAt: moment(r.idle), ExpiresAt: moment(r.expires)}, o, nil
 }
 
 // Touch moves the moment at which a sign-in is idle.

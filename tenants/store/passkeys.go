@@ -12,9 +12,9 @@ import (
 // passkey belongs to no tenant.
 type Passkey struct {
 	ID         tenants.PasskeyID
-	User       tenants.UserID
-	Credential []byte // its id, as the authenticator names it
-	Record     []byte // JSON: public key, counter and flags
+	User       tenants.UserID // empty = an operator's
+	Credential []byte         // its id, as the authenticator names it
+	Record     []byte         // JSON: public key, counter and flags
 	Name       string
 	CreatedAt  time.Time
 	UsedAt     time.Time // zero = never
@@ -22,6 +22,11 @@ type Passkey struct {
 
 // mostPasskeys is how many passkeys a person has.
 const mostPasskeys = 20
+
+func tooManyPasskeys() error {
+	return tenants.Refuse(tenants.Unprocessable, "too_many_passkeys", "You have 20 passkeys, which is the most. "+
+		"Remove one that you no longer use.")
+}
 
 // AddPasskey keeps a new passkey, which is a second step too. The person's sign-ins end but keep.
 func (s Factors) AddPasskey(ctx context.Context, by Who, k Passkey, keep tenants.Hash) error {
@@ -31,8 +36,7 @@ func (s Factors) AddPasskey(ctx context.Context, by Who, k Passkey, keep tenants
 			return err
 		}
 		if n >= mostPasskeys {
-			return tenants.Refuse(tenants.Unprocessable, "too_many_passkeys", "You have 20 passkeys, which is the most. "+
-				"Remove one that you no longer use.")
+			return tooManyPasskeys()
 		}
 		if _, err := t.exec("INSERT INTO passkeys (id, user_id, credential_id, credential, name, created_at, used_at) "+
 			"VALUES (?, ?, ?, ?, ?, ?, 0)", uuid(k.ID), uuid(k.User), k.Credential, string(k.Record), k.Name,

@@ -2,7 +2,8 @@ package operator
 
 import "net/url"
 
-// The addresses of the operator console. It has a listener of its own.
+// The addresses of the operator console. It has a listener of its own. Those of the operator's
+// account and passkeys are as in the console of tenants: views.PathAccount and below.
 const (
 	PathSignIn      = "/signin"
 	PathSecond      = "/signin/second"
@@ -19,7 +20,11 @@ const (
 	PathOperators   = "/operators"
 	PathCodes       = "/codes"
 	PathMails       = "/mails"
+	PathApp         = "/account/app"
 )
+
+// WelcomeAskPath gives the challenge of a new operator's passkey.
+func WelcomeAskPath(token string) string { return WelcomePath(token) + "/passkey" }
 
 // WelcomePath is where the link of a new operator leads.
 func WelcomePath(token string) string { return "/welcome/" + token }

@@ -66,8 +66,8 @@ func (s sampler) tenants() []views.Sample {
 }
 
 func (s sampler) server() []views.Sample {
-	operators := []OperatorRow{{Name: "Sam Hill", Email: "sam@ring.example", State: "Active", Tone: views.ToneGood,
-		Icon: views.IconCheck, Seen: s.ago(time.Minute), Since: s.ago(90 * 24 * time.Hour), Self: true}}
+	operators := []OperatorRow{{Name: "Sam Hill", Email: "sam@ring.example", State: "Active", Steps: "app, 2 passkeys",
+		Tone: views.ToneGood, Icon: views.IconCheck, Seen: s.ago(time.Minute), Since: s.ago(90 * 24 * time.Hour), Self: true}}
 	return []views.Sample{
 		{Name: "operator-health", Page: Health(HealthPage{Shell: s.shell("Health", NavHealth),
 			Stats:  []views.Stat{{Label: "Calls", Value: "12"}, {Label: "Disk free", Value: "81 GB"}},
@@ -85,8 +85,25 @@ func (s sampler) server() []views.Sample {
 		{Name: "operator-audit", Page: Audit(AuditPage{s.shell("Audit log", NavAudit), views.Table{Name: "Audit log", Action: PathAudit,
 			Search: "Operator, action or tenant", Rows: 2, Total: "2 entries", CSV: PathAuditCSV}, s.acts(),
 			&views.Callout{Tone: views.ToneGood, Title: "The record is whole."}})},
-		{Name: "operator-signin", Page: SignIn(SignInPage{Email: "sam@ring.example", Error: "The email or password is wrong."})},
-		{Name: "operator-second", Page: Second(SecondPage{Error: "This code is wrong."})},
+		{Name: "operator-signin", Page: SignIn(SignInPage{Email: "sam@ring.example", Passkeys: true,
+			Error: "The email or password is wrong."})},
+		{Name: "operator-second", Page: Second(SecondPage{Passkeys: true, Error: "This code is wrong."})},
+		{Name: "operator-account", Page: Account(AccountPage{Shell: s.shell("Your account", ""), App: true,
+			Codes: "You have 9 codes left. Each replaces your second step once.",
+			Facts: []views.Row{{Name: "Name", Text: "Sam Hill", Own: true}, {Name: "Email", Text: "sam@ring.example", Own: true}},
+			Passkeys: views.Passkeys{Rows: []views.PasskeyRow{{ID: "p1", Name: "Safari on macOS", Added: s.ago(50 * 24 * time.Hour),
+				Used: s.ago(time.Hour)}, {ID: "p2", Name: "Security key", Added: s.ago(40 * 24 * time.Hour), Unused: true}}},
+			SignIns: []SignInRow{{From: "192.0.2.7", With: "Safari on macOS", Since: s.ago(time.Hour), Here: true},
+				{From: "192.0.2.8", With: "Firefox on Linux", Since: s.ago(5 * time.Hour)}}})},
+		{Name: "operator-passkey-add", Page: PasskeyAdd(PasskeyAddPage{s.shell("Add a passkey", ""), views.PasskeyNew{
+			Name: views.Field{Name: "name", Label: "Name", Value: "Safari on macOS", Max: 60}}})},
+		{Name: "operator-app", Page: App(AppPage{Shell: s.shell("Connect an authenticator app", ""), Seed: "JBSWY3DPEHPK3PXP", Had: true})},
+		{Name: "operator-confirm", Page: ConfirmMe(ConfirmMePage{Shell: s.shell("Confirm that it is you", ""), Next: PathTenants,
+			Again: true, Passkey: true})},
+		{Name: "operator-welcome", Page: Welcome(WelcomePage{Email: "sam@ring.example", Action: WelcomePath("x"), Seed: "JBSWY3DPEHPK3PXP",
+			Passkeys: true})},
+		{Name: "operator-welcome-passkey", Page: Welcome(WelcomePage{Email: "sam@ring.example", Action: WelcomePath("x"),
+			Begin: WelcomeAskPath("x")})},
 		{Name: "operator-welcome-gone", Page: Welcome(WelcomePage{Gone: true})},
 		{Name: "operator-codes", Page: Codes(CodesPage{Codes: []string{"bell-7k2m-qx4t", "bell-9d3n-ab7c"}})},
 	}

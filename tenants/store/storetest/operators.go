@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"time"
 
 	"carillon/tenants"
@@ -86,5 +87,94 @@ func testOperators(b *bench) {
 		if err := b.statement(q); err == nil {
 			b.Errorf("%s was done", q)
 		}
+	}
+}
+
+// testOperatorPasskeys: a passkey belongs to one operator, is a second step, is used in turn, and
+// the last second step stays until a reset.
+func testOperatorPasskeys(b *bench) {
+	ctx, now, all := b.Context(), b.clock.Now(), b.s.Operators()
+	add := func(email string) (tenants.Operator, store.OperatorLink) {
+		o := tenants.Operator{ID: tenants.NewID[tenants.OperatorID](now), Email: email, Name: "Sam", CreatedAt: now}
+		link := store.OperatorLink{Hash: hashOf(email), ExpiresAt: now.Add(time.Hour)}
+		b.must(all.Add(ctx, store.Who{}, o, link))
+		return o, link
+	}
+	key := func(credential, name string) store.Passkey {
+		return store.Passkey{ID: tenants.NewID[tenants.PasskeyID](now), Credential: []byte(credential), Record: []byte(`{"n":1}`),
+			Name: name, CreatedAt: now}
+	}
+	o, link := add("sam@ops.example")
+	other, theirs := add("kim@ops.example")
+	if _, err := all.Enrol(ctx, link.Hash, store.Enrolment{Password: "phc"}, store.Who{}); err == nil {
+		b.Error("an operator without a second step")
+	}
+	k := key("one", "Laptop")
+	_, err := all.Enrol(ctx, link.Hash, store.Enrolment{Password: "phc", Passkey: &k}, store.Who{})
+	b.must(err)
+	_, err = all.Enrol(ctx, theirs.Hash, store.Enrolment{Password: "phc", Seed: "seed"}, store.Who{})
+	b.must(err)
+	got, err := all.Get(ctx, o.ID)
+	if err != nil || !got.Ready || got.App || got.Passkeys != 1 {
+		b.Errorf("the operator: %+v %v", got, err)
+	}
+	keys, err := all.Passkeys(ctx, o.ID)
+	b.must(err)
+	if !reflect.DeepEqual(keys, []store.Passkey{k}) {
+		b.Errorf("the passkeys: %+v, want %+v", keys, k)
+	}
+	b.refused(all.AddPasskey(ctx, store.Who{}, other.ID, key("one", "Stolen"), tenants.Hash{}), tenants.Conflict,
+		"a passkey of two operators")
+	owner, err := all.PasskeyOwner(ctx, k.Credential)
+	b.must(err)
+	equal(b, owner.ID, o.ID, "the owner")
+	for _, want := range []bool{true, false} {
+		fresh, err := all.UsePasskey(ctx, k.Credential, k.Record, []byte(`{"n":2}`), now)
+		b.must(err)
+		equal(b, fresh, want, "a use of the passkey")
+	}
+	b.refused(all.RenamePasskey(ctx, store.Who{}, other.ID, k.ID, "x"), tenants.Unknown, "another's passkey renamed")
+	b.refused(all.RemovePasskey(ctx, store.Who{}, other.ID, k.ID, tenants.Hash{}), tenants.Unknown, "another's passkey removed")
+	b.must(all.RenamePasskey(ctx, store.Who{}, o.ID, k.ID, "Desk"))
+	b.refused(all.RemovePasskey(ctx, store.Who{}, o.ID, k.ID, tenants.Hash{}), tenants.Conflict, "the only second step removed")
+
+	in := func(name string) store.OperatorSignIn {
+		i := store.OperatorSignIn{Hash: hashOf(name), Operator: o.ID, CreatedAt: now, IdleAt: now.Add(time.Hour),
+			ExpiresAt: now.Add(time.Hour)}
+		b.must(all.SignIn(ctx, store.Who{}, i, tenants.Hash{}))
+		return i
+	}
+	here, elsewhere := in("here"), in("elsewhere")
+	b.must(all.AddPasskey(ctx, store.Who{}, o.ID, key("two", "Spare"), here.Hash))
+	_, _, err = all.Find(ctx, elsewhere.Hash, now)
+	b.refused(err, tenants.Unauthorized, "a sign-in elsewhere after a new passkey")
+	later := now.Add(time.Minute)
+	b.must(all.Prove(ctx, here.Hash, hashOf("fresh"), later))
+	found, _, err := all.Find(ctx, hashOf("fresh"), now)
+	b.must(err)
+	equal(b, found.ProvedAt, later, "the proof")
+	b.refused(all.Prove(ctx, here.Hash, hashOf("again"), later), tenants.Unauthorized, "a proof of a sign-in that is gone")
+	ins, err := all.SignIns(ctx, o.ID, now)
+	b.must(err)
+	equal(b, len(ins), 1, "sign-ins")
+	b.must(all.RemovePasskey(ctx, store.Who{}, o.ID, k.ID, hashOf("fresh")))
+	_, err = all.PasskeyOwner(ctx, k.Credential)
+	b.refused(err, tenants.Unauthorized, "a passkey that was removed")
+	b.must(all.SetAuthenticator(ctx, store.Who{}, o.ID, "seed", 3, hashOf("fresh")))
+	seed, last, err := all.Authenticator(ctx, o.ID)
+	if err != nil || seed != "seed" || last != 3 {
+		b.Errorf("the app: %q %d %v", seed, last, err)
+	}
+	b.must(all.EndSignIns(ctx, store.Who{}, o.ID, tenants.Hash{}))
+	b.must(all.Disable(ctx, store.Who{}, o.ID, now))
+	_, err = all.PasskeyOwner(ctx, []byte("two"))
+	b.refused(err, tenants.Unauthorized, "a passkey of a disabled operator")
+	b.must(all.Disable(ctx, store.Who{}, o.ID, time.Time{}))
+	b.must(all.Reset(ctx, store.Who{}, o.ID, store.OperatorLink{Hash: hashOf("reset"), ExpiresAt: now.Add(time.Hour)}))
+	if got, err := all.Get(ctx, o.ID); err != nil || got.Ready || got.App || got.Passkeys != 0 {
+		b.Errorf("after a reset: %+v %v", got, err)
+	}
+	if _, fault, err := all.VerifyAudits(ctx); err != nil || fault != nil {
+		b.Errorf("the record: %v %v", fault, err)
 	}
 }
