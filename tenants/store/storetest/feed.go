@@ -41,7 +41,7 @@ func testFeed(b *bench) {
 		"detail, nth) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT f.tenant_id, f.ring_id, "+
 		"f.attempt_id, f.kind, f.at, f.received_at, f.raw_at, f.raw_sent_at, f.detail, n.i FROM facts f CROSS JOIN n WHERE f.seq = %d",
 		11_000, b.fed(other, start, 1)[0].Fact.Seq)))
-	mine = b.record(s, mine, 0, tenants.FactShown, b.clock.Now())
+	b.record(s, mine, 0, tenants.FactShown, b.clock.Now())
 	if f := b.fed(s, all[1].Place, 1); f[0].Fact.Kind != tenants.FactShown {
 		b.Errorf("behind many facts of others is %+v", f)
 	}
