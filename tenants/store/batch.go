@@ -192,7 +192,7 @@ func (t *tx) flush() error {
 		return nil
 	}
 	if t.d.dialect.pipelines() {
-		return trips{t}.flush()
+		return trips{t}.sendCollected()
 	}
 	was := t.access
 	t.access = allTenants

@@ -71,8 +71,8 @@ func (t trips) finish() error {
 	return nil
 }
 
-// flush writes what is collected.
-func (t trips) flush() error {
+// sendCollected is flush on PostgreSQL, in one round trip.
+func (t trips) sendCollected() error {
 	if err := t.run(t.collected()); err != nil {
 		return err
 	}
