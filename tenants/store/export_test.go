@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"carillon/migrations"
@@ -59,6 +60,21 @@ func (s *Store) Together(ctx context.Context, query string, scopes ...*Scope) (c
 
 // MayBeCommitted is what a pipeline that failed asks.
 var MayBeCommitted = mayBeCommitted
+
+// Busy keeps the writer busy until release is called. What is queued meanwhile is one group.
+func (s *Store) Busy() (release func()) {
+	began, end := make(chan struct{}), make(chan struct{})
+	say := sync.OnceFunc(func() { close(began) })
+	go func() {
+		_ = s.w.do(context.Background(), noTenant, func(*tx) error {
+			say()
+			<-end
+			return nil
+		})
+	}()
+	<-began
+	return sync.OnceFunc(func() { close(end) })
+}
 
 // MayContract is what Migrate asks before it applies steps.
 func (s *Store) MayContract(ctx context.Context, steps []migrations.Step) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -89,7 +90,7 @@ func (t trips) sendCollected() error {
 func (t trips) open(group []*job, alone bool) error {
 	ids := map[tenants.TenantID]bool{}
 	for _, j := range group {
-		if j.tenant != "" {
+		if _, ok := uuid(j.tenant).bytes(); ok { // another id is refused where its own job needs the row
 			ids[j.tenant] = true
 		}
 		if j.change != nil {
@@ -171,8 +172,9 @@ func readSeqs(r pgx.Rows, seqs []*int64) error {
 	return r.Err()
 }
 
-// pipeline sends statements with an access, and reads their answers. An error that leaves open
-// whether a COMMIT among them was done is errCommit.
+// pipeline sends statements with an access, and reads their answers. A COMMIT is the last of them,
+// and one that was answered is done, whatever becomes of the connection. An error that leaves open
+// whether it was done is errCommit.
 func (g *guard) pipeline(ctx context.Context, want access, list []sent) error {
 	conn := g.Conn.Conn()
 	if conn.IsClosed() {
@@ -180,24 +182,23 @@ func (g *guard) pipeline(ctx context.Context, want access, list []sent) error {
 	}
 	b := &pgx.Batch{}
 	leads := g.lead(b, want)
-	commits := false
+	commits := len(list) > 0 && list[len(list)-1].text == commit
 	for i := range list {
 		args, err := plainArgs(list[i].args)
 		if err != nil {
 			return err
 		}
 		b.Queue(list[i].text, args...)
-		commits = commits || list[i].text == commit
 	}
 	if g.begins, g.open = false, want; commits {
 		g.open = unknown
 	}
 	results := conn.SendBatch(ctx, b)
-	reached, err := read(results, leads, list)
-	if e := results.Close(); err == nil {
+	worked, err := read(results, leads, list)
+	if e := results.Close(); err == nil && !commits {
 		err = e
 	}
-	if err != nil && commits && mayBeCommitted(err, reached == len(list)-1) {
+	if err != nil && commits && mayBeCommitted(err, worked == len(list)-1) {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	return err
@@ -240,14 +241,16 @@ func (s *sent) read(results pgx.BatchResults) error {
 
 // mayBeCommitted reports that a pipeline that ends with COMMIT may have been committed although it
 // failed. Where PostgreSQL refused a statement before it, or nothing was sent, it was not.
+// PgBouncer says by an error of the class 08 that it has lost PostgreSQL: as the answer to
+// whichever statement had none yet, although all may be done.
 func mayBeCommitted(err error, atCommit bool) bool {
 	var refused *pgconn.PgError
 	var unsent pgx.ErrPreprocessingBatch
 	switch {
-	case errors.As(err, &refused):
-		return atCommit
 	case errors.As(err, &unsent):
 		return false
+	case errors.As(err, &refused):
+		return atCommit || strings.HasPrefix(refused.Code, pgConnection)
 	}
 	return !pgconn.SafeToRetry(err)
 }

@@ -29,6 +29,10 @@ func TestMayBeCommitted(t *testing.T) {
 	}{
 		"a statement is refused":       {err: &pgconn.PgError{Code: "23505"}},
 		"the server ends before it":    {err: &pgconn.PgError{Severity: "FATAL", Code: "57P01"}},
+		"it has waited for too long":   {err: &pgconn.PgError{Severity: "FATAL", Code: "25P03"}},
+		"the server ends at it":        {err: &pgconn.PgError{Severity: "FATAL", Code: "57P01"}, atCommit: true, want: true},
+		"a pool loses the server":      {err: &pgconn.PgError{Severity: "FATAL", Code: "08P01"}, want: true},
+		"a pool loses it, wrapped":     {err: fmt.Errorf("x: %w", &pgconn.PgError{Code: "08006"}), want: true},
 		"the COMMIT is refused":        {err: &pgconn.PgError{Code: "40001"}, atCommit: true, want: true},
 		"a value cannot be sent":       {err: pgx.ErrPreprocessingBatch{}},
 		"the connection breaks":        {err: io.ErrUnexpectedEOF, want: true},
@@ -133,6 +137,41 @@ func joins(t *testing.T, address string) {
 	}
 	list, _, err := scope.Audits().List(t.Context(), store.AuditQuery{Action: "ring.note"})
 	if err != nil || len(list) != 4 || list[0].Seq != list[3].Seq+3 {
+		t.Errorf("the audit log has %+v, %v", list, err)
+	}
+}
+
+// badID: a write for a tenant whose id is no UUID fails alone, also where it shares a commit.
+func badID(t *testing.T, address string) {
+	s := storetest.OpenConfig(t, store.Config{URL: address})
+	id := tenants.NewID[tenants.TenantID](time.Now())
+	err := s.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "t", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := s.Busy()
+	defer release()
+	before := s.Stats()
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := s.For(id).Audits().Add(t.Context(), "test.note", "", ""); err != nil {
+			t.Errorf("the good write: %v", err)
+		}
+	})
+	wait.Go(func() {
+		if err := s.For("no-uuid").Audits().Add(t.Context(), "test.note", "", ""); tenants.KindOf(err) != tenants.Unknown {
+			t.Errorf("the write for no tenant: %v", err)
+		}
+	})
+	until(t, "the writes do not wait", func() bool { return s.Stats().Queue == 2 })
+	release()
+	wait.Wait()
+	if after := s.Stats(); after.Commits-before.Commits != 2 || after.Writes-before.Writes != 3 {
+		t.Errorf("%d writes in %d commits", after.Writes-before.Writes, after.Commits-before.Commits)
+	}
+	list, _, err := s.For(id).Audits().List(t.Context(), store.AuditQuery{Action: "test."})
+	if err != nil || len(list) != 1 {
 		t.Errorf("the audit log has %+v, %v", list, err)
 	}
 }

@@ -123,7 +123,8 @@ func talk(t *testing.T, address string) {
 	up(0)
 }
 
-// lose: a server that restarts, or a proxy that drops connections, costs nobody a write.
+// lose: a server that restarts, or a proxy that drops connections, costs nobody a write, and a node
+// no heartbeat.
 func lose(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address})
 	db, err := sql.Open("pgx", address)
@@ -137,6 +138,17 @@ func lose(t *testing.T, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	node := tenants.NewID[tenants.NodeID](time.Now())
+	if _, err := s.Nodes().Start(t.Context(), store.Node{ID: node, Name: "n"}); err != nil {
+		t.Fatal(err)
+	}
+	beat := func() {
+		t.Helper()
+		if lived, err := s.Nodes().Beat(t.Context(), node); err != nil || !lived {
+			t.Fatalf("a heartbeat: %v %v", lived, err)
+		}
+	}
+	beat() // on the connection that it keeps
 	for i := range 3 {
 		_, err := db.ExecContext(t.Context(),
 			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "+
@@ -144,6 +156,7 @@ func lose(t *testing.T, address string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		beat()
 		if err := s.For(id).Audits().Add(t.Context(), "test.note", fmt.Sprint(i), ""); err != nil {
 			t.Fatalf("a write after the connections were lost: %v", err)
 		}

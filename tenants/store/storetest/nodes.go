@@ -49,6 +49,14 @@ func testNodes(b *bench) {
 	if _, err := all.Beat(ctx, two.ID); err != nil || b.s.Leads() {
 		b.Errorf("the second node leads: %v", err)
 	}
+	const silent = store.NodeGone + time.Second
+	b.must(b.statement(fmt.Sprintf("UPDATE nodes SET seen_at = seen_at - %d WHERE name = 'one'", silent.Microseconds())))
+	if _, err := all.Beat(ctx, two.ID); err != nil || !b.s.Leads() {
+		b.Errorf("the second node does not lead after the first one is silent: %v", err)
+	}
+	if lived, err := all.Beat(ctx, one.ID); err != nil || lived || !b.s.Leads() {
+		b.Errorf("the first node is back: %v %v", lived, err)
+	}
 	if n := living[0]; n.Program != "build of one" || n.Step < 68 || b.s.ProgramsNow() != 2 {
 		b.Errorf("the first node is %+v, of %d versions", n, b.s.ProgramsNow())
 	}
