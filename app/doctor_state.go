@@ -67,7 +67,7 @@ func nodesOf(ctx context.Context, s *store.Store) []billing.Finding {
 			out[0].Text = "one server runs on this database: " + names[0]
 		}
 	}
-	out = append(out, unlike(living, s.Now())...)
+	out = append(out, unlike(living, gone, s.Now())...)
 	if len(lost) > 0 {
 		out = append(out, billing.Finding{OK: true, Text: "servers that ended without a word in the last day, see their logs: " +
 			strings.Join(lost, ", ")})
@@ -114,8 +114,8 @@ func clockShown(off time.Duration) string {
 
 // unlike finds nodes whose clocks are apart, and those of different versions that have run for
 // longer than an upgrade takes.
-func unlike(living []store.Node, now time.Time) (out []billing.Finding) {
-	u := store.Compare(living)
+func unlike(living, gone []store.Node, now time.Time) (out []billing.Finding) {
+	u := store.Compare(living, gone)
 	if u.ClocksBad() {
 		out = append(out, billing.Finding{Text: fmt.Sprintf("the clocks of the servers and the database are %.1f s apart: Apple may "+
 			"refuse tokens, and one-time passwords and logs do not fit; synchronise them, for example with chrony", u.Clocks.Seconds())})

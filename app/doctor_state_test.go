@@ -67,7 +67,7 @@ func TestDoctorComparesNodes(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	a := store.Node{Name: "a", Program: "abc123", Step: 68, Started: now.Add(-5 * time.Hour), ClockOff: 300 * time.Millisecond}
 	b := a
-	if got := unlike([]store.Node{a, b}, now); len(got) != 0 {
+	if got := unlike([]store.Node{a, b}, nil, now); len(got) != 0 {
 		t.Errorf("two alike: %+v", got)
 	}
 	if got := whatNode(a); got != "build abc123, schema 68, clock +0.3 s" {
@@ -77,7 +77,7 @@ func TestDoctorComparesNodes(t *testing.T) {
 	if got := whatNode(b); !strings.Contains(got, "earlier version") {
 		t.Error(got)
 	}
-	got := unlike([]store.Node{a, b}, now)
+	got := unlike([]store.Node{a, b}, nil, now)
 	if len(got) != 2 || got[0].OK || got[1].OK || !strings.Contains(got[0].Text, "2.3 s apart") ||
 		!strings.Contains(got[1].Text, "2 versions have run beside each other for 3h0m0s") {
 		t.Errorf("a clock and a version differ: %+v", got)

@@ -39,8 +39,12 @@ func (k healthPages) health(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err != nil {
 		return err
 	}
+	gone, err := k.Store.Nodes().Gone(ctx)
+	if err != nil {
+		return err
+	}
 	p := pages.HealthPage{Shell: k.shell(c, v, healthTitle, pages.NavHealth),
-		Notices: append(troubles(s, queues, now), apart(nodes, now)...), Nodes: nodeRows(nodes),
+		Notices: append(troubles(s, queues, now), apart(nodes, gone, now)...), Nodes: nodeRows(nodes),
 		Stats: serverStats(s, queues, now), Queues: queueRows(queues, k.Billing != nil, now), Teams: teamRows(k.Teams()),
 		NoMail: k.Mails == nil, Server: serverRows(s), Writer: writerRows(s, queues), Apple: appleRows(s), Ending: ending}
 	if k.Mails != nil {

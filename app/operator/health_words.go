@@ -48,8 +48,8 @@ func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 }
 
 // apart says what nodes differ in although they should not.
-func apart(nodes []store.Node, now time.Time) (all []views.Callout) {
-	u := store.Compare(nodes)
+func apart(nodes, gone []store.Node, now time.Time) (all []views.Callout) {
+	u := store.Compare(nodes, gone)
 	if u.ClocksBad() {
 		all = append(all, views.Callout{Tone: views.ToneWarn,
 			Title: "The clocks of nodes and the database are " + offShown(u.Clocks) + " apart.",

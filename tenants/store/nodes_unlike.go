@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 const (
 	// ClocksApart is how far the clocks of nodes may be apart before it is a fault.
@@ -17,8 +21,9 @@ type Unlike struct {
 	Since    time.Time     // from when on more than one has run; zero = one does
 }
 
-// Compare compares nodes that live.
-func Compare(living []Node) (u Unlike) {
+// Compare compares nodes that live. Since when their versions have run says also who is gone: a
+// node that restarts runs its version on.
+func Compare(living, gone []Node) (u Unlike) {
 	var early, late time.Duration // 0 is the database's clock
 	first := map[string]time.Time{}
 	for _, n := range living {
@@ -31,11 +36,13 @@ func Compare(living []Node) (u Unlike) {
 	if u.Programs < 2 {
 		return u
 	}
-	for _, at := range first {
-		if at.After(u.Since) {
-			u.Since = at
+	for _, n := range gone {
+		if at, ok := first[n.Program]; ok && n.Started.Before(at) {
+			first[n.Program] = n.Started
 		}
 	}
+	starts := slices.SortedFunc(maps.Values(first), time.Time.Compare)
+	u.Since = starts[1]
 	return u
 }
 

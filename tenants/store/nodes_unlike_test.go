@@ -8,7 +8,7 @@ import (
 )
 
 // TestCompareNodes: clocks more than a second apart, the database's among them, and versions that
-// run beside each other for over an hour.
+// run beside each other for over an hour, whatever restarts meanwhile.
 func TestCompareNodes(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -17,7 +17,7 @@ func TestCompareNodes(t *testing.T) {
 	}
 	const hour = time.Hour
 	for name, c := range map[string]struct {
-		nodes            []store.Node
+		nodes, gone      []store.Node
 		clocks, programs bool
 		since            time.Duration // ago; 0 = never
 	}{
@@ -32,8 +32,15 @@ func TestCompareNodes(t *testing.T) {
 			since: hour + time.Second},
 		"and one restarted": {nodes: []store.Node{node("", 9*hour, 0), node("b", 2*hour, 0), node("b", time.Minute, 0)}, programs: true,
 			since: 2 * hour},
+		"the only one restarted": {nodes: []store.Node{node("a", 9*hour, 0), node("b", time.Minute, 0)},
+			gone: []store.Node{node("b", 2*hour, 0), node("c", 5*hour, 0)}, programs: true, since: 2 * hour},
+		"the old one restarted": {nodes: []store.Node{node("a", time.Minute, 0), node("b", 2*hour, 0)},
+			gone: []store.Node{node("a", 9*hour, 0)}, programs: true, since: 2 * hour},
+		"a third version came": {nodes: []store.Node{node("a", 9*hour, 0), node("b", 2*hour, 0), node("c", time.Minute, 0)},
+			programs: true, since: 2 * hour},
+		"an upgrade was brought to its end": {nodes: []store.Node{node("b", hour, 0)}, gone: []store.Node{node("a", 9*hour, 0)}},
 	} {
-		u := store.Compare(c.nodes)
+		u := store.Compare(c.nodes, c.gone)
 		since := time.Time{}
 		if c.since > 0 {
 			since = now.Add(-c.since)
