@@ -9,7 +9,6 @@ import (
 
 	"carillon/app/switchboard"
 	"carillon/tenants"
-	"carillon/tenants/store"
 )
 
 // guard is why a loop may run on every node at once and still does nothing twice.
@@ -34,7 +33,7 @@ func (n *node) loops() []loop {
 	jobs := n.store.Jobs()
 	all := []loop{
 		{"sweep", 250 * time.Millisecond, byRow, n.board.Sweep},
-		{"roll the tally", time.Second, byRow, led(n.store, n.roll)},
+		{"roll the tally", time.Second, byRow, led(n.store.Leads, n.roll)},
 		{"file the rings of devices", time.Second, byRow, n.store.DeviceRings().FileAll},
 		{"checkpoint", 5 * time.Second, byNode, n.store.Checkpoint},
 		{"renew calls", 10 * time.Second, byNode, n.board.Renew},
@@ -53,7 +52,7 @@ func (n *node) loops() []loop {
 		{"store the requests of keys", 2 * time.Second, byNode, n.v1.SaveRequests},
 		{"review connections", time.Minute, byTurn, n.events.Review},
 		{"read calendars", time.Minute, byTurn, n.calendars.Read},
-		{"send audit entries", tenants.AuditEvery, byRow, led(n.store, n.feedAudits)},
+		{"send audit entries", tenants.AuditEvery, byRow, led(n.store.Leads, n.feedAudits)},
 		{"close repeated audit entries", time.Minute, byTurn, n.closeRepeats},
 		{"end looks of operators", time.Minute, byRow, n.endLooks},
 		{"verify audit chains", time.Second, byNode, n.console.VerifyAudits},
@@ -88,11 +87,11 @@ const standBy = 5 * time.Second
 
 // led has a loop run on the leading node each time, and on the others from time to time: what all
 // of them read each second, one of them can use.
-func led(s *store.Store, do func(context.Context) error) func(context.Context) error {
+func led(leads func() bool, do func(context.Context) error) func(context.Context) error {
 	var last time.Time
 	return func(ctx context.Context) error {
 		now := time.Now()
-		if !s.Leads() && now.Sub(last) < standBy {
+		if !leads() && now.Sub(last) < standBy {
 			return nil
 		}
 		last = now

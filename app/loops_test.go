@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -8,7 +9,40 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
+
+// TestLed: a loop runs each time on the node that leads, and every few seconds on another one,
+// which goes on by itself when it leads.
+func TestLed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		leads, ran := true, 0
+		do := led(func() bool { return leads }, func(context.Context) error {
+			ran++
+			return nil
+		})
+		turns := func(n, want int) {
+			t.Helper()
+			ran = 0
+			for range n {
+				if err := do(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			if ran != want {
+				t.Errorf("leads is %t, and %d of %d turns ran, want %d", leads, ran, n, want)
+			}
+		}
+		turns(10, 10)
+		leads = false
+		turns(20, 20/int(standBy/time.Second))
+		leads = true
+		turns(10, 10)
+	})
+}
 
 // TestLoops: each background loop stands in the table with a guard, and no loop runs beside the
 // table.

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -106,20 +105,6 @@ func (n *node) server() operator.Server {
 	}
 	s.Postgres = n.dataDir == ""
 	return s
-}
-
-// built is what the program was built from: the revision of its source, or its version.
-func built() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return strings.Trim(info.Main.Version, "()") // "(devel)" is a build without a version
 }
 
 // operatorURL is the address of the operator console; empty without one.
