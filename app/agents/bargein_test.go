@@ -26,12 +26,16 @@ import (
 const (
 	before = 'A'
 	later  = 'B'
+	silent = 0
 )
 
 const (
 	beforeFrames = 1000 // 20 s: a slow machine too hears the person meanwhile
 	laterFrames  = 25
-	perMark      = 5 // frames between two marks
+	// leadFrames of silence are the first message of a bot: while they play, a slow machine too
+	// sends the rest. A queue that runs dry would begin the sentence again.
+	leadFrames = 250
+	perMark    = 5 // frames between two marks
 )
 
 // ear is what a phone has heard, as a letter for each packet; others than before and later are not
@@ -141,7 +145,8 @@ func greeting(payload []byte) byte {
 	return 0
 }
 
-// said returns what a WebRTC bot said before, which is all that it knows.
+// said returns what a WebRTC bot said before, which is all that it knows. Of that one datagram may
+// be lost on a busy machine.
 func said(b *phonetest.Bot, stopped <-chan struct{}) bargeBot {
 	return func(t *testing.T) span {
 		select {
@@ -149,7 +154,7 @@ func said(b *phonetest.Bot, stopped <-chan struct{}) bargeBot {
 		case <-time.After(30 * time.Second):
 			t.Fatal("the bot does not hear the person")
 		}
-		return span{b.Greeted(), b.Greeted()}
+		return span{b.Greeted() - 1, b.Greeted()}
 	}
 }
 
@@ -187,7 +192,7 @@ func dialledBot(kind tenants.AgentKind) func(*testing.T, *world) (Agent, bargeBo
 		return w.open(t, kind), func(t *testing.T) span {
 			b := w.far(kind).Bot(w.far(kind).Calls()[0])
 			eventually(t, "the bot does not stop", func() bool { return b.Interrupts() == 1 })
-			return span{b.Greeted(), b.Greeted()}
+			return span{b.Greeted() - 1, b.Greeted()}
 		}
 	}
 }
@@ -230,7 +235,10 @@ func pitched(decode func([]byte) []byte) func([]byte) byte {
 // speech returns frames of what a bot says, as its dialect writes sound.
 func speech(dialect string, letter byte, frames int) []byte {
 	if dialect != "vonage" {
-		return bytes.Repeat([]byte{map[byte]byte{before: 0x10, later: 0x90}[letter]}, 160*frames)
+		return bytes.Repeat([]byte{map[byte]byte{before: 0x10, later: 0x90, silent: muLawSilence}[letter]}, 160*frames)
+	}
+	if letter == silent {
+		return make([]byte, 2*wideFrame*frames)
 	}
 	hertz := map[byte]float64{before: 2000, later: 1000}[letter]
 	var raw []byte
@@ -342,6 +350,7 @@ func bargeConversation(ctx context.Context, dialect string, c *websocket.Conn) (
 		case "media":
 			if !spoken {
 				spoken = true
+				speak(silent, leadFrames)
 				for i := range beforeFrames / perMark {
 					speak(before, perMark)
 					say(wire[dialect].mark, strconv.Itoa(i))
@@ -362,8 +371,9 @@ func bargeConversation(ctx context.Context, dialect string, c *websocket.Conn) (
 		case "cleared":
 			played, _ := strconv.Atoi(m.Cleared.PlayedMs)
 			dropped, _ := strconv.Atoi(m.Cleared.DroppedMs)
-			heard = span{played / 20, played / 20}
-			if played+dropped != beforeFrames*20 || marks != played/20/perMark {
+			n := played/20 - leadFrames
+			heard = span{n, n}
+			if played+dropped != (leadFrames+beforeFrames)*20 || marks != n/perMark {
 				return heard, fmt.Errorf("%d ms played, %d ms dropped, %d marks", played, dropped, marks)
 			}
 		}
