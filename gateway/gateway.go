@@ -64,9 +64,14 @@ type Offer struct {
 	Call  string // id of the call
 	Leg   string // id of the device; only the same leg may answer a call again
 	SDP   string
-	Agent Agent       // converses from the first leg to the end of the call
-	Tap   Tap         // gets the sound of both directions; nil = nobody
-	On    func(Event) // called in order on the call's own goroutine; it must not wait for this call
+	Agent Agent // converses from the first leg to the end of the call
+	Tap   Tap   // gets the sound of both directions; nil = nobody
+	// Decide says whether the call begins, or goes on with another leg, and who converses and
+	// listens if it begins; Agent then only says the codecs. It is called once, after the offer and
+	// our limits were checked, while the connection is made. Its error is returned, and the
+	// connection thrown away. It must not wait for this call. nil = it does, with Agent and Tap.
+	Decide func() (Agent, Tap, error)
+	On     func(Event) // called in order on the call's own goroutine; it must not wait for this call
 }
 
 // Answer is the gateway's answer to an Offer.
@@ -115,6 +120,7 @@ type Gateway struct {
 
 	mu       sync.Mutex // guards the rest
 	calls    map[string]*call
+	deciding int // calls that are not in calls yet: Offer.Decide is asked
 	peers    map[*Peer]bool
 	draining bool
 	closed   bool
@@ -203,114 +209,6 @@ func (g *Gateway) Check(sdp string, wanted []Codec) error {
 
 // agentSpeaks begins the part of a refusal that names the codecs of an agent.
 const agentSpeaks = "the agent of this call speaks"
-
-// readOffer reads an offer to join c, or to begin a call if c is nil.
-func (g *Gateway) readOffer(o Offer, c *call) (*offer, error) {
-	read, err := readOffer(o.SDP, g.reach)
-	switch {
-	case err != nil:
-		return nil, err
-	case c != nil && c.leg == o.Leg: // findOrAddCall refuses another leg
-		return read, read.choose([]Codec{c.codec}, "this call began with")
-	}
-	return read, read.choose(o.Agent.Codecs(), agentSpeaks)
-}
-
-// Answer connects the phone that made o to its call, and the call to o.Agent, in the best codec of
-// the agent that the phone offers. The same leg may answer again in that codec: its old connection
-// is replaced and the agent's conversation continues; o.Agent and o.On are then ignored. Another
-// leg is refused. An error is a *Refused, the error of ctx, or a fault of the gateway. After an
-// error o.On is never called, unless the call was running before.
-func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
-	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
-		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")
-	}
-	read, err := g.readOffer(o, g.findCall(o.Call))
-	if err != nil {
-		return Answer{}, err
-	}
-	c, err := g.findOrAddCall(o, read.codec)
-	if err != nil {
-		return Answer{}, err
-	}
-	defer g.running.Done()
-	c.signalling.Lock()
-	defer c.signalling.Unlock()
-	l, sdp, err := g.answerLeg(ctx, c.id, c.line, c.wakeRun, read)
-	if err != nil {
-		g.dropUnstarted(c)
-		return Answer{}, err
-	}
-	if err := g.startLeg(c, l); err != nil {
-		l.close()
-		return Answer{}, err
-	}
-	return Answer{SDP: sdp, ETag: l.etag, ICEServers: g.cfg.ICEServers()}, nil
-}
-
-// findOrAddCall returns the call of o, or a new one in codec when MaxCalls allows it. It adds one
-// to g.running for the caller.
-func (g *Gateway) findOrAddCall(o Offer, codec Codec) (*call, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c := g.calls[o.Call]; c != nil {
-		switch {
-		case c.leg != o.Leg:
-			return nil, refuse(AnsweredElsewhere, "Another device has answered this call.")
-		case c.over():
-			return nil, refuse(CallEnded, "The call has ended.")
-		case c.codec != codec: // two offers at the same moment began the call
-			return nil, refuse(UnsupportedMedia, fmt.Sprintf(
-				"This call began with %s; answer with the same codecs each time.", c.codec.rtpmap()))
-		}
-		g.running.Add(1)
-		return c, nil
-	}
-	switch {
-	case g.closed || g.draining:
-		return nil, refuse(ShuttingDown, "The gateway is being restarted; answer again in a moment.")
-	case len(g.calls) >= g.cfg.MaxCalls:
-		return nil, refuse(Full, "All lines are busy; answer again in a moment.")
-	}
-	c := newCall(g, o, codec)
-	g.calls[o.Call] = c
-	g.running.Add(1)
-	return c, nil
-}
-
-// dropUnstarted removes a call that never got a leg. Called with c.signalling held.
-func (g *Gateway) dropUnstarted(c *call) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !c.running {
-		c.end(ConnectTimeout) // so that an Answer that waits for signalling sees that the call is over
-		g.removeCall(c)
-	}
-}
-
-// startLeg makes l the leg of c, and starts the goroutine of c with its first leg.
-func (g *Gateway) startLeg(c *call, l *leg) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.over() || g.closed || !c.join(l) {
-		if !c.running {
-			g.removeCall(c)
-		}
-		return refuse(CallEnded, "The call has ended.")
-	}
-	if !c.running {
-		c.running = true
-		g.running.Add(1)
-		go func() {
-			defer g.running.Done()
-			c.run()
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.removeCall(c)
-		}()
-	}
-	return nil
-}
 
 // removeCall removes c from g.calls. Called with mu held.
 func (g *Gateway) removeCall(c *call) {

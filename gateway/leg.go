@@ -207,13 +207,14 @@ func (l *leg) gather(ctx context.Context, before string) (string, error) {
 	late := time.NewTimer(gatherTimeout)
 	defer late.Stop()
 	for ctx.Err() == nil {
-		// Read the state before the description, which may only gain candidates between the two.
-		complete := l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete
-		local := l.pc.LocalDescription().SDP
-		ufrag, hasCandidates := localICE(local)
-		if complete && hasCandidates && ufrag != before {
-			l.etag = `"` + rand.Text() + `"`
-			return local, nil
+		// Read the state before the description, which may only gain candidates between the two, and
+		// which Pion writes anew each time.
+		if l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete {
+			local := l.pc.LocalDescription().SDP
+			if ufrag, hasCandidates := localICE(local); hasCandidates && ufrag != before {
+				l.etag = `"` + rand.Text() + `"`
+				return local, nil
+			}
 		}
 		select {
 		case <-l.gathered:

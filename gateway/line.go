@@ -104,7 +104,7 @@ type line struct {
 	arrived chan struct{} // holds one token when the queue may have something
 	audible chan struct{} // closed when the person can hear
 	over    chan struct{} // closed when the call is over
-	tap     Tap           // nil = nobody
+	tap     Tap           // nil = nobody; set before setOutput, and packets come after it
 	failed  func(error)   // gets the panic of a listener; it must not wait. nil = nobody
 
 	announcing atomic.Bool   // the notice has the line, and what the agent says is dropped
@@ -151,12 +151,12 @@ func (l *line) Codec() Codec { return l.codec }
 
 // receive passes a packet from the phone to the listener, or queues it for Hear.
 func (l *line) receive(p Packet) {
-	if l.tap != nil {
-		l.tap.Heard(p)
-	}
 	l.mu.Lock()
 	l.meter.addPacket(p)
 	l.mu.Unlock()
+	if l.tap != nil {
+		l.tap.Heard(p)
+	}
 	if l.codec.isG711() || p.Level != 0 {
 		l.bargeMu.Lock()
 		l.barge.heard(p.At, loud(l.codec, p))

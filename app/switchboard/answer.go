@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"carillon/app/agents"
@@ -15,7 +13,6 @@ import (
 
 // Media carries the sound of calls. *gateway.Gateway is one.
 type Media interface {
-	Check(sdp string, wanted []gateway.Codec) error
 	Answer(context.Context, gateway.Offer) (gateway.Answer, error)
 	Trickle(context.Context, gateway.Fragment) (gateway.Trickled, error)
 	HangUp(call string, reason gateway.EndReason)
@@ -61,9 +58,13 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 	b := h.Board
 	// The ring first, then the offer: a phone that comes too late must hear that, whatever it
 	// offers.
-	r, err := b.Store.For(d.Tenant).Rings().Get(ctx, id)
-	if err != nil {
-		return gateway.Answer{}, err
+	r := b.ringing.find(id, d, b.Now())
+	known := r != nil
+	if !known {
+		var err error
+		if r, err = b.Store.For(d.Tenant).Rings().Get(ctx, id); err != nil {
+			return gateway.Answer{}, err
+		}
 	}
 	a, err := answerable(r, d, b.Now())
 	if err != nil {
@@ -92,30 +93,35 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	if err := b.Media.Check(sdp, chain.Codecs()); err != nil {
-		return gateway.Answer{}, refusal(err)
-	}
-	r, first, err := b.win(ctx, d, r)
-	if err != nil {
-		return gateway.Answer{}, err
-	}
-	a, _ = r.AttemptOf(d.ID)
-	b.calls.add(id, d.Tenant)
-	chain = b.chains.keep(r, chain)
-	b.chains.answered(id)
-	b.sounded.begin(id, d.Tenant, b.Now())
-	agent, tap := b.recorded(ctx, r, chain)
+	var won, first bool
 	answer, err := b.Media.Answer(ctx, gateway.Offer{
-		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: agent, Tap: tap,
+		Call: string(id), Leg: string(d.ID), SDP: sdp, Agent: chain,
 		On: func(e gateway.Event) { b.heard(d.Tenant, id, a.ID, e) },
+		// The commit takes about as long as making the connection, so they go on side by side. The
+		// phone gets the answer after both.
+		Decide: func() (agent gateway.Agent, tap gateway.Tap, err error) {
+			if r, first, err = b.win(ctx, d, r); err != nil {
+				return nil, nil, err
+			}
+			won = true
+			agent, tap = h.seated(ctx, r, chain)
+			return agent, tap, nil
+		},
 	})
 	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID) || !first && b.overMeanwhile(ctx, d.Tenant, id)) {
 		// while the call began
 		b.Media.HangUp(string(id), gateway.Cancelled)
 		return gateway.Answer{}, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
 	}
-	if err == nil {
-		return answer, nil
+	if err != nil && !won && known { // what was known may be out of date
+		if r, e := b.Store.For(d.Tenant).Rings().Get(ctx, id); e == nil {
+			if _, e := answerable(r, d, b.Now()); e != nil {
+				return gateway.Answer{}, e
+			}
+		}
+	}
+	if err == nil || !won { // the ring, or the call, is as it was
+		return answer, refusal(err)
 	}
 	// A call that is running goes on without this leg. One that is not, or is over, is no call of
 	// this process: the phone may answer again within the lease, and then the sweep ends the ring.
@@ -126,6 +132,17 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 		b.end(d.Tenant, id, a.ID, tenants.FactBroken, offerUnusable)
 	}
 	return gateway.Answer{}, refusal(err)
+}
+
+// seated notes that the ring is a call of this process, and returns who converses and listens.
+func (h Held) seated(ctx context.Context, r *tenants.Ring, chain *agents.Chain) (gateway.Agent, gateway.Tap) {
+	b := h.Board
+	b.ringing.drop(r.ID)
+	b.calls.add(r)
+	chain = b.chains.keep(r, chain)
+	b.chains.answered(r.ID)
+	b.sounded.begin(r.ID, r.Tenant, b.Now())
+	return b.recorded(ctx, r, chain)
 }
 
 // forget drops what this process keeps of a call that it does not carry.
@@ -185,7 +202,7 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 	received := b.Now()
 	switch e.Kind {
 	case gateway.Connected:
-		Held{b}.writeHeld(t, id, func(r *tenants.Ring) []tenants.Fact {
+		Held{b}.writeSoon(t, id, true, func(r *tenants.Ring) []tenants.Fact {
 			if r.Call != nil {
 				r.Call.ConnectedAt = e.At
 			}
@@ -401,51 +418,4 @@ func refusal(err error) error {
 		e.RetryAfter = time.Second
 	}
 	return e
-}
-
-// calls are the answered rings whose gateway is in this process.
-type calls struct {
-	mu sync.Mutex // guards of
-	of map[tenants.RingID]tenants.TenantID
-}
-
-func (c *calls) add(r tenants.RingID, t tenants.TenantID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of == nil {
-		c.of = map[tenants.RingID]tenants.TenantID{}
-	}
-	c.of[r] = t
-}
-
-// count is how many calls a tenant has.
-func (c *calls) count(t tenants.TenantID) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, of := range c.of {
-		if of == t {
-			n++
-		}
-	}
-	return n
-}
-
-func (c *calls) drop(r tenants.RingID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.of, r)
-}
-
-// has reports whether the tenant has the call.
-func (c *calls) has(r tenants.RingID, t tenants.TenantID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	of, ok := c.of[r]
-	return ok && of == t
-}
-
-func (c *calls) all() map[tenants.RingID]tenants.TenantID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return maps.Clone(c.of)
 }

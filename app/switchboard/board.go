@@ -109,6 +109,8 @@ type Board struct {
 	removed recent[tenants.DeviceID]
 	hungUp  recent[tenants.RingID]
 	late    lateWrites
+	soon    soonWrites
+	ringing ringing
 	passed  passed[tenants.TenantID] // WebSockets from other nodes
 	passing passed[tenants.RingID]   // WebSockets to other nodes
 	sounded qualities

@@ -33,12 +33,20 @@ func silent(t *testing.T, audiences ...switchboard.Audience) (*world, *refusingM
 // refusingMedia is a gateway that takes answers until it refuses.
 type refusingMedia struct {
 	hangUpCounter
-	refuse error
+	full, refuse error // before and after the ring was won
 }
 
 func (m *refusingMedia) Answer(ctx context.Context, o gateway.Offer) (gateway.Answer, error) {
-	if m.refuse != nil {
-		return gateway.Answer{}, m.refuse
+	if m.full != nil {
+		return gateway.Answer{}, m.full
+	}
+	decide := o.Decide
+	o.Decide = func() (gateway.Agent, gateway.Tap, error) {
+		a, tap, err := decide()
+		if err == nil {
+			err = m.refuse
+		}
+		return a, tap, err
 	}
 	return m.hangUpCounter.Answer(ctx, o)
 }

@@ -18,6 +18,7 @@ import (
 // example on a full disk, the person does not have to go on listening. Its end is then stored by
 // the sweep, and is no error.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
+	Held{b}.storeSoon(id)
 	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id)
 	called := false
 	cancel := func(r *tenants.Ring) []tenants.Fact {
@@ -147,6 +148,7 @@ func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, id tenants.De
 
 // leave ends a device's part in one ring, and gives the ring as it is then.
 func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) (*tenants.Ring, error) {
+	Held{b}.storeSoon(id)
 	now, called := b.Now(), false
 	changed, facts, err := scope.Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
 		a, ok := r.AttemptOf(d)

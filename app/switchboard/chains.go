@@ -283,7 +283,7 @@ func (b agentLinks) noteOf(r *tenants.Ring) agents.Note {
 	id, tenant := r.ID, r.Tenant
 	return func(kind tenants.FactKind, detail string) {
 		now := b.Now()
-		b.write(tenant, id, func(r *tenants.Ring) []tenants.Fact {
+		fold := func(r *tenants.Ring) []tenants.Fact {
 			if r.Call == nil {
 				return nil
 			}
@@ -292,7 +292,12 @@ func (b agentLinks) noteOf(r *tenants.Ring) agents.Note {
 				return nil
 			}
 			return r.Fold(tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now, Detail: detail})
-		})
+		}
+		if kind == tenants.FactAgentAttached { // as a rule when the call is set up
+			Held{b.Board}.writeSoon(tenant, id, false, fold)
+		} else {
+			b.write(tenant, id, fold)
+		}
 	}
 }
 

@@ -42,6 +42,9 @@ func (b *Board) Late() int {
 	return len(b.late.list)
 }
 
+// StoreSoon stores what waits to be stored soon of a ring.
+func (b *Board) StoreSoon(id tenants.RingID) { Held{b}.storeSoon(id) }
+
 // PassStream passes a WebSocket on to another node, which holds the ring.
 func (b *Board) PassStream(ctx context.Context, id tenants.RingID) (serve func(net.Conn), err error) {
 	return NewJoining(b).passStream(ctx, "other", id, agents.Upgrade{})

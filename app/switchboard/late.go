@@ -81,7 +81,10 @@ func (b Held) writeHeld(t tenants.TenantID, id tenants.RingID, change func(*tena
 	b.keepWrite(lateWrite{scope: b.system(t), ring: id, change: change, held: true})
 }
 
-func (b Held) keepWrite(w lateWrite) {
+// keepWrite stores w, behind what waits to be stored soon.
+func (b Held) keepWrite(w lateWrite) { b.soon.store(w.ring, &w, b.keepNow) }
+
+func (b Held) keepNow(w lateWrite) {
 	id := w.ring
 	var err error
 	if !b.late.has(id) {
@@ -109,11 +112,12 @@ func (b *Board) store(ctx context.Context, w lateWrite) error {
 			return nil
 		}
 	}
-	r, facts, err := w.scope.Rings().Change(ctx, w.ring, nil, time.Time{},
+	r, facts, err := w.scope.Rings().Change(ctx, w.ring, b.calls.last(w.ring), time.Time{},
 		func(r *tenants.Ring) ([]tenants.Fact, error) { return w.change(r), nil })
 	if err != nil {
 		return err
 	}
+	b.calls.wrote(r)
 	if len(facts) == 0 {
 		b.tellAudiences(r, nil) // the call's figures changed
 		return nil

@@ -139,7 +139,14 @@ type hangUpCounter struct {
 }
 
 func (m *hangUpCounter) Answer(ctx context.Context, o gateway.Offer) (gateway.Answer, error) {
-	m.during()
+	decide := o.Decide
+	o.Decide = func() (gateway.Agent, gateway.Tap, error) {
+		a, tap, err := decide()
+		if err == nil {
+			m.during()
+		}
+		return a, tap, err
+	}
 	return m.mediaCounter.Answer(ctx, o)
 }
 

@@ -63,12 +63,14 @@ func movedCall(t *testing.T, p *pair) {
 		t.Fatal("the other node cannot go on with it")
 	}
 	media.on(gateway.Event{Kind: gateway.Connected, At: p.one.clock.Now()})
+	p.one.board.StoreSoon(r.ID)
 	if got, err := rings.Get(t.Context(), r.ID); err != nil || got.Attempts[0].Has(tenants.FactConnected) || p.one.board.Late() > 0 {
 		t.Errorf("recorded by the node that has lost it: %+v %v", got, err)
 	}
 	took, err = rings.TakeOver(t.Context(), r.ID, other, self, 0)
 	must(t, err)
 	media.on(gateway.Event{Kind: gateway.Connected, At: p.one.clock.Now()})
+	p.one.board.StoreSoon(r.ID)
 	if got, err := rings.Get(t.Context(), r.ID); err != nil || !took || !got.Attempts[0].Has(tenants.FactConnected) {
 		t.Errorf("not recorded by its holder: %+v %v", got, err)
 	}

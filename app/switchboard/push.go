@@ -141,8 +141,11 @@ func (b *Board) tell(r *tenants.Ring, facts []tenants.Fact) {
 			b.pushing.setDone(a.ID)
 		}
 	}
-	if r.State.Terminal() && !b.calls.has(r.ID, r.Tenant) {
-		b.dropChain(r.ID)
+	if r.State.Terminal() {
+		b.ringing.drop(r.ID)
+		if !b.calls.has(r.ID, r.Tenant) {
+			b.dropChain(r.ID)
+		}
 	}
 	b.tellAudiences(r, facts)
 	if r.To.Group != "" {

@@ -61,6 +61,7 @@ func (b *Board) Report(ctx context.Context, d tenants.Device, id tenants.RingID,
 	}
 	b.tell(changed, facts)
 	if rep.Kind == tenants.FactShown {
+		b.ringing.keep(changed, now)
 		b.attachEarly(changed)
 	}
 	return true, nil
