@@ -19,6 +19,7 @@ type BotConfig struct {
 	Codecs   []string                    // those that it takes, by their names in SDP; nil = opus, PCMU and PCMA
 	Greeting func(codec string) [][]byte // 20 ms packets; nil = it greets nobody
 	Delay    time.Duration               // how long after it heard a packet it says it
+	Takes    func(label string) bool     // whether it takes a data channel of this name; nil = every one
 	Opened   func(*Bot)                  // called when the data channel is open; nil = nobody
 	Text     func(*Bot, string)          // gets the messages of the data channel; nil = nobody
 	Polite   bool                        // it greets when it first hears the other side, without Greet
@@ -116,6 +117,9 @@ func (b *Bot) setCallbacks(sender *webrtc.RTPSender) {
 		reports.Do(func() { b.runOwned(func() { discardRTCP(sender) }) }) // not earlier: see Call.setCallbacks
 	})
 	b.pc.OnDataChannel(func(d *webrtc.DataChannel) {
+		if b.cfg.Takes != nil && !b.cfg.Takes(d.Label()) {
+			return
+		}
 		b.mu.Lock()
 		b.channel = d
 		b.mu.Unlock()

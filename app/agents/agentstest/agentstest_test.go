@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"carillon/app/agents/agentstest"
+	"carillon/gateway"
 	"carillon/gateway/phonetest"
 )
 
@@ -130,6 +133,107 @@ func TestAnOpenAIIsStrict(t *testing.T) {
 		if res.StatusCode != q.status {
 			t.Errorf("%s: %d", name, res.StatusCode)
 		}
+	}
+}
+
+// peer connects a gateway to a stand-in, with a data channel of the label.
+func peer(t *testing.T, label string, answer phonetest.Answerer) *gateway.Peer {
+	t.Helper()
+	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AgentTargets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	p, offer, err := g.OfferPeer(t.Context(), gateway.PeerConfig{ID: "call", Codecs: []gateway.Codec{gateway.Opus}, Channel: label})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := answer(t.Context(), offer)
+	if err == nil {
+		err = p.Accept(t.Context(), text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestAnOpenAIWantsItsDataChannel: events over a channel of another name reach nobody.
+func TestAnOpenAIWantsItsDataChannel(t *testing.T) {
+	t.Parallel()
+	for label, faults := range map[string]int{"oai-events": 0, "events": 1} {
+		o := openAI(t)
+		p := peer(t, label, func(ctx context.Context, offer string) (string, error) {
+			res, err := create(ctx, o, "sk-test", offer, session)
+			if err != nil {
+				return "", err
+			}
+			defer res.Body.Close()
+			answer, err := io.ReadAll(res.Body)
+			return string(answer), err
+		})
+		within(t, p.Opened(), label)
+		within(t, p.Connected(), label)
+		for range 500 { // the stand-in may learn of the channel later
+			if len(o.Violations()) == faults && (faults > 0 || o.Bot(o.Calls()[0]).Say("{}") == nil) {
+				break
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+		if v := o.Violations(); len(v) != faults {
+			t.Errorf("%s: %q", label, v)
+		}
+	}
+}
+
+func within(t *testing.T, done <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s: it did not happen", what)
+	}
+}
+
+// TestAPipecatTakesOneAndMissesPings: in SINGLE mode a second connection is refused while there is
+// one, and a connection whose pings have ended is over.
+func TestAPipecatTakesOneAndMissesPings(t *testing.T) {
+	t.Parallel()
+	bot, err := agentstest.NewPipecat(agentstest.PipecatConfig{Single: true, Within: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bot.Close() })
+	status := 0
+	ask := func(ctx context.Context, offer string) (string, error) {
+		body, _ := json.Marshal(map[string]string{"sdp": offer, "type": "offer"})
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, bot.URL(), bytes.NewReader(body))
+		if err != nil {
+			return "", err
+		}
+		r.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return "", err
+		}
+		defer res.Body.Close()
+		status = res.StatusCode
+		var out map[string]string
+		err = json.NewDecoder(res.Body).Decode(&out)
+		return out["sdp"], err
+	}
+	p := peer(t, "carillon", ask)
+	within(t, p.Opened(), "the data channel")
+	if _, err := ask(t.Context(), "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"); err != nil || status != http.StatusBadRequest {
+		t.Errorf("a second connection: %d %v", status, err)
+	}
+	if err := p.Text("ping"); err != nil {
+		t.Fatal(err)
+	}
+	within(t, p.Ended(), "the end without pings")
+	if n := bot.Pings(bot.Calls()[0]); n != 1 {
+		t.Errorf("%d pings", n)
 	}
 }
 

@@ -147,7 +147,7 @@ func (o *OpenAI) create(w http.ResponseWriter, r *http.Request) {
 // bot is how the model of one call behaves.
 func (o *OpenAI) bot() phonetest.BotConfig {
 	c := phonetest.BotConfig{
-		Greeting: o.cfg.Greeting, Delay: o.cfg.Delay, Text: o.event,
+		Greeting: o.cfg.Greeting, Delay: o.cfg.Delay, Text: o.event, Takes: o.takes,
 		Opened: func(b *phonetest.Bot) { o.tell(b, `{"type":"session.created"}`) },
 	}
 	if o.cfg.Interrupt {
@@ -219,6 +219,14 @@ func readForm(body []byte, boundary string) (offer string, s Session, err error)
 			return "", s, errors.New("unknown field " + part.FormName())
 		}
 	}
+}
+
+// takes says whether events go over a data channel: the documentation gives its name.
+func (o *OpenAI) takes(label string) bool {
+	if label != "oai-events" {
+		o.violate("data channel with the label %q", label)
+	}
+	return label == "oai-events"
 }
 
 // event reads a client's event of the data channel.

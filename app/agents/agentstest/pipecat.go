@@ -15,6 +15,8 @@ import (
 type PipecatConfig struct {
 	Headers map[string]string // without them a request is answered 401
 	Delay   time.Duration     // how long after it heard a packet the agent says it
+	Single  bool              // it takes one connection at a time, as a bot in its SINGLE mode
+	Within  time.Duration     // how long after a ping the next one must come, 3 s with real bots; 0 = for ever
 
 	Greeting  func(codec string) [][]byte // nil = that of the built-in agent
 	Interrupt bool                        // it stops its greeting when the caller speaks, as real bots do
@@ -25,7 +27,8 @@ type PipecatConfig struct {
 type Pipecat struct {
 	server
 	cfg   PipecatConfig
-	pings map[string]int // server.mu guards it
+	pings map[string]int // server.mu guards it, and the next
+	beats map[*phonetest.Bot]chan struct{}
 }
 
 // NewPipecat starts a stand-in.
@@ -33,7 +36,7 @@ func NewPipecat(cfg PipecatConfig) (*Pipecat, error) {
 	if cfg.Greeting == nil {
 		cfg.Greeting = Greeting
 	}
-	p := &Pipecat{cfg: cfg, pings: map[string]int{}}
+	p := &Pipecat{cfg: cfg, pings: map[string]int{}, beats: map[*phonetest.Bot]chan struct{}{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/offer", p.offer)
 	mux.HandleFunc("PATCH /api/offer", p.patch)
@@ -116,6 +119,10 @@ func (p *Pipecat) offer(w http.ResponseWriter, r *http.Request) {
 		p.drop(id, bot)
 		bot = nil
 	}
+	if bot == nil && p.cfg.Single && p.Running() > 0 {
+		reply(w, http.StatusBadRequest, map[string]string{"detail": "Cannot create new connection with existing connection active"})
+		return
+	}
 	if bot == nil {
 		var err error
 		bot, err = phonetest.NewBot(p.bot(id))
@@ -183,9 +190,7 @@ func (p *Pipecat) patch(w http.ResponseWriter, r *http.Request) {
 // message reads what the client sends on the data channel: pings, or JSON with a type.
 func (p *Pipecat) message(id string, b *phonetest.Bot, text string) {
 	if strings.HasPrefix(text, "ping") {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.pings[id]++
+		p.ping(id, b)
 		return
 	}
 	var m struct {
@@ -203,4 +208,40 @@ func (p *Pipecat) message(id string, b *phonetest.Bot, text string) {
 		}
 		b.Greet()
 	}
+}
+
+// ping counts a ping of a call. From the first one on, a connection without pings is over: the bot
+// takes its client for gone.
+func (p *Pipecat) ping(id string, b *phonetest.Bot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pings[id]++
+	beat := p.beats[b]
+	if beat != nil || p.closed || p.cfg.Within == 0 {
+		select {
+		case beat <- struct{}{}:
+		default:
+		}
+		return
+	}
+	beat = make(chan struct{}, 1)
+	p.beats[b] = beat
+	p.running.Go(func() {
+		silence := time.NewTimer(p.cfg.Within)
+		defer silence.Stop()
+		for {
+			select {
+			case <-beat:
+				silence.Reset(p.cfg.Within)
+				continue
+			case <-silence.C:
+				b.Close()
+			case <-b.Closed():
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			delete(p.beats, b)
+			return
+		}
+	})
 }
