@@ -1,6 +1,7 @@
 -- Passkeys of operators, and when an operator proved last who they are.
 
 -- +goose Up
+SET LOCAL lock_timeout = '2s';
 CREATE TABLE operator_passkeys (
 	id            UUID   NOT NULL PRIMARY KEY,
 	operator_id   UUID   NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
