@@ -38,6 +38,9 @@ func Apply(ctx context.Context, db *sql.DB, dialect string, say func(string)) (a
 		return 0, err
 	}
 	applied, err = patient(ctx, say, func() (int, error) { return up(ctx, p) })
+	if err != nil && dialect == Postgres {
+		err = unfinished(ctx, db, err)
+	}
 	if err != nil {
 		return applied, fmt.Errorf("migrations: %w", err)
 	}

@@ -32,7 +32,7 @@ func TestRingsBecomeMonths(t *testing.T) {
 			t.Fatalf("%s: %v", query, err)
 		}
 	}
-	const before, after = 68, 71
+	const before, after = 68, 72
 	up := func() {
 		t.Helper()
 		if _, err := p.UpTo(t.Context(), after); err != nil {
@@ -72,8 +72,44 @@ func TestRingsBecomeMonths(t *testing.T) {
 		}
 	}
 	old := add(now.AddDate(-1, 0, 0))
-	add(now.AddDate(0, 3, 0)) // by a clock that was wrong
+	wrong := now.AddDate(0, 3, 0)
+	add(wrong) // by a clock that was wrong
+	run("GRANT SELECT ON rings TO pg_monitor")
+	granted := func(tables ...string) {
+		t.Helper()
+		for _, table := range tables {
+			var may bool
+			if err := db.QueryRowContext(t.Context(), "SELECT has_table_privilege('pg_monitor', $1, 'SELECT')", table).Scan(&may); err != nil ||
+				!may {
+				t.Errorf("a role may not read %s any more, %v", table, err)
+			}
+		}
+	}
+	ends := func() time.Time {
+		t.Helper()
+		end, err := migrations.RingsEnd(t.Context(), db)
+		if err != nil {
+			t.Error(err)
+		}
+		return end
+	}
+	if _, err := p.UpTo(t.Context(), before+1); err != nil {
+		t.Fatal(err)
+	}
+	if end := ends(); end.Before(wrong) {
+		t.Errorf("between the steps rings are refused from %s on", end)
+	}
 	up()
+	if end := ends(); !end.IsZero() {
+		t.Errorf("after the steps rings are refused from %s on", end)
+	}
+	granted("rings", "rings_others")
+	var open int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = "+
+		"current_schema()::regnamespace AND NOT EXISTS (SELECT 1 FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%, pg_temp')",
+	).Scan(&open); err != nil || open > 0 {
+		t.Errorf("%d functions with the rights of their owner look into the caller's temporary schema first, %v", open, err)
+	}
 	has("", 2)
 	has("_first", 2)
 	add(now)
@@ -97,6 +133,22 @@ func TestRingsBecomeMonths(t *testing.T) {
 		t.Errorf("a ring that was moved to its month is found by %q, %v", low, err)
 	}
 
+	// A month with too many rings to move is left out, and the next one is made.
+	full := far.AddDate(0, 2, 0)
+	run("INSERT INTO rings (tenant_id, id, version, state, to_device, to_person, agent_id, caller, reference, test, by_kind, by_id, "+
+		"by_name, created_at, expires_at, ended_at, end_reason) SELECT $1, (substr(carillon_first_id($2)::text, 1, 24) || "+
+		"lpad(to_hex(n), 12, '0'))::uuid, 1, 'missed', $1, '', $1, '', '', false, 'key', $1, '', 0, 0, 0, '' FROM "+
+		"generate_series(1, 100001) n", tenant, full)
+	if err := db.QueryRowContext(t.Context(), "SELECT carillon_ring_months($1)", full.AddDate(0, 1, 0)).Scan(&made); err != nil || made == 0 {
+		t.Errorf("%d months beside one with many rings, %v", made, err)
+	}
+	run("SELECT set_config('app.tenant', '*', false)")
+	var others int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM rings_others").Scan(&others); err != nil || others != 100001 {
+		t.Errorf("%d rings are in rings_others, %v", others, err)
+	}
+	run("DELETE FROM rings_others")
+
 	// What refers to a ring goes with it, and nothing refers to a ring that is not there.
 	for _, ring := range []tenants.RingID{late, old} {
 		run("DELETE FROM rings WHERE id = $1", ring)
@@ -117,6 +169,7 @@ func TestRingsBecomeMonths(t *testing.T) {
 	}
 	run("SELECT set_config('app.tenant', '*', false)")
 	refused()
+	granted("rings")
 	run("DELETE FROM rings WHERE id = $1", add(now))
 	has("", 2)
 	up()

@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Rings wait behind a step that waits for a lock. So each step waits for a short time only, and
-// leaves the servers alone for longer before it is tried again.
+// Rings wait behind a step that waits for a lock that keeps them out. So each step waits for such a
+// lock for a short time only, and leaves the servers alone for longer before it is tried again.
 const (
 	lockTries = 60
 	lockPause = 3 * time.Second
@@ -50,4 +51,27 @@ func patient(ctx context.Context, say func(string), steps func() (int, error)) (
 func lacksLock(err error) bool {
 	var coded interface{ SQLState() string }
 	return errors.As(err, &coded) && coded.SQLState() == "55P03"
+}
+
+// ringsEnd is from when on PostgreSQL refuses rings, because step 69 is applied and step 70 is not;
+// zero if it is not so.
+func ringsEnd(ctx context.Context, db *sql.DB) (end time.Time, err error) {
+	err = db.QueryRowContext(ctx, "SELECT carillon_time_of(substring(pg_get_constraintdef(oid) FROM '[0-9a-f]{8}-[0-9a-f-]{27}')::uuid) "+
+		"FROM pg_constraint WHERE conrelid = to_regclass('rings') AND conname = 'rings_months'").Scan(&end)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return end, err
+}
+
+// unfinished adds to why steps were not applied by when they must be.
+func unfinished(ctx context.Context, db *sql.DB, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	end, err := ringsEnd(ctx, db)
+	if err != nil || end.IsZero() { // before step 51 there is no such function
+		return why
+	}
+	return fmt.Errorf("%w. The upgrade stopped between steps 69 and 70: the database refuses rings from %s UTC on. Run `carillon migrate up` "+
+		"again before that; or undo step 69: restore the backup from before it", why, end.UTC().Format("2006-01-02 15:04"))
 }

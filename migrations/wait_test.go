@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // TestUpWaitsForATableInUse: a step that does not get its lock gives up soon, so that nobody waits
-// behind it, and is tried again until the table is free.
+// behind it, and is tried again until the table is free. So does one of several locks.
 func TestUpWaitsForATableInUse(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("pgx", storetest.Postgres(t))
@@ -31,15 +32,25 @@ func TestUpWaitsForATableInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Rollback()
-	if _, err := holder.ExecContext(t.Context(), "LOCK TABLE users IN ACCESS SHARE MODE"); err != nil {
+	last, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer last.Rollback()
+	for tx, table := range map[*sql.Tx]string{holder: "users", last: "texts"} {
+		if _, err := tx.ExecContext(t.Context(), "LOCK TABLE "+table+" IN ACCESS SHARE MODE"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var said []string
 	applied, err := migrations.Apply(t.Context(), db, migrations.Postgres, func(what string) {
-		if said = append(said, what); len(said) == 1 {
-			if err := holder.Rollback(); err != nil {
-				t.Error(err)
-			}
+		said = append(said, what)
+		tx := holder
+		if strings.HasPrefix(what, "Step 69") {
+			tx = last
+		}
+		if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+			t.Error(err)
 		}
 	})
 	missing := 0
@@ -51,7 +62,7 @@ func TestUpWaitsForATableInUse(t *testing.T) {
 	if err != nil || applied != missing {
 		t.Errorf("%d steps applied, want %d: %v", applied, missing, err)
 	}
-	if len(said) == 0 || !strings.HasPrefix(said[0], "Step 60 waits") {
+	if len(said) < 2 || !strings.HasPrefix(said[0], "Step 60 waits") || !strings.HasPrefix(said[len(said)-1], "Step 69 waits") {
 		t.Errorf("said: %q", said)
 	}
 }

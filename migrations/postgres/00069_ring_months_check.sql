@@ -19,6 +19,7 @@ $$;
 -- +goose StatementEnd
 
 -- A month or more from now, and later than every ring that there is: a clock may have been wrong.
+-- Later rings are refused until the next step is applied. `migrate up` says so if it gives up here.
 -- expand: earlier programs place no ring in a later month, unless the clock is wrong.
 -- +goose StatementBegin
 DO $$
@@ -28,10 +29,25 @@ DECLARE
 	bound uuid;
 BEGIN
 	PERFORM set_config('app.tenant', '*', true);
-	-- Rings wait behind a statement that waits for a lock. The step is tried again. Its time is over
-	-- before PostgreSQL would look for a deadlock, and end what a server does.
+	-- This lock holds up no change of rows. It keeps autovacuum out, and waits for long enough that
+	-- PostgreSQL ends one that runs: only one against wraparound goes on, and the step is tried again.
+	PERFORM set_config('lock_timeout', '5s', true);
+	LOCK TABLE rings, attempts, calls, ring_steps, call_quality, notes, recordings, recording_chunks, texts
+		IN SHARE UPDATE EXCLUSIVE MODE;
+	-- Rings wait behind a statement that waits for this one. So it waits once, for a time that is over
+	-- before PostgreSQL would look for a deadlock and end what a server does. The step is tried again.
 	PERFORM set_config('lock_timeout', '500ms', true);
-	SELECT id INTO last FROM rings ORDER BY id DESC LIMIT 1;
+	LOCK TABLE rings IN ACCESS EXCLUSIVE MODE;
+	LOCK TABLE attempts, calls, ring_steps, call_quality, notes, recordings, recording_chunks, texts IN ACCESS EXCLUSIVE MODE NOWAIT;
+	-- The index has the tenant first, so this looks into it twice for each tenant that has rings.
+	WITH RECURSIVE own AS (
+		(SELECT r.tenant_id FROM rings r ORDER BY r.tenant_id LIMIT 1)
+		UNION ALL
+		SELECT (SELECT r.tenant_id FROM rings r WHERE r.tenant_id > own.tenant_id ORDER BY r.tenant_id LIMIT 1)
+		FROM own WHERE own.tenant_id IS NOT NULL
+	)
+	SELECT max(y.x::text)::uuid INTO last FROM
+		(SELECT (SELECT r.id FROM rings r WHERE r.tenant_id = own.tenant_id ORDER BY r.id DESC LIMIT 1) AS x FROM own) y;
 	bound := carillon_first_id(carillon_month(GREATEST(now() + interval '1 month', carillon_time_of(last)), 1));
 	FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
 		EXECUTE format('ALTER TABLE %I DROP CONSTRAINT IF EXISTS %I', t.name, t.name || '_months');

@@ -7,11 +7,16 @@
 -- PostgreSQL looks into no other table for rows that refer to them.
 
 -- +goose Up
--- Rings wait behind a statement that waits for a lock, so the step gives up soon, before PostgreSQL
--- would look for a deadlock and end what a server does. It is tried again. All locks come first, in
--- the order in which a ring is written.
+-- This lock holds up no change of rows. It keeps autovacuum out, and waits for long enough that
+-- PostgreSQL ends one that runs; see step 69.
+SET LOCAL lock_timeout = '5s';
+LOCK TABLE rings, attempts, calls, ring_steps, call_quality, notes, recordings, recording_chunks, texts IN SHARE UPDATE EXCLUSIVE MODE;
+-- Rings wait behind a statement that waits for the next one, so it gives up soon, before PostgreSQL
+-- would look for a deadlock and end what a server does. The locks come in the order in which a ring
+-- is written, and only the first one is waited for. The step is tried again.
 SET LOCAL lock_timeout = '500ms';
-LOCK TABLE rings, attempts, calls, ring_steps, call_quality, notes, recordings, recording_chunks, texts IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE rings IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE attempts, calls, ring_steps, call_quality, notes, recordings, recording_chunks, texts IN ACCESS EXCLUSIVE MODE NOWAIT;
 
 -- expand: the tables that take the names have the same columns, indexes and rules, and take the
 -- same statements. The tables of before become parts of them.
@@ -49,13 +54,6 @@ BEGIN
 		FOREACH make IN ARRAY made LOOP
 			EXECUTE make;
 		END LOOP;
-		FOR g IN
-			SELECT a.privilege_type AS may, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS whom
-			FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
-			WHERE c.oid = first::regclass AND a.grantee <> c.relowner
-		LOOP
-			EXECUTE format('GRANT %s ON %I TO %s', g.may, t.name, g.whom);
-		END LOOP;
 		EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (MINVALUE) TO (%L)', t.name, first, bound);
 		EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', first, t.name || '_months');
 
@@ -68,6 +66,14 @@ BEGIN
 				t.parent || '_others', t.parent_key);
 		END IF;
 		EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I DEFAULT', t.name, other);
+		FOR g IN
+			SELECT a.privilege_type AS may, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS whom
+			FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+			WHERE c.oid = first::regclass AND a.grantee <> c.relowner
+		LOOP
+			EXECUTE format('GRANT %s ON %I TO %s', g.may, t.name, g.whom);
+			EXECUTE format('GRANT %s ON %I TO %s', g.may, other, g.whom);
+		END LOOP;
 	END LOOP;
 	PERFORM carillon_isolation();
 END
@@ -80,6 +86,7 @@ DO $$
 DECLARE
 	t       record;
 	i       record;
+	g       record;
 	made    text[];
 	make    text;
 	months  text;
@@ -116,6 +123,13 @@ BEGIN
 		END IF;
 	END LOOP;
 	FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n DESC LOOP
+		FOR g IN
+			SELECT a.privilege_type AS may, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS whom
+			FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+			WHERE c.oid = (t.name || '_months')::regclass AND a.grantee <> c.relowner
+		LOOP
+			EXECUTE format('GRANT %s ON %I TO %s', g.may, t.name, g.whom);
+		END LOOP;
 		EXECUTE format('DROP TABLE %I', t.name || '_months');
 	END LOOP;
 	PERFORM carillon_isolation();

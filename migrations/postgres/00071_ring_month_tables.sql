@@ -15,11 +15,12 @@ CREATE FUNCTION carillon_ring_bounds() RETURNS TABLE (month text, upper uuid) LA
 $$;
 -- +goose StatementEnd
 
--- Makes the tables of the months up to a moment, and says how many months it made. Rings wait
--- behind what waits for a lock, so it waits for half a second only; the server tries again.
+-- Makes the tables of the months up to a moment, and says how many months it made. It leaves a
+-- month out if more than 100,000 of its rings are in rings_others: to move them would hold up
+-- others for too long. They stay there, and go row by row.
 -- +goose StatementBegin
 CREATE FUNCTION carillon_ring_months(until timestamptz) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+	SET lock_timeout = '500ms' AS $$
 DECLARE
 	t       record;
 	low     uuid;
@@ -28,8 +29,8 @@ DECLARE
 	part    text;
 	other   text;
 	columns text;
-	strays  boolean;
-	made    integer := 0;
+	strays  integer;
+	lows    uuid[] := '{}';
 BEGIN
 	IF NOT has_table_privilege(session_user, 'rings', 'DELETE') THEN
 		RAISE insufficient_privilege USING MESSAGE = 'the role may not change rings';
@@ -38,38 +39,54 @@ BEGIN
 		RAISE EXCEPTION 'too many months';
 	END IF;
 	PERFORM pg_advisory_xact_lock(7305808869231653);
-	LOOP
-		SELECT max(b.upper::text)::uuid INTO STRICT low FROM carillon_ring_bounds() b;
-		EXIT WHEN carillon_time_of(low) >= until;
+	PERFORM set_config('app.tenant', '*', true);
+	-- A table is made apart and then attached: to make it as a part would wait for every reader.
+	SELECT max(b.upper::text)::uuid INTO STRICT low FROM carillon_ring_bounds() b;
+	WHILE carillon_time_of(low) < until LOOP
+		high := carillon_first_id(carillon_month(carillon_time_of(low), 1));
+		SELECT count(*) INTO strays FROM (SELECT 1 FROM rings_others r WHERE r.id >= low AND r.id < high LIMIT 100001) x;
+		IF strays <= 100000 THEN
+			lows := lows || low;
+			month := to_char(carillon_time_of(low) AT TIME ZONE 'UTC', 'YYYY_MM');
+			FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
+				part := t.name || '_' || month;
+				EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES)', part, t.name);
+				EXECUTE COALESCE((SELECT format('ALTER TABLE %I SET (%s)', part, array_to_string(c.reloptions, ', ')) FROM pg_class c
+					WHERE c.oid = (t.name || '_others')::regclass AND c.reloptions IS NOT NULL), 'SELECT 1');
+				IF t.parent <> '' THEN
+					EXECUTE format('ALTER TABLE %I ADD FOREIGN KEY (tenant_id, ring_id) REFERENCES %I (tenant_id, %I) ON DELETE CASCADE',
+						part, t.parent || '_' || month, t.parent_key);
+				END IF;
+			END LOOP;
+		END IF;
+		low := high;
+	END LOOP;
+	IF lows = '{}' THEN
+		RETURN 0;
+	END IF;
+	-- To attach a table locks the one of the others, in which there must be no row of its month. Who
+	-- reads rings of all months waits behind that, so only the first lock is waited for, and that for
+	-- half a second. The server tries again.
+	LOCK TABLE rings_others IN ACCESS EXCLUSIVE MODE;
+	LOCK TABLE attempts_others, calls_others, ring_steps_others, call_quality_others, notes_others, recordings_others,
+		recording_chunks_others, texts_others IN ACCESS EXCLUSIVE MODE NOWAIT;
+	FOREACH low IN ARRAY lows LOOP
 		high := carillon_first_id(carillon_month(carillon_time_of(low), 1));
 		month := to_char(carillon_time_of(low) AT TIME ZONE 'UTC', 'YYYY_MM');
 		-- Rings that came before their table, with what refers to them.
-		PERFORM set_config('app.tenant', '*', true);
-		SELECT EXISTS (SELECT 1 FROM rings_others r WHERE r.id >= low AND r.id < high) INTO strays;
-		IF strays THEN
+		SELECT count(*) INTO strays FROM (SELECT 1 FROM rings_others r WHERE r.id >= low AND r.id < high LIMIT 1) x;
+		IF strays > 0 THEN
 			FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
 				other := t.name || '_others';
-				EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', other);
 				EXECUTE format('CREATE TEMPORARY TABLE %I ON COMMIT DROP AS SELECT * FROM %I WHERE %I >= %L AND %I < %L',
 					'carillon_strays_' || t.name, other, t.key, low, t.key, high);
 			END LOOP;
 			DELETE FROM rings_others r WHERE r.id >= low AND r.id < high; -- the rest goes with them
 		END IF;
-		-- To attach a table holds up nobody; to make it as a part would wait for every reader.
-		FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
-			part := t.name || '_' || month;
-			EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES)', part, t.name);
-			EXECUTE COALESCE((SELECT format('ALTER TABLE %I SET (%s)', part, array_to_string(c.reloptions, ', ')) FROM pg_class c
-				WHERE c.oid = (t.name || '_others')::regclass AND c.reloptions IS NOT NULL), 'SELECT 1');
-			IF t.parent <> '' THEN
-				EXECUTE format('ALTER TABLE %I ADD FOREIGN KEY (tenant_id, ring_id) REFERENCES %I (tenant_id, %I) ON DELETE CASCADE', part,
-					t.parent || '_' || month, t.parent_key);
-			END IF;
-		END LOOP;
 		FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
 			EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', t.name, t.name || '_' || month, low, high);
 		END LOOP;
-		IF strays THEN
+		IF strays > 0 THEN
 			FOR t IN SELECT * FROM carillon_ring_tables() ORDER BY n LOOP
 				SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
 					WHERE attrelid = t.name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
@@ -77,40 +94,63 @@ BEGIN
 				EXECUTE format('DROP TABLE %I', 'carillon_strays_' || t.name);
 			END LOOP;
 		END IF;
-		made := made + 1;
 	END LOOP;
-	IF made > 0 THEN
-		PERFORM carillon_isolation();
-	END IF;
-	RETURN made;
+	PERFORM carillon_isolation();
+	RETURN cardinality(lows);
 END
 $$;
 -- +goose StatementEnd
 
--- Drops one of the tables that hold only rings before an id, and what refers to them, and says its
--- name; '' if there is none. Each has a call of its own, so that none is held while it waits for
--- the next. It leaves those of the last week in any case.
+-- Drops one table of a month that has no rings any more and is before an id, and says its name; ''
+-- if there is none. Each has a call of its own, so that none is held while it waits for the next. A
+-- month that lacks a table comes first, whatever the id, because its drop was broken off. It leaves
+-- those of the last week in any case.
 -- +goose StatementBegin
 CREATE FUNCTION carillon_drop_ring_table(before uuid) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
+	SET lock_timeout = '500ms' AS $$
 DECLARE
-	old  text;
-	part text;
+	old  record;
+	part record;
+	held boolean;
 BEGIN
 	IF NOT has_table_privilege(session_user, 'rings', 'DELETE') THEN
 		RAISE insufficient_privilege USING MESSAGE = 'the role may not change rings';
 	END IF;
 	PERFORM pg_advisory_xact_lock(7305808869231653);
-	SELECT b.month INTO old FROM carillon_ring_bounds() b
-		WHERE b.upper <= before AND b.upper <= carillon_first_id(now() - interval '7 days') ORDER BY b.upper LIMIT 1;
-	IF old IS NULL THEN
-		RETURN '';
-	END IF;
-	-- What refers to others first.
-	SELECT t.name || '_' || old INTO STRICT part FROM carillon_ring_tables() t WHERE to_regclass(t.name || '_' || old) IS NOT NULL
-		ORDER BY t.n DESC LIMIT 1;
-	EXECUTE format('DROP TABLE %I', part);
-	RETURN part;
+	PERFORM set_config('app.tenant', '*', true);
+	FOR old IN
+		SELECT * FROM (SELECT b.month, b.upper, EXISTS (SELECT 1 FROM carillon_ring_tables() t
+			WHERE to_regclass(t.name || '_' || b.month) IS NULL) AS begun FROM carillon_ring_bounds() b) x
+		WHERE (x.begun OR x.upper <= before) AND x.upper <= carillon_first_id(now() - interval '7 days') ORDER BY x.begun DESC, x.upper
+	LOOP
+		EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', 'rings_' || old.month) INTO held;
+		CONTINUE WHEN held;
+		-- What refers to others first.
+		SELECT t.name AS whole, t.name || '_' || old.month AS name INTO STRICT part FROM carillon_ring_tables() t
+			WHERE to_regclass(t.name || '_' || old.month) IS NOT NULL ORDER BY t.n DESC LIMIT 1;
+		-- Nobody adds a ring meanwhile.
+		EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', part.whole);
+		EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', part.name) INTO held;
+		CONTINUE WHEN held;
+		EXECUTE format('DROP TABLE %I', part.name);
+		RETURN part.name;
+	END LOOP;
+	RETURN '';
+END
+$$;
+-- +goose StatementEnd
+
+-- They run with the rights of the role that applied this step, so nothing of a caller's temporary
+-- schema may take the place of a table or a function.
+-- expand: no function is called differently.
+-- +goose StatementBegin
+DO $$
+DECLARE
+	f text;
+BEGIN
+	FOREACH f IN ARRAY ARRAY['carillon_ring_months(timestamptz)', 'carillon_drop_ring_table(uuid)'] LOOP
+		EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', f, current_schema());
+	END LOOP;
 END
 $$;
 -- +goose StatementEnd

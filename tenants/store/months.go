@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -11,19 +12,15 @@ import (
 // monthsAhead is for how many months tables are made ahead, apart from the present one.
 const monthsAhead = 3
 
-// monthMost is the length of a month, at most.
-const monthMost = 31 * 24 * time.Hour
-
 // Months are the tables of rings and facts on PostgreSQL: of rings, of each table whose rows go
 // with their ring, and of facts there is one for each month, UTC, of the moment at which the rings
 // were placed. They are most of what is stored, and a table is dropped at once.
 //
-// The tables of a month go when its first ring was kept for RingsKept, unless a ring has not ended
-// or a tenant's rule is between that and a month less. Rings that a tenant's rule, an erasure or a
-// deletion removes earlier go row by row, with their facts. So do rings that are older in a table
-// that stays: the first tables hold everything of before the split and may stay for a year more.
-// Facts of such rings stay until the table of their month goes, if they are in one, and nobody can
-// read them.
+// Rings go row by row, when they were kept for RingsKept or as long as the tenant's rule says, and
+// when they are erased. The tables of a month go once they are empty, and every rule lets its last
+// ring go. Facts of rings that were kept for RingsKept stay until the table of their month goes,
+// and nobody can read them; other facts go with their ring. The first table of facts holds
+// everything of before the split and may stay for a year more, so its facts go with their ring too.
 type Months struct{ *core }
 
 // Months returns the Months of this database.
@@ -47,64 +44,37 @@ func (s Months) Keep(ctx context.Context, now time.Time) error {
 	if err := errors.Join(err, facts); err != nil {
 		return err
 	}
-	all, err := Tenants(s).List(ctx)
+	before, err := s.pastEveryRule(ctx, now)
 	if err != nil {
 		return err
 	}
-	before, err := s.pastEveryRule(ctx, now, all, RingsKept-monthMost)
-	if err != nil {
-		return err
-	}
-	if err := s.dropRings(ctx, b, before, all); err != nil {
-		return err
-	}
-	left, err := one(b.query(ctx, "SELECT COUNT(*) FROM carillon_ring_bounds() WHERE month = 'first'"))
-	if err == nil && left > 0 { // their rings are in one table, and go row by row
-		before, err = s.pastEveryRule(ctx, now, all, RingsKept)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = one(b.query(ctx, "SELECT carillon_drop_fact_months(?)", before))
-	return err
+	_, facts = one(b.query(ctx, "SELECT carillon_drop_fact_months(?)", before))
+	return errors.Join(s.dropRings(ctx, b, before), facts, s.analyze(ctx, conn))
 }
 
-// dropRings drops the tables of the months that are over before an id, one at a time, so that none
-// is held while it waits for the next. Then it writes into each tenant's audit log how many rings
-// were in them.
-func (s Months) dropRings(ctx context.Context, b beside, before uuid, all []tenants.Tenant) error {
-	rows, err := b.query(ctx, "SELECT upper FROM carillon_ring_bounds() WHERE upper <= ? AND upper <= carillon_first_id(now() - "+
-		"interval '7 days') ORDER BY upper DESC LIMIT 1", before)
-	upto, err := collect(rows, err, func(bound *uuid) []any { return []any{bound} })
-	if err != nil || len(upto) == 0 {
-		return translate(err)
-	}
-	had := map[tenants.TenantID]int64{}
-	for _, t := range all {
-		n, err := one(s.of(t.ID).reads().query(ctx, "SELECT COUNT(*) FROM rings WHERE tenant_id = ? AND id < ?", uuid(t.ID), upto[0]))
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			had[t.ID] = n
-		}
-	}
+// dropRings drops the empty tables of the months that are over before an id, one at a time, so that
+// none is held while it waits for the next.
+func (s Months) dropRings(ctx context.Context, b beside, before uuid) error {
 	for {
 		rows, err := b.query(ctx, "SELECT carillon_drop_ring_table(?)", before)
 		dropped, err := collect(rows, err, func(name *string) []any { return []any{name} })
-		if err != nil {
+		if err != nil || dropped[0] == "" {
 			return translate(err)
 		}
-		if dropped[0] == "" {
-			break
-		}
 	}
-	for id, n := range had {
-		scope := s.of(id)
-		if err := scope.write(ctx, func(t *tx) error {
-			return t.audit(scope, "retention.remove", "", quantity(n, "ring", "rings"))
-		}); err != nil {
-			return err
+}
+
+// analyze has PostgreSQL look at one of the split tables, each once a day: autovacuum looks only at
+// those of the months, and a plan for all months needs more. It may last longer than a statement of
+// a server otherwise may.
+func (s Months) analyze(ctx context.Context, conn *sql.Conn) (err error) {
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
+		return translate(err)
+	}
+	for _, query := range []string{"SET LOCAL statement_timeout = '10min'", "SELECT carillon_analyze_months()", commit} {
+		if _, err := conn.ExecContext(ctx, query); err != nil {
+			_, undone := conn.ExecContext(context.WithoutCancel(ctx), rollback)
+			return errors.Join(translate(err), undone)
 		}
 	}
 	return nil
@@ -131,19 +101,18 @@ func (s Months) Until(ctx context.Context) (end time.Time, others bool, err erro
 }
 
 // pastEveryRule is the id before which every ring was kept long enough, whatever its tenant's rule
-// says; most is for how long without a shorter rule. A ring that has not ended stays with its
-// facts.
-func (s Months) pastEveryRule(ctx context.Context, now time.Time, all []tenants.Tenant, most time.Duration) (uuid, error) {
+// says. A ring that has not ended stays with its facts.
+func (s Months) pastEveryRule(ctx context.Context, now time.Time) (uuid, error) {
+	all, err := Tenants(s).List(ctx)
+	if err != nil {
+		return "", err
+	}
 	keep := time.Duration(0)
 	for _, t := range all {
-		its := sooner(RingsKept, t.Rules(), tenants.DataRings)
-		if its == RingsKept {
-			its = most
-		}
-		keep = max(keep, its)
+		keep = max(keep, sooner(RingsKept, t.Rules(), tenants.DataRings))
 	}
 	if len(all) == 0 {
-		keep = most
+		keep = RingsKept
 	}
 	before := uuid(tenants.FirstID[tenants.RingID](now.Add(-keep)))
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM rings WHERE due_at IS NOT NULL AND id < ? ORDER BY id LIMIT 1", before)
