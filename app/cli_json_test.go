@@ -77,9 +77,15 @@ func TestTenantsFromTheCommandLine(t *testing.T) {
 	state := func() string {
 		t.Helper()
 		code, said := say(t, "tenant", "list", "--data", data, "--json")
-		var one struct{ Slug, Name, Industry, State string }
+		var one struct {
+			Slug, Name, Industry, State string
+			DeleteAt                    *string `json:"delete_at"`
+		}
 		if err := json.Unmarshal([]byte(said), &one); code != 0 || err != nil || one.Slug != "elm" || one.Name != "Elm" {
 			t.Fatalf("exit code %d, %v: %s", code, err, said)
+		}
+		if one.DeleteAt != nil {
+			return one.State + ", deleted later"
 		}
 		return one.State
 	}
@@ -92,6 +98,12 @@ func TestTenantsFromTheCommandLine(t *testing.T) {
 		t.Errorf("it is %s", got)
 	}
 	wants(t, 0, "SLUG", "tenant", "list", "--data", data)
+	wants(t, 0, "", "tenant", "delete", "--slug", "elm", "--data", data)
+	if got := state(); got != "suspended, deleted later" {
+		t.Errorf("it is %s", got)
+	}
+	wants(t, 0, "is cancelled", "tenant", "resume", "--slug", "elm", "--data", data)
+	wants(t, 0, "tenant resume --slug elm", "tenant", "suspend", "--slug", "elm", "--why", "The bill is open.", "--data", data)
 	wants(t, 0, "works again", "tenant", "resume", "--slug", "elm", "--data", data)
 	if got := state(); got != "active" {
 		t.Errorf("it is %s", got)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptrace"
 	"slices"
 	"sync"
 	"time"
@@ -96,11 +95,11 @@ type heard struct {
 	err   error
 }
 
-// follow reads the stream, and calls opened when the server has begun to answer.
+// follow reads the stream, and calls opened when the server has begun one: it may first refuse it
+// for a moment.
 func (w *tailed) follow(ctx context.Context, opened func()) {
 	p := client.FollowEventsParams{Person: given(w.t.Person), Device: given(w.t.Device), Agent: given(w.t.Agent)}
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: opened})
-	for e, err := range w.api.Events.Follow(traced, p) {
+	for e, err := range w.api.Events.FollowOpened(ctx, p, opened) {
 		select {
 		case w.heard <- heard{e, err}:
 		case <-ctx.Done():
@@ -109,8 +108,8 @@ func (w *tailed) follow(ctx context.Context, opened func()) {
 	}
 }
 
-// newest prints the facts of the rings that are there. Those of a ring that had ended when tail
-// began are only remembered.
+// newest prints the facts of the rings that are there, but of none that had ended when tail began.
+// What the stream still has of such a ring is printed: it is from after the beginning.
 func (w *tailed) newest(ctx context.Context) error {
 	var rings []client.Ring
 	for r, err := range w.api.Rings.All(ctx, client.ListRingsParams{From: new(w.began.Add(-tailBack)), Limit: new(200),
@@ -130,6 +129,9 @@ func (w *tailed) newest(ctx context.Context) error {
 }
 
 func (w *tailed) print(ring client.Ring) error {
+	if ring.EndedAt != nil && ring.EndedAt.Before(w.began) {
+		return nil
+	}
 	var facts []client.RingEvent
 	for _, a := range ring.Attempts {
 		for _, f := range a.Facts {
@@ -137,12 +139,9 @@ func (w *tailed) print(ring client.Ring) error {
 		}
 	}
 	slices.SortStableFunc(facts, func(a, b client.RingEvent) int { return a.At.Compare(b.At) })
-	over := ring.EndedAt != nil && ring.CreatedAt.Before(w.began)
 	for _, f := range facts {
-		if !over {
-			if err := w.say(ring.ID, f); err != nil {
-				return err
-			}
+		if err := w.say(ring.ID, f); err != nil {
+			return err
 		}
 		w.printed[keyOf(ring.ID, f)] = true
 	}

@@ -39,12 +39,13 @@ func (l *lineWatch) String() string {
 	return l.text.String()
 }
 
-// tailServer has a ring that lives, one that is over, and a stream of all rings that breaks off
-// once.
+// tailServer has a ring that lives, one that is over, one that ends while tail begins, and a stream
+// of all rings that is refused once and breaks off once.
 type tailServer struct {
 	mu       sync.Mutex
 	streamed []string // Last-Event-ID of each stream
 	early    bool     // the rings were asked for before the stream
+	refused  bool     // the first stream, for a moment
 }
 
 func (s *tailServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,6 +58,11 @@ func (s *tailServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/v1/events":
+		if !s.refused {
+			s.refused = true
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		last := r.Header.Get("Last-Event-ID")
 		s.streamed = append(s.streamed, r.URL.RawQuery+" "+last)
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -79,7 +85,8 @@ func (s *tailServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return fmt.Sprintf(`{"id":%q,"state":"ringing","created_at":%q,"expires_at":%q,"ended_at":%s,"attempts":[{"device":"d",`+
 				`"facts":[{"kind":"placed","at":%q,"detail":null}]}]}`, id, old, old, ended, old)
 		}
-		fmt.Fprintf(w, `{"data":[%s,%s],"next":null}`, ring("over", `"`+old+`"`), ring("one", "null"))
+		ends := time.Now().UTC().Add(time.Hour).Format(time.RFC3339) // after tail began, by any clock
+		fmt.Fprintf(w, `{"data":[%s,%s,%s],"next":null}`, ring("over", `"`+old+`"`), ring("late", `"`+ends+`"`), ring("one", "null"))
 	}
 }
 
@@ -92,7 +99,7 @@ func TestTailFollowsTheAccount(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	lines := []string{"one  placed", "one  sent", "two  placed", "one  declined"}
+	lines := []string{"late  placed", "one  placed", "one  sent", "two  placed", "one  declined"}
 	out := &lineWatch{all: cancel, want: lines}
 	tail := &tailCmd{Person: "ana"}
 	tail.URL, tail.Key = server.URL, "k"

@@ -20,7 +20,7 @@ type tenantCmd struct {
 	List    tenantListCmd    `cmd:"" help:"List the tenants, by name."`
 	Plan    tenantPlanCmd    `cmd:"" help:"Give a tenant a plan by hand."`
 	Suspend tenantSuspendCmd `cmd:"" help:"Stop a tenant: nobody signs in, no key and no phone of it works. Nothing is removed."`
-	Resume  tenantResumeCmd  `cmd:"" help:"Let a suspended tenant work again."`
+	Resume  tenantResumeCmd  `cmd:"" help:"Let a suspended tenant work again. This also cancels its deletion."`
 	Delete  tenantDeleteCmd  `cmd:"" help:"Delete a tenant after 14 days, or undo that."`
 }
 

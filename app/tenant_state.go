@@ -26,13 +26,14 @@ func (l *tenantListCmd) Run(ctx context.Context, c terminal) error {
 		if l.JSON {
 			return jsonLines(c, all, func(t tenants.Tenant) any {
 				return map[string]any{"id": t.ID, "slug": t.Slug, "name": t.Name, "industry": t.Industry, "state": t.State,
-					"time_zone": t.TimeZone, "created_at": t.CreatedAt.UTC().Format(time.RFC3339)}
+					"time_zone": t.TimeZone, "created_at": t.CreatedAt.UTC().Format(time.RFC3339), "delete_at": momentOf(t.DeleteAt)}
 			})
 		}
 		w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "SLUG\tNAME\tINDUSTRY\tSTATE\tSINCE")
+		fmt.Fprintln(w, "SLUG\tNAME\tINDUSTRY\tSTATE\tSINCE\tDELETED ON")
 		for _, t := range all {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.Slug, printable(t.Name), t.Industry, t.State, t.CreatedAt.Format(time.DateOnly))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Slug, printable(t.Name), t.Industry, t.State, t.CreatedAt.Format(time.DateOnly),
+				deletionDay(t))
 		}
 		return w.Flush()
 	})
@@ -62,7 +63,11 @@ func (t *tenantSuspendCmd) Run(ctx context.Context, c terminal) error {
 		if err := s.For(found.ID).By(commandLine).Suspend(ctx, t.Why); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.out, "%s is suspended. Undo it with: carillon tenant resume --slug %s\n", found.Name, found.Slug)
+		later := ""
+		if !found.DeleteAt.IsZero() {
+			later = ", which also cancels its deletion on " + deletionDay(found)
+		}
+		_, err = fmt.Fprintf(c.out, "%s is suspended. Undo it with: carillon tenant resume --slug %s%s\n", found.Name, found.Slug, later)
 		return err
 	})
 }
@@ -72,7 +77,7 @@ type tenantResumeCmd struct {
 	Database
 }
 
-// Run lets the tenant work again.
+// Run lets the tenant work again. A deletion that was planned is cancelled, and it says so.
 func (t *tenantResumeCmd) Run(ctx context.Context, c terminal) error {
 	return t.with(ctx, c, tenants.Plans{}, func(s *store.Store) error {
 		found, err := bySlug(ctx, s, t.Slug)
@@ -82,9 +87,21 @@ func (t *tenantResumeCmd) Run(ctx context.Context, c terminal) error {
 		if err := s.For(found.ID).By(commandLine).Resume(ctx); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.out, "%s works again.\n", found.Name)
+		said := fmt.Sprintf("%s works again.", found.Name)
+		if !found.DeleteAt.IsZero() {
+			said += fmt.Sprintf(" Its deletion on %s is cancelled.", deletionDay(found))
+		}
+		_, err = fmt.Fprintln(c.out, said)
 		return err
 	})
+}
+
+// deletionDay is when the tenant is deleted, "-" for never.
+func deletionDay(t tenants.Tenant) string {
+	if t.DeleteAt.IsZero() {
+		return "-"
+	}
+	return t.DeleteAt.UTC().Format(time.DateOnly)
 }
 
 // jsonLines prints a list as one line of JSON for each entry.

@@ -15,10 +15,10 @@ import (
 )
 
 // feedBounds are the bounds of GET /v1/events. Each stream passes over the facts of every tenant,
-// so it costs more than one of a ring.
+// so it costs more than one of a ring, and a server has few.
 var feedBounds = web.SlotBounds{
 	Code: "too_many_streams", What: "streams of all rings open", Cure: "Share one between your programs, or close some of them.",
-	After: 10 * time.Second, Each: map[string]int{web.KindKey: 4}, Tenant: 16, Network: 32, All: 128,
+	After: 10 * time.Second, Each: map[string]int{web.KindKey: 4}, Tenant: 16, Network: 16, All: 32,
 }
 
 // followEvents: GET /v1/events. It begins with the next fact, or behind Last-Event-ID. The stream
@@ -34,28 +34,51 @@ func (a *API) followEvents(ctx context.Context, c *fiber.Ctx, k caller) error {
 	if err != nil {
 		return err
 	}
-	leave := func() {}
+	reader, tenant, leave := k.reader, k.Tenant.ID, func() {}
 	if c.Method() != fiber.MethodHead {
-		h := k.reader.Holder
+		h := reader.Holder
 		h.Network = web.Network(web.IP(c))
 		if leave, err = a.feeds.Take(h); err != nil {
 			return err
 		}
 	}
-	reader, tenant := k.reader, k.Tenant.ID
+	reader.Over = leave
 	err = web.SSE(c, reader, func(ctx context.Context, s *web.Stream) error {
-		defer leave()
-		return a.ended(ctx, a.Feed.Watch(ctx, tenant, from, func(facts []store.Fed) error {
+		told := feedTold{now: a.Now}
+		return a.ended(ctx, a.Feed.Watch(ctx, tenant, from, func(facts []store.Fed, to store.FeedPlace) error {
 			if err := allowed(ctx, reader.MayRead); err != nil {
 				return err
 			}
-			return a.tellFacts(ctx, tenant, only, facts, s)
+			if err := a.tellFacts(ctx, tenant, only, facts, s); err != nil {
+				return err
+			}
+			return told.place(s, to)
 		}))
 	})
 	if err != nil {
 		leave()
 	}
 	return err
+}
+
+// feedTellPlace is how often a stream tells how far it has read, if that moved. A client that gets
+// no event would come back with an id that is too old.
+const feedTellPlace = time.Minute
+
+// feedTold is when a stream last told how far it has read.
+type feedTold struct {
+	now func() time.Time
+	at  time.Time
+}
+
+// place tells the first place at once, and later ones rarely.
+func (f *feedTold) place(s interface{ Place(id string) error }, to store.FeedPlace) error {
+	now := f.now()
+	if now.Sub(f.at) < feedTellPlace {
+		return nil
+	}
+	f.at = now
+	return s.Place(to.String())
 }
 
 func feedFrom(ctx context.Context, f store.Feed, last string) (store.FeedPlace, error) {
@@ -85,28 +108,31 @@ func (o feedFilter) wants(r *tenants.Ring) bool {
 }
 
 // tellFacts sends the facts of rings that are wanted. A ring that was removed meanwhile has none.
+// Each comes with the state of its ring after all that is recorded: with several servers a fact may
+// come behind a later one of the same ring, and a ring that has ended must not look alive.
 func (a *API) tellFacts(ctx context.Context, t tenants.TenantID, only feedFilter, facts []store.Fed, s *web.Stream) error {
-	type known struct {
-		ring   *tenants.Ring // nil = not wanted
-		states map[int64]tenants.State
-	}
-	rings := map[tenants.RingID]known{}
+	var ids []tenants.RingID
+	wanted := map[tenants.RingID]*tenants.Ring{}
 	for _, f := range facts {
-		k, ok := rings[f.Ring]
-		if !ok {
-			r, err := a.Store.For(t).Rings().Get(ctx, f.Ring)
-			if err != nil && tenants.KindOf(err) != tenants.Unknown {
-				return err
-			}
-			if err == nil && only.wants(r) {
-				k = known{r, statesAfter(r)}
-			}
-			rings[f.Ring] = k
+		if _, seen := wanted[f.Ring]; !seen {
+			ids, wanted[f.Ring] = append(ids, f.Ring), nil
 		}
-		if k.ring == nil {
+	}
+	rings, err := a.Store.For(t).Feed().Rings(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range rings {
+		if only.wants(r) {
+			wanted[r.ID] = r
+		}
+	}
+	for _, f := range facts {
+		r := wanted[f.Ring]
+		if r == nil {
 			continue
 		}
-		e := eventOf(k.ring, f.Fact, k.states[f.Fact.Seq])
+		e := eventOf(r, f.Fact, r.State)
 		e.Ring = string(f.Ring)
 		if err := e.send(s, f.Place.String()); err != nil {
 			return err

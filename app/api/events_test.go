@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // told is the data of an event.
@@ -19,6 +21,51 @@ func toldIn(t *testing.T, e map[string]string) (d told) {
 		t.Fatalf("%v: %v", e, err)
 	}
 	return d
+}
+
+// nextTold is the next event of a stream of all rings, behind ids that come alone.
+func nextTold(t *testing.T, from <-chan map[string]string) map[string]string {
+	t.Helper()
+	for {
+		if e := next(t, from); e["data"] != "" {
+			return e
+		}
+	}
+}
+
+// TestQuietStreamsKeepTheirPlace: a stream begins with its place, and a client that heard nothing
+// else goes on behind it. Later places come rarely.
+func TestQuietStreamsKeepTheirPlace(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.tenant("lakeside", "Lakeside")
+	first := next(t, h.stream(ask{method: "GET", path: "/v1/events", key: a.key}))
+	if first["id"] == "" || len(first) != 1 {
+		t.Fatalf("the stream begins with %v", first)
+	}
+	missed := a.ring("")
+	again := h.stream(ask{method: "GET", path: "/v1/events", key: a.key, header: []string{"Last-Event-ID", first["id"]}})
+	if e := next(t, again); e["id"] != first["id"] || len(e) != 1 {
+		t.Errorf("it goes on with %v behind %v", e, first)
+	}
+	if d := toldIn(t, nextTold(t, again)); d.Ring != missed.ID || d.Kind != "placed" {
+		t.Errorf("it goes on with %+v", d)
+	}
+	now, s := time.Now(), &places{}
+	told := feedTold{now: func() time.Time { return now }}
+	for i, after := range []time.Duration{0, 0, feedTellPlace - 1, 1, 1} {
+		now = now.Add(after)
+		if err := told.place(s, store.FeedPlace{}); err != nil || len(s.ids) != 1+i/3 {
+			t.Errorf("look %d: told %v, %v", i, s.ids, err)
+		}
+	}
+}
+
+type places struct{ ids []string }
+
+func (p *places) Place(id string) error {
+	p.ids = append(p.ids, id)
+	return nil
 }
 
 // TestEventsOfAllRings: one stream has the facts of every ring of the tenant and of no other, goes
@@ -43,7 +90,7 @@ func TestEventsOfAllRings(t *testing.T) {
 	kinds := map[string][]string{}
 	var events []map[string]string
 	for !slices.Contains(kinds[third.ID], "declined") {
-		e := next(t, story)
+		e := nextTold(t, story)
 		d := toldIn(t, e)
 		events, kinds[d.Ring] = append(events, e), append(kinds[d.Ring], d.Kind)
 	}
@@ -51,20 +98,21 @@ func TestEventsOfAllRings(t *testing.T) {
 		t.Errorf("told %v of %s, %s and %s", kinds, first.ID, second.ID, third.ID)
 	}
 	for d := (told{}); d.Kind != "declined"; {
-		d = toldIn(t, next(t, filtered))
+		d = toldIn(t, nextTold(t, filtered))
 		if d.Ring != second.ID && d.Ring != third.ID || d.Device != string(device) || d.Kind == "declined" && d.State != "declined" {
 			t.Errorf("a stream of one device tells %+v", d)
 		}
 	}
 	for kind := ""; kind != "cancelled"; {
-		d := toldIn(t, next(t, foreign))
+		d := toldIn(t, nextTold(t, foreign))
 		if kind = d.Kind; d.Ring != theirs.ID {
 			t.Errorf("a stranger was told %+v", d)
 		}
 	}
 	again := h.stream(ask{method: "GET", path: "/v1/events", key: a.key, header: []string{"Last-Event-ID", events[1]["id"]}})
 	for _, want := range events[2:] {
-		if got := next(t, again); got["id"] != want["id"] || got["data"] != want["data"] {
+		// The state is that of now.
+		if got := nextTold(t, again); got["id"] != want["id"] || got["event"] != want["event"] || toldIn(t, got).Ring != toldIn(t, want).Ring {
 			t.Errorf("behind %s came %v, want %v", events[1]["id"], got, want)
 		}
 	}
@@ -113,7 +161,7 @@ func TestEventsEndWithTheirKey(t *testing.T) {
 	reader := a.newKey(false, tenants.RingsRead)
 	stream := h.stream(ask{method: "GET", path: "/v1/events", key: reader})
 	r := a.ring("")
-	for toldIn(t, next(t, stream)).Kind != "accepted" {
+	for toldIn(t, nextTold(t, stream)).Kind != "accepted" {
 	}
 	revoke(h, a, reader)
 	h.do(ask{method: http.MethodPost, path: "/v1/rings/" + r.ID + "/cancel", key: a.key}).want(202)

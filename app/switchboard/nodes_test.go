@@ -232,7 +232,7 @@ func feedOfBoth(t *testing.T, p *pair) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- switchboard.NewFeed(p.one.board).Watch(ctx, p.one.caller.Tenant.ID, from, func(facts []store.Fed) error {
+		done <- switchboard.NewFeed(p.one.board).Watch(ctx, p.one.caller.Tenant.ID, from, func(facts []store.Fed, _ store.FeedPlace) error {
 			for _, f := range facts {
 				heard <- f.Fact.Kind
 			}

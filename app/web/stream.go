@@ -32,6 +32,7 @@ type Stream struct {
 type Reader struct {
 	Holder                              // its Network is filled in from the request
 	MayRead func(context.Context) error // called at every heartbeat; nil = always
+	Over    func()                      // called when a stream that was not refused has ended; nil = nothing
 }
 
 // streamAge is how long a stream lasts at most, plus up to a quarter: clients that came at the same
@@ -108,6 +109,9 @@ func stream(c *fiber.Ctx, r Reader, p pulse, write func(context.Context, *Stream
 	down := c.Context().Done()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer leave()
+		if r.Over != nil {
+			defer r.Over() // not left to write, which does not run where the client has left already
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), p.age)
 		defer cancel()
 		s := &Stream{w: w, stop: cancel, sign: sign}
@@ -181,6 +185,14 @@ func (s *Stream) Send(id, event, data string) error {
 	}
 	b.WriteString("\n")
 	return s.write(b.String())
+}
+
+// Place tells the client an id that it comes back with, without an event.
+func (s *Stream) Place(id string) error {
+	if strings.ContainsAny(id, "\r\n\x00") {
+		return errField
+	}
+	return s.write("id: " + id + "\n\n")
 }
 
 func (s *Stream) comment() error { return s.write(s.sign) }

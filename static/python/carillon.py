@@ -186,7 +186,10 @@ class _Sender:
     def events(
         self, path: str, last: Optional[str], query: Optional[Mapping[str, Any]] = None
     ) -> Iterator[Tuple[str, str, str]]:
-        """Read server-sent events (HTML Living Standard, 9.2): the id, name and data of each."""
+        """Read server-sent events (HTML Living Standard, 9.2): the id, name and data of each.
+
+        Blocks without data come too if they have an id, which is only to be kept.
+        """
         headers = {"Accept": "text/event-stream", "Last-Event-ID": last}
         with self.send("GET", path, query=query, headers=headers, timeout=_LONGEST_SILENCE) as answer:
             name, ident, data, rest = "", "", [], b""
@@ -206,7 +209,7 @@ class _Sender:
                     field, _, value = line.decode().rstrip("\r").partition(":")
                     value = value[1:] if value.startswith(" ") else value
                     if line.strip() == b"":
-                        if data:
+                        if data or ident:
                             yield ident, name, "\n".join(data)
                         name, ident, data = "", "", []
                     elif field == "event":
@@ -1513,23 +1516,31 @@ class Events(_Resource):
         """The facts of all rings, each once.
 
         From now on, or behind the id after, of the rings that are asked for. It connects again when the server ends the
-        stream, restarts or is silent, and it does not end by itself.
+        stream, restarts or is silent, and it does not end by itself. Where too many streams are open when it connects
+        again, it waits: the server may still count the stream that was lost.
         """
-        last, failed = after, 0
+        last, begun, failed = after, False, 0
         query = {"person": person, "device": device, "agent": agent}
         while True:
-            before, cut = last, None
+            before, cut, full = last, None, False
             try:
                 for ident, _, data in self._sender.events("/v1/events", last, query):
-                    last = ident or last
-                    yield cast(RingFact, {**json.loads(data), "id": ident})
+                    last, begun = ident or last, True
+                    if data:
+                        yield cast(RingFact, {**json.loads(data), "id": ident})
+                begun = True
             except ConnectionFailed as error:
                 cut = error
+            except Problem as error:
+                # The server may still count the stream that was lost.
+                full = begun and error.status in (429, 503)
+                if not full:
+                    raise
             if cut is None or last != before:
                 failed = 0
             if cut is not None and failed > self._sender.retries:
                 raise cut
-            time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
+            time.sleep(_LONGEST_PAUSE if full else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
             failed += 1
 
 
@@ -1648,7 +1659,8 @@ class Phone:
         have 16 streams open at once. More are answered 429 with `Retry-After`.
         """
         for _, kind, data in self._sender.events(f"/v1/phone/rings/{_quote(id)}/events", None):
-            yield kind, json.loads(data)
+            if data:
+                yield kind, json.loads(data)
 
     def report_fact(self, id: str, body: ReportFactBody) -> ReportFactAnswer:
         """Report what happened.
@@ -1738,8 +1750,10 @@ class Rings(_Resource):
             before, cut = last, None
             try:
                 for ident, _, data in self._sender.events(f"/v1/rings/{_quote(id)}/events", last):
-                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     last = ident or last
+                    if not data:
+                        continue
+                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     over = fact["state"] in ("ended", "declined", "missed", "cancelled", "failed")
                     yield fact
                 if over:

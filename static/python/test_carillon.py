@@ -184,6 +184,25 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(server.heard[1][1], "/v1/events?person=ana")
         self.assertEqual(server.heard[4][3]["Last-Event-ID"], "0-2")
 
+    def test_quiet_followers_come_back(self):
+        real = carillon._LONGEST_PAUSE
+        carillon._LONGEST_PAUSE = 0.01
+        self.addCleanup(setattr, carillon, "_LONGEST_PAUSE", real)
+        server = Server(
+            self,
+            stream(False, "id: 0-6\n\n", "id: 0-7\n\n"),
+            says(429, problem(429, "too_many_streams")),
+            stream(True, "id: 0-7\n\n", event("0-9", "ended", "ended"), "id: 0-12\n\n"),
+            says(410, problem(410, "event_too_old")),
+        )
+        server.client.events._sender.retries = 0
+        facts = []
+        with self.assertRaises(Problem) as raised:
+            for fact in server.client.events.follow():
+                facts.append(fact["id"])
+        self.assertEqual((facts, raised.exception.status), (["0-9"], 410))
+        self.assertEqual([heard[3]["Last-Event-ID"] for heard in server.heard], [None, "0-7", "0-7", "0-12"])
+
     def test_follow_ends_with_a_revoked_key(self):
         server = Server(self, stream(True), says(401, problem(401, "unauthorized")))
         with self.assertRaises(Problem):

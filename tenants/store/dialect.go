@@ -239,6 +239,15 @@ func (d dialect) lastFact() string {
 	return "SELECT xact, seq FROM facts ORDER BY seq DESC LIMIT 1"
 }
 
+// wasPassed asks with 1 whether a reader of facts can have come past a transaction whose facts are
+// gone. SQLite keeps the newest fact, so no reader is behind it.
+func (d dialect) wasPassed() string {
+	if d == pg {
+		return "SELECT CASE WHEN CAST(? AS BIGINT) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN 1 ELSE 0 END"
+	}
+	return "SELECT CAST(? AS INTEGER) < 0"
+}
+
 // splitsMonths reports that rings and facts are in a table for each month, which is dropped as a
 // whole; see months.go.
 func (d dialect) splitsMonths() bool { return d == pg }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,10 @@ const (
 	FeedKept = time.Hour
 	// feedMost is how many facts, of every tenant, one Next passes at most.
 	feedMost = 5000
+	// feedOwn is how many facts one Next gives at most.
+	feedOwn = 500
+	// feedRings is how many rings one statement reads at most.
+	feedRings = 200
 )
 
 // Newest is the place behind all facts.
@@ -57,11 +62,16 @@ func (f Feed) Resume(ctx context.Context, text string) (FeedPlace, error) {
 	if err != nil {
 		return p, err
 	}
-	if !ok || newest.before(p.xact, p.seq) {
+	if ok && newest.before(p.xact, p.seq) { // the facts behind newest may have been deleted
+		if ok, err = f.wasPassed(ctx, p); err != nil {
+			return p, err
+		}
+	}
+	if !ok {
 		return p, tenants.Refuse(tenants.Invalid, "last_event_id", "Last-Event-ID must be the id of an event that this stream sent.")
 	}
 	past, order, args := f.s.db.dialect.behind(p.place)
-	at, err := one(f.s.db.through(allTenants).query(ctx, "SELECT received_at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT 1",
+	at, err := one(f.s.db.through(allTenants).scan(ctx, "SELECT received_at FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT 1",
 		args...))
 	if err != nil {
 		return p, err
@@ -71,6 +81,12 @@ func (f Feed) Resume(ctx context.Context, text string) (FeedPlace, error) {
 			"That event is more than an hour ago. Connect without Last-Event-ID, and list the rings for what you missed.")
 	}
 	return p, nil
+}
+
+// wasPassed reports whether a reader may have come to a place behind the newest fact.
+func (f Feed) wasPassed(ctx context.Context, p FeedPlace) (bool, error) {
+	n, err := one(f.s.db.through(allTenants).query(ctx, f.s.db.dialect.wasPassed(), p.xact))
+	return n == 1, err
 }
 
 func feedPlace(text string) (p FeedPlace, ok bool) {
@@ -90,8 +106,8 @@ func (f Feed) Next(ctx context.Context, from FeedPlace) (facts []Fed, to FeedPla
 	d := f.s.db.dialect
 	past, order, args := d.behind(from.place)
 	upTo, last := d.upTo(to.place)
-	rows, err := f.reads().query(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, "+
-		"detail FROM facts WHERE tenant_id = ? AND "+past+" AND "+upTo+" ORDER BY "+order,
+	rows, err := f.reads().scan(ctx, "SELECT xact, seq, tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, "+
+		"detail FROM facts WHERE tenant_id = ? AND "+past+" AND "+upTo+" ORDER BY "+order+" LIMIT "+strconv.Itoa(feedOwn),
 		append(append([]any{uuid(f.id)}, args...), last...)...)
 	found, err := collect(rows, err, (*committedRow).fields)
 	if err != nil {
@@ -101,13 +117,19 @@ func (f Feed) Next(ctx context.Context, from FeedPlace) (facts []Fed, to FeedPla
 		c := found[i].noun()
 		facts = append(facts, Fed{c.Ring, c.Fact, FeedPlace{found[i].place}})
 	}
+	if len(facts) == feedOwn {
+		to, more = facts[feedOwn-1].Place, true
+	}
 	return facts, to, more, nil
 }
 
 // end is how far Next reads: past feedMost facts, and then there may be more, or past all of them.
 func (f Feed) end(ctx context.Context, from FeedPlace) (to FeedPlace, more bool, err error) {
+	if to, err = f.Newest(ctx); err != nil || !from.before(to.xact, to.seq) {
+		return from, false, err // as at most looks
+	}
 	past, order, args := f.s.db.dialect.behind(from.place)
-	rows, err := f.s.db.through(allTenants).query(ctx, "SELECT xact, seq FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT 1 OFFSET "+
+	rows, err := f.s.db.through(allTenants).scan(ctx, "SELECT xact, seq FROM facts WHERE "+past+" ORDER BY "+order+" LIMIT 1 OFFSET "+
 		strconv.Itoa(feedMost-1), args...)
 	found, err := collect(rows, err, func(p *place) []any { return []any{&p.xact, &p.seq} })
 	if err != nil {
@@ -116,8 +138,27 @@ func (f Feed) end(ctx context.Context, from FeedPlace) (to FeedPlace, more bool,
 	if len(found) > 0 {
 		return FeedPlace{found[0]}, true, nil
 	}
-	if to, err = f.Newest(ctx); err != nil || !from.before(to.xact, to.seq) {
-		return from, false, err
-	}
 	return to, false, nil
+}
+
+// Rings reads those of the tenant's rings that are there: a few statements for many.
+func (f Feed) Rings(ctx context.Context, ids []tenants.RingID) ([]*tenants.Ring, error) {
+	var all []*tenants.Ring
+	for part := range slices.Chunk(ids, feedRings) {
+		rows, err := f.reads().scan(ctx, "SELECT "+ringColumns+" FROM rings WHERE tenant_id = ? AND id IN ("+marks(len(part))+")",
+			some(f.id, part)...)
+		found, err := collect(rows, err, (*ringRow).fields)
+		if err != nil {
+			return nil, translate(err)
+		}
+		rings := make([]*tenants.Ring, len(found))
+		for i := range found {
+			rings[i] = found[i].noun()
+		}
+		if err := f.fill(ctx, f.reads(), rings); err != nil {
+			return nil, translate(err)
+		}
+		all = append(all, rings...)
+	}
+	return all, nil
 }

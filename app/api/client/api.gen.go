@@ -2132,7 +2132,7 @@ type RingEvent struct {
 	// Ring The ID of the ring. Only from `GET /v1/events`.
 	Ring *string `json:"ring,omitempty"`
 
-	// State The ring's state after the fact.
+	// State The ring's state after the fact. From `GET /v1/events`, its state when the event is sent.
 	State RingState `json:"state"`
 }
 
@@ -3479,12 +3479,17 @@ type ClientInterface interface {
 	// FollowEvents Follow the facts of all rings
 	//
 	// Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
-	// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
-	// connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
-	// number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
-	// Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
-	// key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
-	// To be told without a connection of your own, use a webhook.
+	// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. With several servers, facts of
+	// one ring can come out of order: sort by `at`, and take `state`, which is the state of the ring when the event is
+	// sent. Nothing is left out if you connect again within an hour; later you get `event_too_old`. `id` is for
+	// `Last-Event-ID`, and it is not the number of the fact. An `id` also comes alone, without `event` and `data`: when
+	// the stream begins, and then about once a minute while other rings have facts. Keep it, as browsers do: without it,
+	// a client that gets few events comes back with an old one. `event` is the kind of the fact. `data` is an object of
+	// the schema RingEvent, with `ring`. Facts come within about a second. Comments, the end of a key and the age of a
+	// stream are as for one ring. An API key may have 4 of these streams open at once, an organisation 16 and a network
+	// address 16: more are answered 429. A server has 32, and answers 503 to more. Both come with `Retry-After`. A stream
+	// whose connection was lost without a word counts for up to 15 minutes: a client that comes back and gets 429 or 503
+	// should go on trying. To be told without a connection of your own, use a webhook.
 	//
 	// Corresponds with GET /v1/events (the `FollowEvents` operationId).
 	FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4939,12 +4944,17 @@ func (c *Calls) ChangeDevice(ctx context.Context, id ID, body ChangeDeviceJSONRe
 // FollowEvents Follow the facts of all rings
 //
 // Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
-// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
-// connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
-// number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
-// Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
-// key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
-// To be told without a connection of your own, use a webhook.
+// which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. With several servers, facts of
+// one ring can come out of order: sort by `at`, and take `state`, which is the state of the ring when the event is
+// sent. Nothing is left out if you connect again within an hour; later you get `event_too_old`. `id` is for
+// `Last-Event-ID`, and it is not the number of the fact. An `id` also comes alone, without `event` and `data`: when
+// the stream begins, and then about once a minute while other rings have facts. Keep it, as browsers do: without it,
+// a client that gets few events comes back with an old one. `event` is the kind of the fact. `data` is an object of
+// the schema RingEvent, with `ring`. Facts come within about a second. Comments, the end of a key and the age of a
+// stream are as for one ring. An API key may have 4 of these streams open at once, an organisation 16 and a network
+// address 16: more are answered 429. A server has 32, and answers 503 to more. Both come with `Retry-After`. A stream
+// whose connection was lost without a word counts for up to 15 minutes: a client that comes back and gets 429 or 503
+// should go on trying. To be told without a connection of your own, use a webhook.
 //
 // Corresponds with GET /v1/events (the `FollowEvents` operationId).
 func (c *Calls) FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {

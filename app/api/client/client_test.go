@@ -304,6 +304,43 @@ func TestEventsMissNothing(t *testing.T) {
 	}
 }
 
+// TestQuietFollowersComeBack: an id without an event is kept, so a follower that heard nothing comes
+// back behind it, and it waits while the server still counts the stream that it lost.
+func TestQuietFollowersComeBack(t *testing.T) {
+	t.Parallel()
+	full := says(429, `{"type":"https://ring.example.com/docs/errors#too_many_streams","detail":"Full.","status":429}`)
+	c, s, waits := at(t, stream(false, "id: 0-6\n\n", "id: 0-7\n\n"), full, full,
+		stream(true, "id: 0-7\n\n", strings.Replace(event(9, "ended", "ended"), "id: 9", "id: 0-9", 1), "id: 0-12\n\n"),
+		says(410, `{"type":"https://ring.example.com/docs/errors#event_too_old","detail":"Too old.","status":410}`))
+	c.Events.s.retries = 0
+	var kinds []string
+	opened := 0
+	for e, err := range c.Events.FollowOpened(t.Context(), FollowEventsParams{}, func() { opened++ }) {
+		if err == nil {
+			kinds = append(kinds, e.ID+" "+string(e.Kind))
+		}
+	}
+	heard, _ := s.requests()
+	want := []string{"GET /v1/events ", "GET /v1/events 0-7", "GET /v1/events 0-7", "GET /v1/events 0-7", "GET /v1/events 0-12"}
+	if !slices.Equal(heard, want) || !slices.Equal(kinds, []string{"0-9 ended"}) || opened != 2 {
+		t.Errorf("asked for %q, heard %q, opened %d", heard, kinds, opened)
+	}
+	if len(*waits) != 4 || (*waits)[1] != longestPause || (*waits)[2] != longestPause {
+		t.Errorf("waited %v", *waits)
+	}
+	c, _, _ = at(t, full)
+	c.Events.s.retries = 0
+	var p *Problem
+	for _, err := range c.Events.Follow(t.Context(), FollowEventsParams{}) {
+		if !errors.As(err, &p) || p.Status != 429 {
+			t.Errorf("the first stream is refused with %v", err)
+		}
+	}
+	if p == nil {
+		t.Error("the first stream was not refused")
+	}
+}
+
 func TestSilentStreamsAreCut(t *testing.T) {
 	t.Parallel()
 	called := false

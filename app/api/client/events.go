@@ -14,7 +14,7 @@ const (
 )
 
 // events reads server-sent events (HTML Living Standard, 9.2) and gives the id and the data of
-// each. It calls cancel, which must end body, if the server sends nothing for the time silence; how
+// each, and the id of a block without data, which is only to be kept. It calls cancel, which must end body, if the server sends nothing for the time silence; how
 // long give takes does not count. It returns nil at the end of the stream or when give wants no
 // more.
 func events(silence time.Duration, cancel func(), body io.Reader, give func(id, data string) (more bool, err error)) error {
@@ -28,7 +28,7 @@ func events(silence time.Duration, cancel func(), body io.Reader, give func(id, 
 		silent.Reset(silence)
 		line := lines.Text()
 		if line == "" {
-			if len(data) > 0 {
+			if len(data) > 0 || id != "" {
 				silent.Stop()
 				if more, err := give(id, strings.Join(data, "\n")); err != nil || !more {
 					return err

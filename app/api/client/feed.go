@@ -24,28 +24,46 @@ type Events struct {
 
 // Follow iterates over the facts of all rings that p asks for, each once: those from now on, or
 // behind p.LastEventID. It connects again when the server ends the stream, restarts or is silent,
-// and it ends with an error or when the caller leaves the loop.
+// and it ends with an error or when the caller leaves the loop. Where too many streams are open when
+// it connects again, it waits: the server may still count the stream that was lost.
 func (e *Events) Follow(ctx context.Context, p FollowEventsParams) iter.Seq2[Event, error] {
+	return e.FollowOpened(ctx, p, nil)
+}
+
+// FollowOpened is Follow, and calls opened whenever a stream has begun: what is recorded from the
+// first call on is not missed.
+func (e *Events) FollowOpened(ctx context.Context, p FollowEventsParams, opened func()) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		begun := false
+		begin := func() {
+			if begun = true; opened != nil {
+				opened()
+			}
+		}
 		for failed := 0; ; failed++ {
-			before, left := p.LastEventID, false
-			cut := e.stream(ctx, &p, func(event Event) bool {
+			before, left := lastID(p), false
+			cut := e.stream(ctx, &p, begin, func(event Event) bool {
 				left = !yield(event, nil)
 				return !left
 			})
 			if left {
 				return
 			}
-			if cut == nil || p.LastEventID != before {
+			problem, refused := cut.(*Problem)
+			full := begun && refused && (problem.Status == http.StatusTooManyRequests || problem.Status == http.StatusServiceUnavailable)
+			if cut == nil || full || lastID(p) != before {
 				failed = 0
 			}
-			_, refused := cut.(*Problem)
+			wait := min(longestPause, firstPause<<min(failed, 8))
+			if full {
+				wait = longestPause
+			}
 			switch {
 			case ctx.Err() != nil:
 				cut = ctx.Err()
-			case refused || failed > e.s.retries:
+			case refused && !full || failed > e.s.retries:
 			default:
-				if cut = e.s.pause(ctx, min(longestPause, firstPause<<min(failed, 8))); cut == nil {
+				if cut = e.s.pause(ctx, wait); cut == nil {
 					continue
 				}
 			}
@@ -55,9 +73,16 @@ func (e *Events) Follow(ctx context.Context, p FollowEventsParams) iter.Seq2[Eve
 	}
 }
 
+func lastID(p FollowEventsParams) string {
+	if p.LastEventID == nil {
+		return ""
+	}
+	return *p.LastEventID
+}
+
 // stream gives the events of one connection and sets p.LastEventID. nil means that the server ended
 // it, or the caller.
-func (e *Events) stream(ctx context.Context, p *FollowEventsParams, give func(Event) bool) error {
+func (e *Events) stream(ctx context.Context, p *FollowEventsParams, opened func(), give func(Event) bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a, err := e.calls.FollowEvents(ctx, p, func(_ context.Context, q *http.Request) error {
@@ -71,7 +96,8 @@ func (e *Events) stream(ctx context.Context, p *FollowEventsParams, give func(Ev
 	if a.StatusCode >= 300 {
 		return problem(a)
 	}
-	return e.s.facts(ctx, cancel, a.Body, func(event Event) bool {
+	opened()
+	return e.s.facts(ctx, cancel, a.Body, func(id string) { p.LastEventID = &id }, func(event Event) bool {
 		if event.ID != "" {
 			p.LastEventID = &event.ID
 		}
@@ -79,10 +105,17 @@ func (e *Events) stream(ctx context.Context, p *FollowEventsParams, give func(Ev
 	})
 }
 
-// facts gives the events of a stream until give wants no more. cancel must end body.
-func (s *sender) facts(ctx context.Context, cancel context.CancelCauseFunc, body io.Reader, give func(Event) bool) error {
+// facts gives the events of a stream until give wants no more, and the ids that come without an
+// event to keep. cancel must end body.
+func (s *sender) facts(
+	ctx context.Context, cancel context.CancelCauseFunc, body io.Reader, keep func(id string), give func(Event) bool,
+) error {
 	silent := &AnswerError{fmt.Sprintf("the server was silent for %.0f s", s.silence.Seconds()), nil}
 	err := events(s.silence, func() { cancel(silent) }, body, func(id, data string) (more bool, err error) {
+		if data == "" {
+			keep(id)
+			return true, nil
+		}
 		var e RingEvent
 		if err := json.NewDecoder(bytes.NewReader([]byte(data))).Decode(&e); err != nil {
 			return false, &AnswerError{answerOdd, err}

@@ -419,7 +419,7 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
 	}
 	if class != "rings" {
 		header(b, name, []string{"self", "id: str"}, "Iterator[Tuple[str, Dict[str, Any]]]", op.Summary, op.Description)
-		fmt.Fprintf(b, "        for _, kind, data in self._sender.events(%s, None):\n            yield kind, json.loads(data)\n", path)
+		fmt.Fprintf(b, "        for _, kind, data in self._sender.events(%s, None):\n            if data:\n                yield kind, json.loads(data)\n", path)
 		return
 	}
 	header(b, name, []string{"self", "id: str", "*", "after: Optional[str] = None"}, "Iterator[RingFact]", "The facts of a ring, each once",
@@ -430,8 +430,10 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
             before, cut = last, None
             try:
                 for ident, _, data in self._sender.events(%s, last):
-                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     last = ident or last
+                    if not data:
+                        continue
+                    fact = cast(RingFact, {**json.loads(data), "id": ident})
                     over = fact["state"] in ("ended", "declined", "missed", "cancelled", "failed")
                     yield fact
                 if over:
@@ -462,22 +464,30 @@ func feed(b *strings.Builder, name string, op operation, path string) {
 	}
 	header(b, name, append(arguments, "after: Optional[str] = None"), "Iterator[RingFact]", "The facts of all rings, each once",
 		"From now on, or behind the id after, of the rings that are asked for. It connects again when the server ends the\n"+
-			"stream, restarts or is silent, and it does not end by itself.")
-	fmt.Fprintf(b, `        last, failed = after, 0
+			"stream, restarts or is silent, and it does not end by itself. Where too many streams are open when it connects\n"+
+			"again, it waits: the server may still count the stream that was lost.")
+	fmt.Fprintf(b, `        last, begun, failed = after, False, 0
         query = {%s}
         while True:
-            before, cut = last, None
+            before, cut, full = last, None, False
             try:
                 for ident, _, data in self._sender.events(%s, last, query):
-                    last = ident or last
-                    yield cast(RingFact, {**json.loads(data), "id": ident})
+                    last, begun = ident or last, True
+                    if data:
+                        yield cast(RingFact, {**json.loads(data), "id": ident})
+                begun = True
             except ConnectionFailed as error:
                 cut = error
+            except Problem as error:
+                # The server may still count the stream that was lost.
+                full = begun and error.status in (429, 503)
+                if not full:
+                    raise
             if cut is None or last != before:
                 failed = 0
             if cut is not None and failed > self._sender.retries:
                 raise cut
-            time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
+            time.sleep(_LONGEST_PAUSE if full else min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failed, 8)))
             failed += 1
 `, strings.Join(query, ", "), path)
 }

@@ -160,7 +160,7 @@ func (f *follower) stream(ctx context.Context) error {
 	if a.StatusCode >= 300 {
 		return problem(a)
 	}
-	return f.rings.s.facts(ctx, cancel, a.Body, func(e Event) bool {
+	return f.rings.s.facts(ctx, cancel, a.Body, func(id string) { f.last = id }, func(e Event) bool {
 		if e.ID != "" {
 			f.last = e.ID
 		}

@@ -349,12 +349,17 @@ export interface paths {
         /**
          * Follow the facts of all rings
          * @description Needs `rings:read`. Sends server-sent events of every ring of the account, from all servers, in the order in
-         *     which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. Nothing is left out if you
-         *     connect again within an hour; later you get `event_too_old`. `id` is for `Last-Event-ID`, and it is not the
-         *     number of the fact. `event` is the kind of the fact. `data` is an object of the schema RingEvent, with `ring`.
-         *     Facts come within about a second. Comments, the end of a key and the age of a stream are as for one ring. An API
-         *     key may have 4 of these streams open at once and an organisation 16. More are answered 429 with `Retry-After`.
-         *     To be told without a connection of your own, use a webhook.
+         *     which the facts were recorded: each fact from now on, or from `Last-Event-ID` on. With several servers, facts of
+         *     one ring can come out of order: sort by `at`, and take `state`, which is the state of the ring when the event is
+         *     sent. Nothing is left out if you connect again within an hour; later you get `event_too_old`. `id` is for
+         *     `Last-Event-ID`, and it is not the number of the fact. An `id` also comes alone, without `event` and `data`: when
+         *     the stream begins, and then about once a minute while other rings have facts. Keep it, as browsers do: without it,
+         *     a client that gets few events comes back with an old one. `event` is the kind of the fact. `data` is an object of
+         *     the schema RingEvent, with `ring`. Facts come within about a second. Comments, the end of a key and the age of a
+         *     stream are as for one ring. An API key may have 4 of these streams open at once, an organisation 16 and a network
+         *     address 16: more are answered 429. A server has 32, and answers 503 to more. Both come with `Retry-After`. A stream
+         *     whose connection was lost without a word counts for up to 15 minutes: a client that comes back and gets 429 or 503
+         *     should go on trying. To be told without a connection of your own, use a webhook.
          */
         get: operations["followEvents"];
         put?: never;
@@ -1802,7 +1807,7 @@ export interface components {
              * @constant
              */
             clock?: "server";
-            /** @description The ring's state after the fact. */
+            /** @description The ring's state after the fact. From `GET /v1/events`, its state when the event is sent. */
             state: components["schemas"]["RingState"];
         };
         /**
@@ -3148,7 +3153,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example id: 0-42
+                     * @example id: 0-41
+                     *
+                     *     id: 0-42
                      *     event: accepted
                      *     data: {"ring":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e92","attempt":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e91","device":"01936f2a-7c1e-7b3a-9d55-2f1a8c6b4e90","kind":"accepted","at":"2026-11-24T08:00:00.120Z","detail":null,"state":"pushed"}
                      */

@@ -1,4 +1,4 @@
-/** One server-sent event. `id` is empty if it had none. */
+/** One server-sent event. `id` is empty if it had none. Without `data`, only the `id` is to be kept. */
 export interface ServerEvent {
     id: string;
     data: string;

@@ -28,7 +28,7 @@ export async function* events(body, silent) {
             for (const raw of lines) {
                 const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
                 if (line === "") {
-                    if (data.length > 0)
+                    if (data.length > 0 || id !== "")
                         yield { id, data: data.join("\n") };
                     id = "";
                     data = [];

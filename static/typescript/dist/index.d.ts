@@ -113,7 +113,8 @@ export declare class Events {
     /**
      * The facts of all rings that the query asks for, each once: those from now on, or behind the id
      * `after`. It connects again when the server ends the stream, restarts or is silent, and it does not
-     * end by itself.
+     * end by itself. Where too many streams are open when it connects again, it waits: the server may
+     * still count the stream that was lost.
      */
     follow(query?: Query<"followEvents">, options?: CallOptions & {
         after?: string;

@@ -95,9 +95,11 @@ export class Rings {
             let cut;
             try {
                 for await (const event of this.#stream(id, last, options)) {
-                    const fact = JSON.parse(event.data);
                     if (event.id !== "")
                         last = event.id;
+                    if (event.data === "")
+                        continue;
+                    const fact = JSON.parse(event.data);
                     over = ["ended", "declined", "missed", "cancelled", "failed"].includes(fact.state);
                     yield { ...fact, id: event.id };
                 }
@@ -135,31 +137,40 @@ export class Events {
     /**
      * The facts of all rings that the query asks for, each once: those from now on, or behind the id
      * `after`. It connects again when the server ends the stream, restarts or is silent, and it does not
-     * end by itself.
+     * end by itself. Where too many streams are open when it connects again, it waits: the server may
+     * still count the stream that was lost.
      */
     async *follow(query = {}, options = {}) {
         let last = options.after;
+        let begun = false;
         for (let failed = 0;; failed++) {
             const before = last;
             let cut;
+            let full = false;
             try {
                 for await (const event of stream(this.#sender, { method: "GET", path: "/v1/events", query }, last, options)) {
+                    begun = true;
                     if (event.id !== "")
                         last = event.id;
-                    yield { ...JSON.parse(event.data), id: event.id };
+                    if (event.data !== "")
+                        yield { ...JSON.parse(event.data), id: event.id };
                 }
+                begun = true;
             }
             catch (error) {
                 options.signal?.throwIfAborted();
-                if (error instanceof Problem)
+                // The server may still count the stream that was lost.
+                full = begun && error instanceof Problem && [429, 503].includes(error.status);
+                if (error instanceof Problem && !full)
                     throw error;
-                cut = error;
+                if (!full)
+                    cut = error;
             }
             if (cut === undefined || last !== before)
                 failed = 0;
             if (cut !== undefined && failed > this.#sender.retries)
                 throw cut;
-            await this.#sender.pause(Math.min(8000, 250 * 2 ** Math.min(failed, 8)), options.signal);
+            await this.#sender.pause(full ? 8000 : Math.min(8000, 250 * 2 ** Math.min(failed, 8)), options.signal);
         }
     }
 }

@@ -1,4 +1,4 @@
-/** One server-sent event. `id` is empty if it had none. */
+/** One server-sent event. `id` is empty if it had none. Without `data`, only the `id` is to be kept. */
 export interface ServerEvent {id: string; data: string}
 
 const longestSilence = 20_000; // the server sends a comment every 4 s
@@ -29,7 +29,7 @@ export async function* events(body: ReadableStream<Uint8Array> | null, silent: (
 			for (const raw of lines) {
 				const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
 				if (line === "") {
-					if (data.length > 0) yield {id, data: data.join("\n")};
+					if (data.length > 0 || id !== "") yield {id, data: data.join("\n")};
 					id = "";
 					data = [];
 					continue;

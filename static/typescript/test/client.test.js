@@ -91,6 +91,17 @@ test("events miss nothing", async (t) => {
 	assert.deepEqual([server.heard[1].url, server.heard[4].last], ["/v1/events?person=ana", "0-2"]);
 });
 
+test("quiet followers come back", async (t) => {
+	const server = await script(t, stream(true, "id: 0-6\n\n", "id: 0-7\n\n"),
+		stream(true, "id: 0-7\n\n", event("0-9", "ended", "ended")), stream(true, "id: 0-12\n\n"), says(410, problem(410, "event_too_old")));
+	const facts = [];
+	await assert.rejects(async () => {
+		for await (const fact of open(server).events.follow()) facts.push(fact.id);
+	}, {status: 410});
+	assert.deepEqual(facts, ["0-9"]);
+	assert.deepEqual(server.heard.map(({last}) => last), [undefined, "0-7", "0-9", "0-12"]);
+});
+
 test("follow ends", async (t) => {
 	let server = await script(t, stream(true, event(1, "placed", "placed"), event(2, "sent", "pushed")));
 	for await (const fact of open(server).rings.follow("r1")) {

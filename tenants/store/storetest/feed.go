@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -50,8 +51,58 @@ func testFeed(b *bench) {
 		b.Errorf("a place of an hour ago: %v", err)
 	}
 	last := b.fed(s, all[1].Place, 1)[0]
+	if rings, err := s.Feed().Rings(ctx, []tenants.RingID{mine.ID, theirs.ID, mine.ID}); err != nil || len(rings) != 1 ||
+		rings[0].ID != mine.ID || len(rings[0].Facts()) != 3 {
+		b.Errorf("its rings are %+v, %v", rings, err)
+	}
 	if p, err := s.Feed().Resume(ctx, last.Place.String()); err != nil || p != last.Place {
 		b.Errorf("the newest place, after an hour without facts: %v, %v", p, err)
+	}
+	theirs = b.record(other, theirs, 0, tenants.FactAccepted, b.clock.Now())
+	b.fed(other, last.Place, 1)
+	_, quiet, _, err := s.Feed().Next(ctx, last.Place)
+	b.must(err)
+	b.clock.add(store.FeedKept - time.Minute)
+	b.record(other, theirs, 0, tenants.FactShown, b.clock.Now())
+	b.clock.add(2 * time.Minute)
+	if _, err := s.Feed().Resume(ctx, last.Place.String()); tenants.KindOf(err) != tenants.Gone {
+		b.Errorf("a place before facts of others: %v", err)
+	}
+	if _, err := s.Feed().Resume(ctx, quiet.String()); err != nil {
+		b.Errorf("a place behind facts of others: %v", err)
+	}
+	if b.config.URL != "" {
+		b.feedWaits(s, mine, quiet)
+	}
+}
+
+// feedWaits: what an earlier transaction still holds back is not passed over, and a place stays one
+// when its fact is deleted.
+func (b *bench) feedWaits(s *store.Scope, ring *tenants.Ring, from store.FeedPlace) {
+	b.Helper()
+	ctx, second := b.Context(), b.ring(s, b.device(s, "feed-3"))
+	from = b.fed(s, from, 1)[0].Place
+	b.past(func(conn *sql.Conn) {
+		open, err := conn.BeginTx(ctx, nil)
+		b.must(err)
+		defer func() { _ = open.Rollback() }()
+		_, err = open.ExecContext(ctx, "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, "+
+			"detail, nth) SELECT tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, detail, 99 FROM facts "+
+			"WHERE ring_id = $1", string(second.ID))
+		b.must(err)
+		b.record(s, ring, 0, tenants.FactWoke, b.clock.Now())
+		if facts, to, _, err := s.Feed().Next(ctx, from); err != nil || len(facts) > 0 {
+			b.Errorf("before the earlier transaction has ended it reads %+v up to %s, %v", facts, to, err)
+		}
+		b.must(open.Commit())
+	})
+	all := b.fed(s, from, 2)
+	if all[0].Ring != second.ID || all[1].Ring != ring.ID {
+		b.Errorf("after the earlier transaction it reads %+v", all)
+	}
+	b.must(b.statement(fmt.Sprintf("DELETE FROM facts WHERE seq = %d", all[1].Fact.Seq)))
+	if p, err := s.Feed().Resume(ctx, all[1].Place.String()); err != nil || p != all[1].Place {
+		b.Errorf("a place whose fact was deleted: %v, %v", p, err)
 	}
 }
 
@@ -61,7 +112,7 @@ func (b *bench) fed(s *store.Scope, from store.FeedPlace, n int) (all []store.Fe
 	b.Helper()
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		facts, to, more, err := s.Feed().Next(b.Context(), from)
 		b.must(err)
 		all, from = append(all, facts...), to

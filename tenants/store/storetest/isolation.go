@@ -328,6 +328,8 @@ func (p property) lists(ctx context.Context, s *store.Scope, now time.Time) (map
 	put("Analytics.Reasons", reasons, err)
 	fed, _, _, err := s.Feed().Next(ctx, store.FeedPlace{})
 	put("Feed.Next", fed, err)
+	told, err := s.Feed().Rings(ctx, []tenants.RingID{p.ring.ID})
+	put("Feed.Rings", told, err)
 	ringing, err := s.Rings().Live(ctx, p.device.ID)
 	put("Rings.Live", ringing, err)
 	total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: p.connection.ID})
