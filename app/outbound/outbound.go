@@ -29,6 +29,10 @@ const (
 	ConnectWithin = 20 * time.Second
 	// maxHeader bounds the header of an answer, in bytes.
 	maxHeader = 16 << 10
+	// idleMost and idlePerHost bound the connections that a client keeps for later requests.
+	// Several connections of a tenant often name one host, which eight requests at once go to:
+	// with fewer kept, most of them would dial, and shake hands for TLS.
+	idleMost, idlePerHost = 64, 16
 )
 
 // ErrForbidden is the error of an address that tenants may not reach. Its text is for the tenant:
@@ -203,7 +207,7 @@ func (d *Dialer) Client(timeout time.Duration) *http.Client {
 		Transport: &http.Transport{
 			DialContext: naming(d.dialer(true).DialContext), DialTLSContext: naming(secure.DialContext),
 			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConns: 64, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute,
+			MaxIdleConns: idleMost, MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: time.Minute,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return ErrRedirect },
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -136,6 +137,51 @@ func resolver(t *testing.T, ip func() [4]byte) *net.Resolver {
 		var d net.Dialer
 		return d.DialContext(ctx, "udp", server.LocalAddr().String())
 	}}
+}
+
+// TestConnectionsAreUsedAgain: what eight requests at once leave behind serves the next eight.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const atOnce = 8
+	var dialled atomic.Int32
+	came, leave := make(chan bool, atOnce), make(chan bool)
+	host := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		came <- true
+		<-leave
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	host.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	host.Start()
+	defer host.Close()
+	client := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}).Client(time.Minute)
+	defer client.CloseIdleConnections()
+	for range 3 {
+		var all sync.WaitGroup
+		for range atOnce {
+			all.Go(func() {
+				res, err := client.Get(host.URL)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = res.Body.Close()
+			})
+		}
+		for range atOnce {
+			<-came
+		}
+		for range atOnce {
+			leave <- true
+		}
+		all.Wait()
+	}
+	if n := dialled.Load(); n != atOnce {
+		t.Errorf("%d connections for %d requests at once", n, atOnce)
+	}
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
