@@ -77,7 +77,7 @@ func (s sampler) server() []views.Sample {
 			Teams: []TeamRow{{Team: "TEAM123456", Hour: TeamSpan{"100", "10 %", "10 × 429", true},
 				Day: TeamSpan{"1,000", "1 %", "10 × 429", false}}},
 			Mails: []MailRow{{ID: "7", To: "ana@clinic.example", Subject: "Your invitation", Why: "450 try later", At: s.ago(time.Hour),
-				Tries: "4"}},
+				Tries: "4 tries"}},
 			Server: []views.Row{{Name: "Version", Text: "1.0"}}, Writer: []views.Row{{Name: "Waiting", Text: "0"}},
 			Apple: []views.Row{{Name: "Connections", Text: "2"}}, Ending: []views.Row{{Name: "Lindenhof Dental", Text: "in 6 days"}}})},
 		{Name: "operator-operators", Page: Operators(OperatorsPage{s.shell("Operators", NavOperators),
