@@ -12,7 +12,7 @@ import (
 	"carillon/tenants"
 )
 
-// KeysMost is how many keys Funnel gives a group of their own.
+// KeysMost is how many keys Funnel gives a group of their own, beside that of the console.
 const KeysMost = 50
 
 // OtherKeys is the group of the rings of all further keys.
@@ -148,8 +148,8 @@ func (t tallyTx) countedKeys(keys map[keyHour]keyHops) error {
 	return nil
 }
 
-// funnelByKey sums the hours in [from, to) by fact and key: the KeysMost with most rings, and all
-// others together. A tenant has few keys at a time, so what it holds meanwhile is small.
+// funnelByKey sums the hours in [from, to) by fact and key: the KeysMost with most rings, those
+// of the console, and all others together. A tenant has few keys at a time, so what it holds meanwhile is small.
 func (s Analytics) funnelByKey(ctx context.Context, from, to int64) ([]FunnelRow, error) {
 	rows, err := s.reads().scan(ctx, "SELECT key_id, hops FROM key_tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?",
 		uuid(s.id), from, to)
@@ -174,11 +174,22 @@ func (s Analytics) funnelByKey(ctx context.Context, from, to int64) ([]FunnelRow
 	return rowsOf(mostRings(keys)), translate(rows.Err())
 }
 
-// mostRings keeps the keys with most rings, and adds the others up.
+// mostRings keeps the keys with most rings and the rings of the console, which have no key, and adds
+// the others up.
 func mostRings(keys map[string]keyHops) map[string]keyHops {
-	if len(keys) <= KeysMost {
-		return keys
+	console, placedThere := keys[""]
+	delete(keys, "")
+	out := keys
+	if len(keys) > KeysMost {
+		out = firstKeys(keys)
 	}
+	if placedThere {
+		out[""] = console
+	}
+	return out
+}
+
+func firstKeys(keys map[string]keyHops) map[string]keyHops {
 	placed := keyCell{string(tenants.FactPlaced), ringCounted}
 	order := slices.SortedFunc(maps.Keys(keys), func(a, b string) int {
 		return cmp.Or(cmp.Compare(keys[b][placed], keys[a][placed]), strings.Compare(a, b))

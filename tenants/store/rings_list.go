@@ -11,7 +11,7 @@ import (
 )
 
 // List lists rings with attempts, facts and calls. They can be sorted by "created". Where no index
-// leads to them, and where a search has very many hits, it looks through lookMost rings at a time:
+// leads to them, and where a search has very many hits, it looks through bounds.look rings at a time:
 // a page may have fewer rows than it could, or none, and still lead to a next one.
 func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
 	p := Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
@@ -177,6 +177,11 @@ func (s Rings) narrow(ctx context.Context, db *gorm.DB, q RingQuery) (_ *gorm.DB
 				uuid(q.Device))
 			how.collected = true
 		}
+	}
+	if q.live() {
+		how.collected, how.scanned = true, false
+		db, err = s.alive(ctx, db, q)
+		return placedIn(db, "id", q), how, err
 	}
 	if how.hits, err = s.hits(ctx, q); err != nil {
 		return nil, how, err

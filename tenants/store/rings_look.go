@@ -11,13 +11,39 @@ import (
 	"carillon/tenants"
 )
 
-// lookMost is how many rings are looked at for a page of those with a property that no index knows.
-const lookMost = 20_000
+// bounds are how many rings a page costs at most. Tests set small ones.
+type bounds struct {
+	look int // rings that are looked at for a page of those with a property that no index knows
+	// hits is how many hits of a search are found by index and sorted, by their ids alone. With more
+	// of them, looking through the rings from the newest finds a page of hits sooner.
+	hits int
+	// ofHits is how many hits are looked at for a page of those that are something else too, such as
+	// missed.
+	ofHits int
+}
+
+var usualBounds = bounds{look: 20_000, hits: 20_000, ofHits: 2000}
 
 // looks reports whether no index leads to the rings.
 func (q RingQuery) looks() bool {
-	live := q.State != "" && !q.State.Terminal()
-	return (q.Cut.By != "" || q.Clock != nil || q.Agent != "" || live) && q.Device == "" && q.Search == "" && q.Person == ""
+	return (q.Cut.By != "" || q.Clock != nil || q.Agent != "") && q.Device == "" && q.Search == "" && q.Person == "" && !q.live()
+}
+
+// live reports whether the rings are among those that have not ended. They are few, and found by
+// the moment at which the sweep looks at each, which a ring that has ended has not.
+func (q RingQuery) live() bool {
+	return q.State != "" && !q.State.Terminal() && (q.Device == "" || q.Search != "")
+}
+
+// alive leaves the rings that have not ended, and of them what q searches for.
+func (s Rings) alive(ctx context.Context, db *gorm.DB, q RingQuery) (*gorm.DB, error) {
+	db = db.Where("id IN (SELECT id FROM rings"+s.s.db.dialect.by("rings_due")+" WHERE tenant_id = ? AND due_at IS NOT NULL)",
+		uuid(s.id))
+	h, err := s.ways(ctx, q)
+	if h.look != nil {
+		db = h.look(db)
+	}
+	return db, err
 }
 
 // lookedAt is where looking ends: at the ring with the id last. next is the cursor of the rest.
@@ -26,13 +52,13 @@ type lookedAt struct {
 	next string
 }
 
-// looked finds the last of the next lookMost rings, by the key alone.
+// looked finds the last of the next bounds.look rings, by the key alone.
 func (s Rings) looked(ctx context.Context, q RingQuery, p Page, r reading[ringRow]) (lookedAt, error) {
 	db, err := r.from(placedIn(s.read(ctx, "rings").Select("id"), "id", q), p)
 	if err != nil {
 		return lookedAt{}, err
 	}
-	return lookedUpTo(db, r, lookMost)
+	return lookedUpTo(db, r, s.s.bounds.look)
 }
 
 // lookedUpTo finds the last of the next most rows of db, which have ids.

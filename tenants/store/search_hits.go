@@ -8,28 +8,20 @@ import (
 	"gorm.io/gorm"
 )
 
-const (
-	// hitsMost is how many hits of a search are found by index and sorted, by their ids alone. With
-	// more of them, looking through the rings from the newest finds a page of hits sooner.
-	hitsMost = 20_000
-	// hitsLooked is how many hits are looked at for a page of those that are something else too,
-	// such as missed.
-	hitsLooked = 2000
-)
-
 // hits are the rings that a search or a person leads to.
 type hits struct {
 	ways []way // empty = nobody searches
-	n    int64 // how many they find together, each at most hitsMost; a ring may be found twice
+	n    int64 // how many they find together, each at most bounds.hits; a ring may be found twice
+	most int64 // bounds.hits
 	all  bool  // nothing else is asked of them
 	look func(*gorm.DB) *gorm.DB
 }
 
 // few reports that an index leads to the hits.
-func (h hits) few() bool { return len(h.ways) > 0 && h.n < hitsMost }
+func (h hits) few() bool { return len(h.ways) > 0 && h.n < h.most }
 
 // many reports that the hits are found by looking through the rings.
-func (h hits) many() bool { return len(h.ways) > 0 && h.n >= hitsMost }
+func (h hits) many() bool { return len(h.ways) > 0 && h.n >= h.most }
 
 // way is a statement of ids of hits, which finds them by an index.
 type way struct {
@@ -45,11 +37,12 @@ func (s Rings) hits(ctx context.Context, q RingQuery) (hits, error) {
 	if err != nil || len(h.ways) == 0 {
 		return h, err
 	}
+	h.most = int64(s.s.bounds.hits)
 	var parts []string
 	var args []any
 	for i, w := range h.ways {
 		parts = append(parts, "SELECT "+strconv.Itoa(i)+" AS way, COUNT(*) AS n FROM (SELECT 1 FROM ("+w.query+") hits LIMIT ?) few")
-		args = append(append(args, w.args...), hitsMost)
+		args = append(append(args, w.args...), h.most)
 	}
 	type count struct{ way, n int64 }
 	rows, err := s.reads().query(ctx, strings.Join(parts, " UNION ALL "), args...)
@@ -136,7 +129,7 @@ type pageOf struct {
 }
 
 // page leaves the rings of a page among few hits. Where they have to be something else besides it
-// looks at hitsLooked of them, and bound says where that ended.
+// looks at bounds.ofHits of them, and bound says where that ended.
 func (h hits) page(ctx context.Context, s Rings, db *gorm.DB, at pageOf) (*gorm.DB, lookedAt, error) {
 	// Sorted by what no index gives: PostgreSQL would look for the newest hit along all rings.
 	sorted := h.distinct(ctx, s).Order(s.s.db.dialect.collected("id", at.up))
@@ -147,11 +140,11 @@ func (h hits) page(ctx context.Context, s Rings, db *gorm.DB, at pageOf) (*gorm.
 	if h.all {
 		return db.Where("id IN (?)", ids.Limit(limit(at.Page.Limit)+1)), lookedAt{}, nil
 	}
-	if h.n <= hitsLooked {
+	if h.n <= int64(s.s.bounds.ofHits) {
 		return db.Where("id IN (?)", ids), lookedAt{}, nil
 	}
-	bound, err := lookedUpTo(ids.Session(&gorm.Session{}), at.reading, hitsLooked)
-	return db.Where("id IN (?)", ids.Limit(hitsLooked)), bound, err
+	bound, err := lookedUpTo(ids.Session(&gorm.Session{}), at.reading, s.s.bounds.ofHits)
+	return db.Where("id IN (?)", ids.Limit(s.s.bounds.ofHits)), bound, err
 }
 
 // distinct are the ids of few hits, each once.
@@ -181,7 +174,7 @@ func (h hits) counted(ctx context.Context, s Rings, q RingQuery) (Total, error) 
 
 // total counts few hits, as far as that costs no more than a page of them.
 func (h hits) total(ctx context.Context, s Rings, db *gorm.DB) (Total, error) {
-	if h.n > hitsLooked {
+	if h.n > int64(s.s.bounds.ofHits) {
 		return Total{More: true}, nil
 	}
 	return totalOf(db.Where("id IN (?)", h.distinct(ctx, s)))

@@ -71,6 +71,7 @@ type core struct {
 	nodesNow atomic.Int64 // see NodesNow
 	programs atomic.Int64 // see ProgramsNow
 	follows  atomic.Bool  // see Leads
+	bounds   bounds
 	beats    beats        // of this node
 	pulse    pulse
 }
@@ -116,7 +117,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Revoked = func(tenants.TenantID) {}
 	}
 	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
-		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID())}}
+		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID()), bounds: usualBounds}}
 	err = s.checkMasterKey(ctx)
 	if err == nil {
 		s.removed, err = s.keptMarks(ctx)
