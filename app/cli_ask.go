@@ -185,7 +185,13 @@ func printList(c terminal, text []byte, columns []string) error {
 		return err
 	}
 	data, _ := v.(object).get("data").([]any)
-	if len(data) == 0 {
+	next, more := v.(object).get("next").(string)
+	switch {
+	case len(data) == 0 && more:
+		fmt.Fprintln(c.out, "Nothing on this page.")
+		fmt.Fprintf(c.err, "The list goes on: --all, or --after %s\n", next)
+		return nil
+	case len(data) == 0:
 		fmt.Fprintln(c.out, "nothing found")
 		return nil
 	}
@@ -197,7 +203,7 @@ func printList(c terminal, text []byte, columns []string) error {
 	rows := tableRows(data, columns)
 	widths, _ := fits(rows, heads, 0)
 	printTable(c.out, rows, heads, widths, 0)
-	if next, ok := v.(object).get("next").(string); ok {
+	if more {
 		fmt.Fprintf(c.err, "There are more: --all, or --after %s\n", next)
 	}
 	return nil

@@ -265,6 +265,14 @@ func TestPrintedAnswers(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
+	out.Reset()
+	c.err = &out
+	if err := printList(c, []byte(`{"data":[],"next":"n"}`), []string{"id"}); err != nil {
+		t.Fatal(err)
+	}
+	if want = "Nothing on this page.\nThe list goes on: --all, or --after n\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
 }
 
 // TestCompletion asks for words as the scripts do, and lets bash run its own.

@@ -1225,7 +1225,7 @@ class Analytics(_Resource):
         `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
         day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
         and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
-        50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+        50 keys that placed most rings, the console, and the group `other` for all further keys. Rings from before the
         upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
         9 % too high.
         """
@@ -1711,7 +1711,9 @@ class Rings(_Resource):
     def list(self, *, state: Optional[RingState] = None, device: Optional[str] = None, person: Optional[str] = None, agent: Optional[str] = None, q: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, limit: Optional[int] = None, after: Optional[str] = None) -> Page[Ring]:
         """Rings, newest first.
 
-        Needs `rings:read`.
+        Needs `rings:read`. A page may have fewer rings than `limit`, or none, and still have a `next`: with `agent`, and with
+        `q` or `person` where very many rings fit, a page looks through a part of the rings. Only `next: null` says that there
+        are no more. With a `state` of rings that have not ended, such as `ringing`, one page is enough unless it is full.
         """
         return self._sender.read_json("GET", "/v1/rings", query={"state": state, "device": device, "person": person, "agent": agent, "q": q, "from": from_, "to": to, "limit": limit, "after": after})
 

@@ -72,7 +72,7 @@ type core struct {
 	programs atomic.Int64 // see ProgramsNow
 	follows  atomic.Bool  // see Leads
 	bounds   bounds
-	beats    beats        // of this node
+	beats    beats // of this node
 	pulse    pulse
 }
 

@@ -3154,7 +3154,7 @@ type ClientInterface interface {
 	// `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
 	// day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
 	// and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
-	// 50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+	// 50 keys that placed most rings, the console, and the group `other` for all further keys. Rings from before the
 	// upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
 	// 9 % too high.
 	//
@@ -3703,7 +3703,9 @@ type ClientInterface interface {
 
 	// ListRings Rings, newest first
 	//
-	// Needs `rings:read`.
+	// Needs `rings:read`. A page may have fewer rings than `limit`, or none, and still have a `next`: with `agent`, and with
+	// `q` or `person` where very many rings fit, a page looks through a part of the rings. Only `next: null` says that there
+	// are no more. With a `state` of rings that have not ended, such as `ringing`, one page is enough unless it is full.
 	//
 	// Corresponds with GET /v1/rings (the `ListRings` operationId).
 	ListRings(ctx context.Context, params *ListRingsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4269,7 +4271,7 @@ func (c *Calls) Callkit(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // `by=day` are hours and days of UTC. The console shows days of your organisation's time zone: to get the same
 // day here, send its midnight as `from` and the next one as `to`, with their offset from UTC. The groups of `by=agent`
 // and `by=key` are ids; the empty group is the built-in agent, or rings that the console placed. `by=key` gives the
-// 50 keys that placed most rings, and the group `other` for the rest. Rings from before the
+// 50 keys that placed most rings, the console, and the group `other` for all further keys. Rings from before the
 // upgrade that brought `by=key` are in none of its groups. Percentiles are calculated from buckets and can be up to
 // 9 % too high.
 //
@@ -5398,7 +5400,9 @@ func (c *Calls) RenewToken(ctx context.Context, body RenewTokenJSONRequestBody, 
 
 // ListRings Rings, newest first
 //
-// Needs `rings:read`.
+// Needs `rings:read`. A page may have fewer rings than `limit`, or none, and still have a `next`: with `agent`, and with
+// `q` or `person` where very many rings fit, a page looks through a part of the rings. Only `next: null` says that there
+// are no more. With a `state` of rings that have not ended, such as `ringing`, one page is enough unless it is full.
 //
 // Corresponds with GET /v1/rings (the `ListRings` operationId).
 func (c *Calls) ListRings(ctx context.Context, params *ListRingsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
