@@ -203,7 +203,7 @@ func (w *faultWorld) wrongClock(ctx context.Context) (row FaultRow, err error) {
 	defer w.calls.mu.Unlock()
 	for id, e := range w.calls.rings {
 		r, ok := rings[tenants.RingID(id)]
-		if !ok {
+		if !ok || r.EndedAt.IsZero() {
 			missing++
 			continue
 		}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -49,7 +50,7 @@ type PageRow struct {
 // PagesConfig says how much to measure. The zero value seeds 10,000 rings and asks for each page a
 // hundred times.
 type PagesConfig struct {
-	Rings    int
+	Rings    int // 0 = those that Data has, or 10,000
 	Times    int
 	Database string        // postgres://… of an empty database; empty = SQLite
 	Data     string        // a folder that stays, to measure what an earlier run has filled; empty = a temporary one
@@ -63,8 +64,8 @@ const pagesRate = 100
 // Pages measures every page of the console on a database with many rings, while pagesRate rings a
 // second are placed, and what that reading costs the rings.
 func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
-	if c.Rings == 0 {
-		c.Rings = 10_000
+	if !slices.ContainsFunc(pagesOf("", ""), c.wants) {
+		return r, fmt.Errorf("--only: no page has %q in its address", c.Only)
 	}
 	if c.Times == 0 {
 		c.Times = 100
@@ -104,7 +105,7 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	wg.Go(func() { r.Beside, err = b.paced(busy, pagesRate, time.Hour) })
 	pages, failed := v.places(ctx, b.stage)
 	for _, page := range pages {
-		if !strings.Contains(page, c.Only) {
+		if !c.wants(page) {
 			continue
 		}
 		row, e := v.measure(ctx, page, c.Times)
@@ -117,12 +118,20 @@ func Pages(ctx context.Context, c PagesConfig) (r PagesReport, err error) {
 	return r, errors.Join(failed, err)
 }
 
-// fill writes the rings, unless an earlier run did.
+// wants reports whether a page is measured.
+func (c PagesConfig) wants(page string) bool { return strings.Contains(page, c.Only) }
+
+// fill writes the rings, unless an earlier run did. One that wrote another number than what is
+// asked for is refused.
 func (r *PagesReport) fill(ctx context.Context, s *stage, db *store.Store, n int) error {
+	if s.found != nil && n != 0 && n != s.found.Rings {
+		return fmt.Errorf("--rings: the folder of --data has %d rings, not %d: leave --rings out, or name an empty folder", s.found.Rings, n)
+	}
 	if s.found != nil {
 		r.Seeded, r.SeedS = s.found.Rings, s.found.Filled
 		return nil
 	}
+	n = cmp.Or(n, 10_000)
 	start := time.Now()
 	if err := history(ctx, s, db, n); err != nil {
 		return err
@@ -314,12 +323,15 @@ func (v *visitor) places(_ context.Context, s *stage) ([]string, error) {
 	if err != nil || status != http.StatusOK {
 		return nil, fmt.Errorf("%d %s: %w", status, answer, err)
 	}
-	ring := field(answer, `"id":"`)
-	device := string(s.devices[3])
+	return pagesOf(field(answer, `"id":"`), string(s.devices[3])), nil
+}
+
+// pagesOf are the pages that are measured, of a ring and a device where they are about one.
+func pagesOf(ring, device string) []string {
 	pages := slices.DeleteFunc(console.Pages(map[string]string{"rings": ring, "devices": device}), func(p string) bool {
 		return strings.HasSuffix(p, "/cancel") // asks nothing of a ring that is over
 	})
-	return append(pages, "/rings?device="+device), nil
+	return append(pages, "/rings?device="+device)
 }
 
 // The targets: a page's 95th percentile, the overview with everything it refers to, and each page

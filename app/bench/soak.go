@@ -78,12 +78,20 @@ func (c *SoakConfig) fill() {
 	}
 }
 
+// churned is how many calls come and go.
+func (c SoakConfig) churned() int { return max(1, int(c.ChurnFor.Seconds()*float64(c.PerSecond))) }
+
 const (
-	soakLasts   = 2 * time.Second // a call that comes and goes
-	soakLooks   = 10              // looks at the server in each part
-	soakLingers = time.Minute     // until what a call leaves must be gone: a slow machine takes long
-	soakRoom    = 15              // goroutines or files that may be there in the end and were not before
+	soakLasts   = 2 * time.Second  // a call that comes and goes
+	soakLooks   = 10               // looks at the server in each part
+	soakLingers = time.Minute      // until what a call leaves must be gone: a slow machine takes long
+	soakRoom    = 15               // goroutines or files that may be there in the end and were not before: at most
+	soakSilence = 20 * time.Second // until a phone must have heard its agent again
 )
+
+// roomOf is how many goroutines or files may be there after so many calls that were not there
+// before: fewer than what a call would leave if each left one.
+func roomOf(calls int) int { return min(soakRoom, calls/2) }
 
 // Soak holds calls for a while, then has calls come and go, and watches what the server holds.
 func Soak(ctx context.Context, c SoakConfig) (r SoakReport, err error) {
@@ -94,7 +102,7 @@ func Soak(ctx context.Context, c SoakConfig) (r SoakReport, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	s := &soak{calls: b, began: time.Now(), devices: devices}
+	s := &soak{calls: b, began: time.Now(), devices: devices, room: roomOf(c.Calls + c.churned())}
 	s.Machine, s.Ended, s.Failed = Machine(), map[string]int{}, map[string]int{}
 	for i := range soakKinds { // what the first call of a kind opens stays open: statements, idle connections
 		s.short(ctx, i, 0)
@@ -120,6 +128,7 @@ type soak struct {
 	*calls
 	began   time.Time
 	devices int // for calls that come and go; those of the others come after them
+	room    int // of all calls
 
 	mu  sync.Mutex // guards the rest, and Failed
 	ids []string
@@ -230,18 +239,19 @@ func (s *soak) stillHeard(ctx context.Context, all []*phonetest.Call) {
 			before[i] = c.Stats().PacketsIn
 		}
 	}
-	rest(ctx, time.Second)
+	soon, cancel := context.WithTimeout(ctx, soakSilence)
+	defer cancel()
 	for i, c := range all {
 		if c == nil {
 			continue
 		}
-		now := c.Stats()
-		s.Lost += now.Gaps
+		err := c.Until(soon, func(now phonetest.Stats) bool { return now.PacketsIn > before[i] })
+		s.Lost += c.Stats().Gaps
 		select {
 		case <-c.Closed():
 			s.fail("ended by itself")
 		default:
-			if now.PacketsIn == before[i] {
+			if err != nil {
 				s.fail("fell silent")
 			}
 		}
@@ -250,7 +260,7 @@ func (s *soak) stillHeard(ctx context.Context, all []*phonetest.Call) {
 
 // churn has calls come and go at a fixed rate.
 func (s *soak) churn(ctx context.Context, c SoakConfig) error {
-	n := max(1, int(c.ChurnFor.Seconds()*float64(c.PerSecond)))
+	n := c.churned()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	looked := make(chan error, 1)
@@ -303,7 +313,7 @@ func (s *soak) settle(ctx context.Context, part string) error {
 			return err
 		}
 		held := int(seen["go_goroutines"] + seen["process_open_fds"])
-		if part == partAfter && held <= s.Rows[0].Goroutines+s.Rows[0].Files+soakRoom/2 {
+		if part == partAfter && held <= s.Rows[0].Goroutines+s.Rows[0].Files+s.room/2 {
 			break
 		}
 		if same++; least == 0 || held < least {
@@ -382,8 +392,8 @@ func (r *SoakReport) judge() {
 		{"goroutines", func(x SoakRow) int { return x.Goroutines }},
 		{"open files", func(x SoakRow) int { return x.Files }},
 	} {
-		before, after := x.of(r.Rows[0]), x.of(r.Rows[len(r.Rows)-1])
-		r.check(x.what+" as before the first call", fmt.Sprintf("%d → %d", before, after), after <= before+soakRoom)
+		before, after, room := x.of(r.Rows[0]), x.of(r.Rows[len(r.Rows)-1]), roomOf(r.Calls-r.Rows[0].Calls)
+		r.check(x.what+" as before the first call", fmt.Sprintf("%d → %d", before, after), after <= before+room)
 	}
 }
 

@@ -30,6 +30,7 @@ type SweepRow struct {
 	LateP99   float64 `json:"late_p99_ms"`
 	LateMost  float64 `json:"late_most_ms"`
 	Unpushed  int     `json:"unpushed"` // answered 201 and never given to Apple
+	Unended   int     `json:"unended"`  // not found among those that have ended
 	OK        bool    `json:"ok"`
 	Target    string  `json:"target"`
 }
@@ -71,13 +72,14 @@ func Sweep(ctx context.Context, c SweepConfig) (r SweepReport, err error) {
 	if err != nil {
 		return r, err
 	}
-	steady.Name, steady.Target = "steady", fmt.Sprintf("none later than %s, 0 unpushed", latest)
-	steady.OK = steady.LateMost <= ms(latest) && steady.Unpushed == 0
+	steady.Name, steady.Target = "steady", fmt.Sprintf("none later than %s, 0 unpushed, 0 not ended", latest)
+	steady.OK = steady.LateMost <= ms(latest) && steady.Unpushed == 0 && steady.Unended == 0
 	killed, err := b.unanswered(ctx, c, true)
 	if err != nil {
 		return r, err
 	}
-	killed.Name, killed.Target, killed.OK = "killed in the middle", "0 unpushed", killed.Unpushed == 0
+	killed.Name, killed.Target = "killed in the middle", "0 unpushed, 0 not ended"
+	killed.OK = killed.Unpushed == 0 && killed.Unended == 0
 	r.Rows = []SweepRow{steady, killed}
 	return r, nil
 }
@@ -105,9 +107,17 @@ func (b *rings) unanswered(ctx context.Context, c SweepConfig, kill bool) (row S
 		}
 	}
 	row.Rings, row.PerSecond = len(all), float64(len(all))/time.Since(began).Seconds()
-	late, err := b.stage.late(ctx, began)
+	found, err := b.stage.ended(ctx, began)
 	if err != nil {
 		return row, err
+	}
+	var late sample
+	for _, p := range all {
+		if r := found[tenants.RingID(p.id)]; r == nil || r.EndedAt.IsZero() {
+			row.Unended++
+		} else {
+			late = append(late, r.EndedAt.Sub(r.ExpiresAt))
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,15 +130,6 @@ func (b *rings) unanswered(ctx context.Context, c SweepConfig, kill bool) (row S
 	return row, nil
 }
 
-// late waits until every ring placed since a moment has ended, and says how late each did.
-func (s *stage) late(ctx context.Context, since time.Time) (late sample, err error) {
-	all, err := s.ended(ctx, since)
-	for _, r := range all {
-		late = append(late, r.EndedAt.Sub(r.ExpiresAt))
-	}
-	return late, err
-}
-
 // ended waits until every ring placed since a moment has ended, and gives them.
 func (s *stage) ended(ctx context.Context, since time.Time) (all map[tenants.RingID]*tenants.Ring, err error) {
 	db, err := store.Open(ctx, s.files)
@@ -138,12 +139,17 @@ func (s *stage) ended(ctx context.Context, since time.Time) (all map[tenants.Rin
 	defer func() { err = errors.Join(err, db.Close()) }()
 	rings := db.For(s.tenant).Rings()
 	for _, state := range []tenants.State{tenants.Placed, tenants.Pushed} {
-		for left := 1; left > 0; rest(ctx, 50*time.Millisecond) {
-			list, _, err := rings.List(ctx, store.RingQuery{State: state, From: since, Limit: 1})
+		for q := (store.RingQuery{State: state, From: since, Limit: 1}); ; {
+			list, next, err := rings.List(ctx, q)
 			if err != nil {
 				return nil, err
 			}
-			left = len(list)
+			if q.After = next; len(list) > 0 { // look again from the beginning
+				q.After = ""
+				rest(ctx, 50*time.Millisecond)
+			} else if next == "" { // an empty page is the end only where nothing follows
+				break
+			}
 		}
 	}
 	all = map[tenants.RingID]*tenants.Ring{}
@@ -167,10 +173,10 @@ func (r SweepReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s\nRings of %s that nobody answers. Late is from the end of a ring's time until it is recorded as missed.\n\n",
 		r.Machine, r.Database, sweepTTL)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\trings\trings/s\tlate: p50\tp99\tmost ms\tunpushed\ttarget\tok")
+	fmt.Fprintln(t, "\trings\trings/s\tlate: p50\tp99\tmost ms\tunpushed\tnot ended\ttarget\tok")
 	for _, x := range r.Rows {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t%s\t%s\n", x.Name, x.Rings, x.PerSecond, x.LateP50, x.LateP99, x.LateMost,
-			x.Unpushed, x.Target, verdict(x.OK))
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t%d\t%s\t%s\n", x.Name, x.Rings, x.PerSecond, x.LateP50, x.LateP99, x.LateMost,
+			x.Unpushed, x.Unended, x.Target, verdict(x.OK))
 	}
 	return t.Flush()
 }
