@@ -4,11 +4,15 @@ import (
 	"encoding/csv"
 	"fmt"
 	"html"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"carillon/app/page/pagetest"
+	"carillon/app/switchboard"
+	"carillon/tenants"
 )
 
 // TestFiguresLeadToTheirRings: each number of the page, of its file and of the list that it leads
@@ -59,28 +63,78 @@ func TestFiguresLeadToTheirRings(t *testing.T) {
 }
 
 // TestTimesAreCountedOnce: what is kept of a chart of times and what is read again make the same
-// chart each time, also once the hours that were new are over.
+// chart each time, also in the column that has some of both. A fact that comes late is in every
+// panel after ten minutes.
 func TestTimesAreCountedOnce(t *testing.T) {
 	t.Parallel()
 	h := open(t)
+	h.Clock.Pass(h.Clock.Now().UTC().Truncate(24 * time.Hour).Add(29 * time.Hour).Sub(h.Clock.Now())) // tomorrow at five
 	b := h.full("beta", "Beta")
-	for n := 1; n > 0; {
-		var err error
-		n, err = h.Store.Jobs().Roll(t.Context(), 1000)
-		pagetest.Must(t, err)
-	}
+	h.Clock.Pass(5 * time.Hour)
+	b.answers()
 	w := b.Quick(b.Owner)
-	const times = "/analytics.csv?range=month&panel=times&hop=answered"
-	first := w.Get(times).Want(200).Body
-	if strings.Count(first, "\n") < 2 {
-		t.Fatalf("nothing was timed: %q", first)
+	const times, rings = "/analytics.csv?range=month&panel=times&hop=answered", "/analytics.csv?range=month&panel=time"
+	look := func(path string) (body string, reads int) {
+		_, statements := h.Work(func() { body = w.Get(path).Want(200).Body })
+		for _, s := range statements {
+			if strings.HasPrefix(s, "SELECT at, bucket, n FROM step_times") {
+				reads++
+			}
+		}
+		return body, reads
 	}
-	for _, later := range []time.Duration{0, 0, time.Hour, time.Hour, time.Hour} {
-		h.Clock.Pass(later)
-		if again := w.Get(times).Want(200).Body; again != first {
-			t.Errorf("%q became %q", first, again)
+	first, reads := look(times)
+	if n := timed(t, first); n != 2 || reads != 2 {
+		t.Fatalf("%d calls were timed in %d reads: %q", n, reads, first)
+	}
+	for i, x := range []struct {
+		later time.Duration
+		reads int
+	}{{0, 1}, {0, 1}, {keptFor, 2}, {0, 1}, {time.Hour, 2}, {2 * time.Hour, 2}, {0, 1}} {
+		h.Clock.Pass(x.later)
+		if again, reads := look(times); again != first || reads != x.reads {
+			t.Errorf("look %d: %q became %q in %d reads", i, first, again, reads)
 		}
 	}
+	before, _ := look(rings)
+	h.Clock.Pass(-7 * time.Hour)
+	b.answers()
+	h.Clock.Pass(7*time.Hour + keptFor)
+	after, _ := look(rings)
+	if late, _ := look(times); timed(t, late) != 3 || after == before {
+		t.Errorf("after the late call: %q, %q", late, after)
+	}
+}
+
+// answers places a ring that is answered, and counts it.
+func (t *tenant) answers() {
+	t.h.Helper()
+	r := t.placed()
+	d, err := t.Scope().Devices().Get(t.h.Context(), t.device)
+	pagetest.Must(t.h, err)
+	for _, kind := range []tenants.FactKind{tenants.FactWoke, tenants.FactShown} {
+		_, err := t.h.board.Report(t.h.Context(), d, r.ID, switchboard.Report{Kind: kind})
+		pagetest.Must(t.h, err)
+	}
+	t.converse(r.ID)
+	for n := 1; n > 0; {
+		n, err = t.h.Store.Jobs().Roll(t.h.Context(), 1000)
+		pagetest.Must(t.h, err)
+	}
+}
+
+// timed is how many calls a file of times has.
+func timed(t *testing.T, file string) (n int) {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
+	pagetest.Must(t, err)
+	at := slices.Index(rows[0], "phones")
+	for _, row := range rows[1:] {
+		one, err := strconv.Atoi(row[at])
+		pagetest.Must(t, err)
+		n += one
+	}
+	return n
 }
 
 // TestPeriods: days are of the zone, also where the clocks change, and meet the same days before.

@@ -32,9 +32,10 @@ type timesKey struct {
 
 // keptTimes are those before cut.
 type keptTimes struct {
-	mu  sync.Mutex      // guards the rest
-	old []map[int]int64 // by column; the maps are read only
-	cut time.Time
+	mu   sync.Mutex      // guards the rest
+	old  []map[int]int64 // by column; the maps are read only
+	cut  time.Time
+	read time.Time // see asOf
 }
 
 // columnTimes is how often a step took how long, by the columns of a chart: buckets as of
@@ -66,7 +67,8 @@ func (c *columnTimes) add(ctx context.Context, a *analytics, from, to time.Time)
 // of reads the times of the chart.
 func (t *timesKept) of(ctx context.Context, a *analytics) (out columnTimes, err error) {
 	from, to := a.span.from, a.span.to
-	over := t.now().Add(-freshHours).Truncate(time.Hour)
+	now := t.now()
+	over := now.Add(-freshHours).Truncate(time.Hour)
 	if a.days {
 		over = over.UTC().Truncate(24 * time.Hour)
 	}
@@ -81,12 +83,12 @@ func (t *timesKept) of(ctx context.Context, a *analytics) (out columnTimes, err 
 	e := t.kept.entry(key)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if end := minTime(to, over); !e.cut.Equal(end) {
+	if end := minTime(to, over); !e.cut.Equal(end) || !e.read.Equal(asOf(now)) {
 		var old columnTimes
 		if err := old.add(ctx, a, from, end); err != nil {
 			return nil, err
 		}
-		e.old, e.cut = old, end
+		e.old, e.cut, e.read = old, end, asOf(now)
 	}
 	out = slices.Clone(e.old)
 	if over.Before(to) {

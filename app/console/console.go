@@ -148,7 +148,8 @@ func New(c Config) (*Console, error) {
 	k := &Console{Config: c, figures: newFigures(c.Now), judged: newJudgements(c.Now),
 		downloads: web.NewSlots(web.DownloadBounds()), verifier: &verifier{}}
 	k.mails.Nodes = c.Store.NodesNow
-	k.hours = &hoursKept{now: c.Now, kept: table[hoursKey, keptHours]{most: mostHoursKept}}
+	k.hours = &hoursKept{now: c.Now, kept: table[hoursKey, keptHours]{most: mostHoursKept},
+		long: table[hoursKey, keptHours]{most: mostLongKept}}
 	k.times = &timesKept{now: c.Now, kept: table[timesKey, keptTimes]{most: mostTimesKept}}
 	for _, r := range k.routes() {
 		if r.method == get {

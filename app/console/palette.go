@@ -41,7 +41,7 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 			return err
 		}
 		for i := range found {
-			found[i].Own = found[i].Icon != views.IconCard // invoices are in our words
+			found[i].Own = found[i].Icon != views.IconCard && found[i].Icon != views.IconSearch // those are in our words
 		}
 		links = append(links, slices.DeleteFunc(found, func(l views.Link) bool { return !k.opens(v.Role, l.Href) })...)
 	}
@@ -53,9 +53,12 @@ func (k *Console) findRings(ctx context.Context, v *page.Visitor, text string) (
 	if text == "" {
 		return nil, nil
 	}
-	rings, _, err := v.Scope.Rings().List(ctx, store.RingQuery{Search: text, Limit: paletteMost})
+	rings, next, err := v.Scope.Rings().List(ctx, store.RingQuery{Search: text, Limit: paletteMost})
 	if err != nil {
 		return nil, err
+	}
+	if len(rings) == 0 && next != "" { // a part of the rings was looked at
+		return []views.Link{{Text: searchRings, Href: views.PathRings + "?q=" + url.QueryEscape(text), Icon: views.IconSearch}}, nil
 	}
 	n, err := namesOf(ctx, v.Scope, rings...)
 	return mapped(rings, func(r *tenants.Ring) views.Link {

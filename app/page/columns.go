@@ -134,7 +134,7 @@ func ViewQuery(query string) (string, error) {
 	if err != nil || len(query) > 2000 {
 		return "", tenants.Refuse(tenants.Invalid, "invalid", "This search cannot be saved. Set it again and try once more.")
 	}
-	for _, name := range []string{"after", "upto", "row"} {
+	for _, name := range []string{"after", "upto", "row", "second"} {
 		v.Del(name)
 	}
 	for name, values := range v {

@@ -66,12 +66,15 @@ func (l List[T]) Page(ctx context.Context, q *Query, filters ...views.Filter) ([
 		return nil, views.Table{}, err
 	}
 	rows, next, err := l.Find(ctx, ask)
-	if err == nil && ask.Upto != "" && next == "" && len(rows) < PerPage { // the way back ends at the first page
+	if err == nil && ask.Upto != "" && next == "" { // the way back ends at the first page
 		q.place, ask.Upto = place{}, ""
 		rows, next, err = l.Find(ctx, ask)
 	}
 	if err != nil {
 		return nil, views.Table{}, err
+	}
+	if ask.Upto != "" { // its address says how many rows are in front of the page behind it
+		q.place.row = max(0, q.place.row-len(rows))
 	}
 	if q.sort = sortOf(ask, l.Sorts); len(rows) == 0 {
 		l.Bulk = nil
@@ -81,8 +84,10 @@ func (l List[T]) Page(ctx context.Context, q *Query, filters ...views.Filter) ([
 		return nil, views.Table{}, err
 	}
 	t = l.table(t, q, ask, len(rows), next)
-	if len(rows) > 0 {
+	if l.CSV != "" && (len(rows) > 0 || t.Older != "" || t.Newer != "") {
 		t.CSV = q.whole(l.CSV)
+	}
+	if len(rows) > 0 {
 		t.Total, err = l.counted(ctx, q, ask, len(rows), t.Older != "")
 	}
 	return rows, t, err
@@ -119,11 +124,11 @@ func (l List[T]) table(t views.Table, q *Query, ask store.Page, n int, next stri
 	if l.MayAdd && l.Add.Text != "" {
 		t.Empty.Action = l.Add
 	}
-	here, before := q.place, place{upto: q.place.after, row: max(0, q.place.row-PerPage)}
+	here, before := q.place, place{upto: q.place.after, row: q.place.row}
 	if here.upto != "" {
 		before.upto = next
 	}
-	if here.row == PerPage { // pages of a search may be shorter, so only this one follows the first for sure
+	if here.second {
 		before = place{}
 	}
 	if here.after != "" || here.upto != "" && next != "" {
@@ -133,7 +138,7 @@ func (l List[T]) table(t views.Table, q *Query, ask store.Page, n int, next stri
 	case here.upto != "":
 		t.Older = q.at(l.Path, sort, place{after: here.upto, row: here.row + n})
 	case next != "":
-		t.Older = q.at(l.Path, sort, place{after: next, row: here.row + n})
+		t.Older = q.at(l.Path, sort, place{after: next, row: here.row + n, second: q.First()})
 	}
 	for i, s := range l.Sorts {
 		t.Sorts = append(t.Sorts, views.Choice{Value: string(s.Key), Text: s.Text, Selected: s.Key == ask.Sort || i == 0 && sort == ""})

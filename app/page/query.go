@@ -38,10 +38,12 @@ type Query struct {
 	shown   string       // the columns that are shown; empty = the list's own
 }
 
-// place is a page of a list: at most one of the cursors is set. row is how many rows are in front.
+// place is a page of a list: at most one of the cursors is set. row is how many rows are in front,
+// with upto those of the page too.
 type place struct {
 	after, upto string
 	row         int
+	second      bool // the page in front is the first: pages of a search may be short, so row does not tell
 }
 
 // QueryOf reads where the address of c is in a list.
@@ -56,6 +58,7 @@ func QueryOf(c *fiber.Ctx) *Query {
 	if n, err := strconv.Atoi(web.Query(c, "row")); err == nil && n > 0 && !q.First() {
 		q.place.row = n
 	}
+	q.place.second = q.place.after != "" && web.Query(c, "second") == "1"
 	return q
 }
 
@@ -161,6 +164,9 @@ func (q *Query) at(path string, sort store.Sort, p place) string {
 	}
 	if p.row > 0 {
 		v.Set("row", strconv.Itoa(p.row))
+	}
+	if p.second {
+		v.Set("second", "1")
 	}
 	return address(path, v)
 }
