@@ -94,7 +94,7 @@ func months(end time.Time, others bool, now time.Time) []billing.Finding {
 	}
 	if others {
 		out = append(out, billing.Finding{Text: "some rings or facts are in rings_others or facts_others, because their month had no " +
-			"table: a server moves them once it has made the table; if they stay, the clock of a server was wrong, or they are more "+
+			"table: a server moves them once it has made the table; if they stay, the clock of a server was wrong, or they are more " +
 			"than 100,000 rings of a month"})
 	}
 	return out
