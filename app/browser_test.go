@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"carillon/app/console"
+	operatorpages "carillon/views/operator"
 )
 
 // browser starts a headless Chromium; the test is skipped where none is installed. .ci/run installs
@@ -306,6 +307,37 @@ func tour(t *testing.T, ctx context.Context, s *server, ring string) {
 	do(t, ctx, "the menu stays at the side of a long page", look("light", 1440), chromedp.Navigate(s.ready.URL+"/overview"),
 		holds(`scrollY > 100 && Math.abs(document.querySelector(".side").getBoundingClientRect().top) < 1 || scrollTo(0, 1e6)`))
 	visit(t, ctx, s, pages)
+	for _, one := range operatorpages.Samples(time.Now()) {
+		if pages[one.Name] == "" {
+			glance(t, ctx, s, "/storybook/"+one.Name, "en", 1440)
+		}
+	}
+	do(t, ctx, "choose Spanish", chromedp.Navigate(s.ready.URL+"/account"), choose(`select[name=language]`, "es"),
+		submit(`select[name=language]`), holds(`document.documentElement.lang === "es"`))
+	for _, path := range []string{"/overview", "/rings", ring, "/analytics", "/devices", "/groups", "/alerts", "/audit", "/people",
+		"/account", "/settings", "/billing"} {
+		glance(t, ctx, s, path, "es", 390)
+	}
+}
+
+// glance lets axe-core look once at a page, which is in a language, and takes no picture.
+func glance(t *testing.T, ctx context.Context, s *server, path, lang string, width int64) {
+	t.Helper()
+	axe, err := os.ReadFile(filepath.Join("testdata", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, path, look("light", width), chromedp.Navigate(s.ready.URL+path), holds(`document.readyState === "complete"`))
+	read(t, ctx, path, chromedp.Evaluate[int](string(axe)+`;0`))
+	for _, fault := range read(t, ctx, path, chromedp.Evaluate[[]string](faults, chromedp.EvalAwaitPromise)) {
+		t.Errorf("%s in %q: %s", path, lang, fault)
+	}
+	if got := read(t, ctx, path, chromedp.Evaluate[string](`document.documentElement.lang`)); got != lang {
+		t.Errorf("%s says that it is in %q, want %q", path, got, lang)
+	}
+	if read(t, ctx, path, chromedp.Evaluate[bool](scrollsSideways)) {
+		t.Errorf("%s in %q scrolls sideways", path, lang)
+	}
 }
 
 // visit looks at pages, by name, in light and dark, wide and narrow. A page is loaded once for each
