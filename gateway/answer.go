@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// Answer connects the phone that made o to its call, and the call to its agent, in the best codec of
-// the agent that the phone offers. The same leg may answer again in that codec: its old connection
-// is replaced and the agent's conversation continues; the agent, o.Tap and o.On are then ignored.
-// Another leg is refused. An error is a *Refused, that of o.Decide or of ctx, or a fault of the
-// gateway. After an error o.On is never called, unless the call was running before.
+// Answer connects the phone that made o to its call, and the call to its agent, in the best codec
+// of the agent that the phone offers. The same leg may answer again in that codec: its old
+// connection is replaced and the agent's conversation continues; the agent, o.Tap and o.On are then
+// ignored. Another leg is refused. An error is a *Refused, that of o.Decide or of ctx, or a fault
+// of the gateway. After an error o.On is never called, unless the call was running before.
 func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	if o.Call == "" || o.Leg == "" || o.Agent == nil || o.On == nil {
 		return Answer{}, errors.New("gateway: an offer needs Call, Leg, Agent and On")

@@ -19,7 +19,8 @@ func TestADecisionAgainstTheCall(t *testing.T) {
 		"panicked": func() (gateway.Agent, gateway.Tap, error) { panic("no answer") },
 		"nobody":   func() (gateway.Agent, gateway.Tap, error) { return nil, nil, nil },
 	} {
-		_, err := g.Answer(t.Context(), gateway.Offer{Call: "ring", Leg: "slow", SDP: offer(t), Agent: newEchoer(), On: e.on, Decide: decide})
+		_, err := g.Answer(t.Context(), gateway.Offer{Call: "ring", Leg: "slow", SDP: offer(t), Agent: newEchoer(),
+			On: e.on, Decide: decide})
 		if err == nil || name == "refused" && !errors.Is(err, late) {
 			t.Errorf("%s: answered with %v", name, err)
 		}
@@ -37,8 +38,8 @@ func TestADecisionAgainstTheCall(t *testing.T) {
 	wait(t, a.began, "the agent of the decision")
 }
 
-// TestLimitsComeBeforeTheDecision: what cannot be carried is refused before anything is decided, and
-// a call that waits for its decision counts.
+// TestLimitsComeBeforeTheDecision: what cannot be carried is refused before anything is decided,
+// and a call that waits for its decision counts.
 func TestLimitsComeBeforeTheDecision(t *testing.T) {
 	t.Parallel()
 	g, e := openGateway(t, func(c *gateway.Config) { c.MaxCalls = 1 }), newEventLog()
@@ -68,8 +69,8 @@ func TestLimitsComeBeforeTheDecision(t *testing.T) {
 	}
 }
 
-// TestOnePhoneAnswersTwiceAtOnce: while one answer is decided another one begins the call. The first
-// then joins it.
+// TestOnePhoneAnswersTwiceAtOnce: while one answer is decided another one begins the call. The
+// first then joins it.
 func TestOnePhoneAnswersTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	g, e := openGateway(t, nil), newEventLog()

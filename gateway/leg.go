@@ -207,8 +207,8 @@ func (l *leg) gather(ctx context.Context, before string) (string, error) {
 	late := time.NewTimer(gatherTimeout)
 	defer late.Stop()
 	for ctx.Err() == nil {
-		// Read the state before the description, which may only gain candidates between the two, and
-		// which Pion writes anew each time.
+		// Read the state before the description, which may only gain candidates between the two,
+		// and which Pion writes each time.
 		if l.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete {
 			local := l.pc.LocalDescription().SDP
 			if ufrag, hasCandidates := localICE(local); hasCandidates && ufrag != before {

@@ -79,7 +79,8 @@ func TestRingsBecomeMonths(t *testing.T) {
 		t.Helper()
 		for _, table := range tables {
 			var may bool
-			if err := db.QueryRowContext(t.Context(), "SELECT has_table_privilege('pg_monitor', $1, 'SELECT')", table).Scan(&may); err != nil ||
+			answer := db.QueryRowContext(t.Context(), "SELECT has_table_privilege('pg_monitor', $1, 'SELECT')", table)
+			if err := answer.Scan(&may); err != nil ||
 				!may {
 				t.Errorf("a role may not read %s any more, %v", table, err)
 			}
@@ -139,7 +140,8 @@ func TestRingsBecomeMonths(t *testing.T) {
 		"by_name, created_at, expires_at, ended_at, end_reason) SELECT $1, (substr(carillon_first_id($2)::text, 1, 24) || "+
 		"lpad(to_hex(n), 12, '0'))::uuid, 1, 'missed', $1, '', $1, '', '', false, 'key', $1, '', 0, 0, 0, '' FROM "+
 		"generate_series(1, 100001) n", tenant, full)
-	if err := db.QueryRowContext(t.Context(), "SELECT carillon_ring_months($1)", full.AddDate(0, 1, 0)).Scan(&made); err != nil || made == 0 {
+	row := db.QueryRowContext(t.Context(), "SELECT carillon_ring_months($1)", full.AddDate(0, 1, 0))
+	if err := row.Scan(&made); err != nil || made == 0 {
 		t.Errorf("%d months beside one with many rings, %v", made, err)
 	}
 	run("SELECT set_config('app.tenant', '*', false)")

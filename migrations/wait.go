@@ -72,6 +72,7 @@ func unfinished(ctx context.Context, db *sql.DB, why error) error {
 	if err != nil || end.IsZero() { // before step 51 there is no such function
 		return why
 	}
-	return fmt.Errorf("%w. The upgrade stopped between steps 69 and 70: the database refuses rings from %s UTC on. Run `carillon migrate up` "+
+	return fmt.Errorf("%w. The upgrade stopped between steps 69 and 70: the database refuses rings from "+
+		"%s UTC on. Run `carillon migrate up` "+
 		"again before that; or undo step 69: restore the backup from before it", why, end.UTC().Format("2006-01-02 15:04"))
 }

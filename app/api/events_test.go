@@ -112,7 +112,8 @@ func TestEventsOfAllRings(t *testing.T) {
 	again := h.stream(ask{method: "GET", path: "/v1/events", key: a.key, header: []string{"Last-Event-ID", events[1]["id"]}})
 	for _, want := range events[2:] {
 		// The state is that of now.
-		if got := nextTold(t, again); got["id"] != want["id"] || got["event"] != want["event"] || toldIn(t, got).Ring != toldIn(t, want).Ring {
+		if got := nextTold(t, again); got["id"] != want["id"] || got["event"] != want["event"] ||
+			toldIn(t, got).Ring != toldIn(t, want).Ring {
 			t.Errorf("behind %s came %v, want %v", events[1]["id"], got, want)
 		}
 	}

@@ -125,7 +125,8 @@ func (c PagesConfig) wants(page string) bool { return strings.Contains(page, c.O
 // asked for is refused.
 func (r *PagesReport) fill(ctx context.Context, s *stage, db *store.Store, n int) error {
 	if s.found != nil && n != 0 && n != s.found.Rings {
-		return fmt.Errorf("--rings: the folder of --data has %d rings, not %d: leave --rings out, or name an empty folder", s.found.Rings, n)
+		return fmt.Errorf("--rings: the folder of --data has %d rings, not %d: leave --rings out, or name an empty folder",
+			s.found.Rings, n)
 	}
 	if s.found != nil {
 		r.Seeded, r.SeedS = s.found.Rings, s.found.Filled

@@ -15,9 +15,9 @@ const (
 	ringingSweep = 10 * time.Second
 )
 
-// ringing are the rings that phones of this process show, as they were recorded then: an answer need
-// not read its ring again. They may be out of date, so that only a write decides by them, which
-// looks at what is recorded. The zero value is ready.
+// ringing are the rings that phones of this process show, as they were recorded then: an answer
+// need not read its ring again. They may be out of date, so that only a write decides by them,
+// which looks at what is recorded. The zero value is ready.
 type ringing struct {
 	mu    sync.Mutex // guards the rest
 	of    map[tenants.RingID]*tenants.Ring
@@ -39,7 +39,8 @@ func (k *ringing) keep(r *tenants.Ring, now time.Time) {
 	}
 }
 
-// find is the ring of the device's tenant, if the device may answer it as far as is known; else nil.
+// find is the ring of the device's tenant, if the device may answer it as far as is known; else
+// nil.
 func (k *ringing) find(id tenants.RingID, d tenants.Device, now time.Time) *tenants.Ring {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -8,12 +8,13 @@ import (
 	"carillon/tenants"
 )
 
-// soonAfter is how long the facts of a call's first moment wait to be stored. Nobody waits for them,
-// and without them in its way the sound begins sooner, on all calls that are set up at that moment.
+// soonAfter is how long the facts of a call's first moment wait to be stored. Nobody waits for
+// them, and without them in its way the sound begins sooner, on all calls that are set up at that
+// moment.
 const soonAfter = 500 * time.Millisecond
 
-// soonWrites are the changes that wait for soonAfter. Those of one ring are stored in one write, and
-// before what happens to the call later. The zero value is ready.
+// soonWrites are the changes that wait for soonAfter. Those of one ring are stored in one write,
+// and before what happens to the call later. The zero value is ready.
 type soonWrites struct {
 	mu sync.Mutex // guards of and the lists in it
 	of map[tenants.RingID]*soon

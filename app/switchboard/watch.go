@@ -76,8 +76,9 @@ func NewFeed(b *Board) Feed { return Feed{b} }
 
 // Watch calls tell with the facts of a tenant's rings behind a place, in the order of their
 // commits and without a gap, and with the place behind what it read, until tell fails or ctx is
-// done. The first call comes before anything is read, with the place itself. Later ones come without
-// facts where only others had any, and after a hint: somebody may no longer act for the tenant.
+// done. The first call comes before anything is read, with the place itself. Later ones come
+// without facts where only others had any, and after a hint: somebody may no longer act for the
+// tenant.
 func (f Feed) Watch(ctx context.Context, t tenants.TenantID, from store.FeedPlace,
 	tell func(facts []store.Fed, to store.FeedPlace) error) error {
 	listener := f.b.Bus.Listen(t, "")

@@ -34,8 +34,8 @@ func (s *Scope) Analytics() Analytics { return Analytics{&s.scope} }
 
 // Funnel sums the hours in [from, to) by fact and, if by is not empty, by one of hour, day,
 // environment, app_version, os_version, agent, key. Rows come ordered by group and fact. Of keys it
-// gives the steps of Hops only, the KeysMost that placed most rings, the console, and OtherKeys. It reads counts
-// only, so it costs the same whatever the number of facts behind them.
+// gives the steps of Hops only, the KeysMost that placed most rings, the console, and OtherKeys. It
+// reads counts only, so it costs the same whatever the number of facts behind them.
 func (s Analytics) Funnel(ctx context.Context, from, to time.Time, by string) ([]FunnelRow, error) {
 	if by == "key" {
 		return s.funnelByKey(ctx, floor(micros(from), hour), until(to))

@@ -101,8 +101,9 @@ func boundedRings(t *testing.T, s *store.Store) (*store.Scope, tenants.DeviceID,
 		if i%3 == 0 {
 			r.Agent = agent
 		}
-		a := tenants.Attempt{ID: tenants.NewID[tenants.AttemptID](at), Ring: r.ID, Device: device.ID, State: tenants.Placed, AppVersion: "1.0",
-			Push: tenants.Push{Environment: tenants.Production}}
+		a := tenants.Attempt{ID: tenants.NewID[tenants.AttemptID](at), Ring: r.ID, Device: device.ID, State: tenants.Placed,
+			AppVersion: "1.0",
+			Push:       tenants.Push{Environment: tenants.Production}}
 		if i%7 == 0 {
 			a.AppVersion = "2.0"
 		}

@@ -87,8 +87,8 @@ func (s *Store) Direct(ctx context.Context, query string, args ...any) *sql.Row 
 	return s.db.reads.QueryRowContext(ctx, query, args...)
 }
 
-// LookAtMost makes pages of rings look at n rings at most, in each of the ways that have a bound. It comes
-// before the store is used.
+// LookAtMost makes pages of rings look at n rings at most, in each of the ways that have a bound.
+// It comes before the store is used.
 func (s *Store) LookAtMost(n int) { s.bounds = bounds{look: n, hits: n, ofHits: n} }
 
 // Narrow leaves the readers one connection, so that every statement meets the one before it.

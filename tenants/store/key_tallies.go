@@ -149,7 +149,8 @@ func (t tallyTx) countedKeys(keys map[keyHour]keyHops) error {
 }
 
 // funnelByKey sums the hours in [from, to) by fact and key: the KeysMost with most rings, those
-// of the console, and all others together. A tenant has few keys at a time, so what it holds meanwhile is small.
+// of the console, and all others together. A tenant has few keys at a time, so what it holds
+// meanwhile is small.
 func (s Analytics) funnelByKey(ctx context.Context, from, to int64) ([]FunnelRow, error) {
 	rows, err := s.reads().scan(ctx, "SELECT key_id, hops FROM key_tallies WHERE tenant_id = ? AND hour >= ? AND hour < ?",
 		uuid(s.id), from, to)
@@ -174,8 +175,8 @@ func (s Analytics) funnelByKey(ctx context.Context, from, to int64) ([]FunnelRow
 	return rowsOf(mostRings(keys)), translate(rows.Err())
 }
 
-// mostRings keeps the keys with most rings and the rings of the console, which have no key, and adds
-// the others up.
+// mostRings keeps the keys with most rings and the rings of the console, which have no key, and
+// adds the others up.
 func mostRings(keys map[string]keyHops) map[string]keyHops {
 	console, placedThere := keys[""]
 	delete(keys, "")

@@ -157,7 +157,8 @@ func ringMonths(t *testing.T, server *storetest.Server) {
 	}
 
 	run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); UPDATE rings SET due_at = NULL WHERE due_at IS NOT NULL")
-	// A drop that was broken off goes on, also when a rule became longer meanwhile, but takes no ring.
+	// A drop that was broken off goes on, also when a rule became longer meanwhile, but takes no
+	// ring.
 	server.Super(t, name, "DROP TABLE texts_2020_02")
 	keep(until)
 	tables("2020_02")

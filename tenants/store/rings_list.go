@@ -11,8 +11,8 @@ import (
 )
 
 // List lists rings with attempts, facts and calls. They can be sorted by "created". Where no index
-// leads to them, and where a search has very many hits, it looks through bounds.look rings at a time:
-// a page may have fewer rows than it could, or none, and still lead to a next one.
+// leads to them, and where a search has very many hits, it looks through bounds.look rings at a
+// time: a page may have fewer rows than it could, or none, and still lead to a next one.
 func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, next string, err error) {
 	p := Page{Sort: q.Sort, After: q.After, Upto: q.Upto, Limit: q.Limit}
 	r, err := ringOrders.reading(p)

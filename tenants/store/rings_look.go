@@ -14,11 +14,11 @@ import (
 // bounds are how many rings a page costs at most. Tests set small ones.
 type bounds struct {
 	look int // rings that are looked at for a page of those with a property that no index knows
-	// hits is how many hits of a search are found by index and sorted, by their ids alone. With more
-	// of them, looking through the rings from the newest finds a page of hits sooner.
+	// hits is how many hits of a search are found by index and sorted, by their ids alone. With
+	// more of them, looking through the rings from the newest finds a page of hits sooner.
 	hits int
-	// ofHits is how many hits are looked at for a page of those that are something else too, such as
-	// missed.
+	// ofHits is how many hits are looked at for a page of those that are something else too, such
+	// as missed.
 	ofHits int
 }
 

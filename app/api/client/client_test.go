@@ -304,8 +304,8 @@ func TestEventsMissNothing(t *testing.T) {
 	}
 }
 
-// TestQuietFollowersComeBack: an id without an event is kept, so a follower that heard nothing comes
-// back behind it, and it waits while the server still counts the stream that it lost.
+// TestQuietFollowersComeBack: an id without an event is kept, so a follower that heard nothing
+// comes back behind it, and it waits while the server still counts the stream that it lost.
 func TestQuietFollowersComeBack(t *testing.T) {
 	t.Parallel()
 	full := says(429, `{"type":"https://ring.example.com/docs/errors#too_many_streams","detail":"Full.","status":429}`)

@@ -14,9 +14,9 @@ const (
 )
 
 // events reads server-sent events (HTML Living Standard, 9.2) and gives the id and the data of
-// each, and the id of a block without data, which is only to be kept. It calls cancel, which must end body, if the server sends nothing for the time silence; how
-// long give takes does not count. It returns nil at the end of the stream or when give wants no
-// more.
+// each, and the id of a block without data, which is only to be kept. It calls cancel, which must
+// end body, if the server sends nothing for the time silence; how long give takes does not count.
+// It returns nil at the end of the stream or when give wants no more.
 func events(silence time.Duration, cancel func(), body io.Reader, give func(id, data string) (more bool, err error)) error {
 	silent := time.AfterFunc(silence, cancel)
 	defer silent.Stop()

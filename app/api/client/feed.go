@@ -24,8 +24,8 @@ type Events struct {
 
 // Follow iterates over the facts of all rings that p asks for, each once: those from now on, or
 // behind p.LastEventID. It connects again when the server ends the stream, restarts or is silent,
-// and it ends with an error or when the caller leaves the loop. Where too many streams are open when
-// it connects again, it waits: the server may still count the stream that was lost.
+// and it ends with an error or when the caller leaves the loop. Where too many streams are open
+// when it connects again, it waits: the server may still count the stream that was lost.
 func (e *Events) Follow(ctx context.Context, p FollowEventsParams) iter.Seq2[Event, error] {
 	return e.FollowOpened(ctx, p, nil)
 }

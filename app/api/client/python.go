@@ -419,7 +419,8 @@ func (m *module) events(b *strings.Builder, class, name string, op operation, pa
 	}
 	if class != "rings" {
 		header(b, name, []string{"self", "id: str"}, "Iterator[Tuple[str, Dict[str, Any]]]", op.Summary, op.Description)
-		fmt.Fprintf(b, "        for _, kind, data in self._sender.events(%s, None):\n            if data:\n                yield kind, json.loads(data)\n", path)
+		fmt.Fprintf(b, "        for _, kind, data in self._sender.events(%s, None):\n"+
+			"            if data:\n                yield kind, json.loads(data)\n", path)
 		return
 	}
 	header(b, name, []string{"self", "id: str", "*", "after: Optional[str] = None"}, "Iterator[RingFact]", "The facts of a ring, each once",
