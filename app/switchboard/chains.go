@@ -294,7 +294,7 @@ func (b agentLinks) noteOf(r *tenants.Ring) agents.Note {
 			return r.Fold(tenants.Fact{Attempt: a.ID, Kind: kind, At: now, Received: now, Detail: detail})
 		}
 		if kind == tenants.FactAgentAttached { // as a rule when the call is set up
-			Held{b.Board}.writeSoon(tenant, id, false, fold)
+			Held(b).writeSoon(tenant, id, false, fold)
 		} else {
 			b.write(tenant, id, fold)
 		}
