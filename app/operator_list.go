@@ -77,7 +77,8 @@ func secondStep(o tenants.Operator) string {
 
 type operatorPasskeysCmd struct {
 	oneOperator
-	Remove string `help:"Id of the passkey to remove."`
+	Remove string `help:"Id of the passkey to remove." xor:"do"`
+	JSON   bool   `help:"Print one JSON line for each passkey." xor:"do"`
 }
 
 // Help says when the command is needed.
@@ -96,6 +97,9 @@ func (p *operatorPasskeysCmd) Run(ctx context.Context, c terminal) error {
 		if err != nil {
 			return err
 		}
+		if p.JSON {
+			return jsonLines(c, keys, passkeyLine)
+		}
 		if len(keys) == 0 {
 			fmt.Fprintf(c.out, "%s has no passkeys.\n", o.Email)
 			return nil
@@ -111,6 +115,10 @@ func (p *operatorPasskeysCmd) Run(ctx context.Context, c terminal) error {
 		}
 		return t.Flush()
 	})
+}
+
+func passkeyLine(k store.Passkey) any {
+	return map[string]any{"id": k.ID, "name": k.Name, "created_at": momentOf(k.CreatedAt), "last_used_at": momentOf(k.UsedAt)}
 }
 
 func (p *operatorPasskeysCmd) remove(ctx context.Context, c terminal, s *store.Store, o tenants.Operator) error {

@@ -22,7 +22,7 @@ func newPipes(n *node) pipes {
 		bytes: desc("carillon_pipe_bytes_total", "Bytes of these WebSockets, by their way between this node and the others.", "way"),
 		gaps:  desc("carillon_pipe_gaps_total", "These WebSockets that were ended because NATS lost a part."),
 		refused: desc("carillon_pipes_refused_total", "WebSockets that were not passed on for want of room: of this node for what it "+
-			"passes on (passed_on) or holds (held), of one ring, or of one tenant.", "bound"),
+			"passes on (passed_on) or holds (held), of one ring, or of one tenant (account).", "bound"),
 	}
 }
 
@@ -52,5 +52,5 @@ func (p pipes) Collect(to chan<- prometheus.Metric) {
 	tell(p.refused, prometheus.CounterValue, c.HoldingFull.Load(), "held")
 	ring, tenant := switchboard.NewJoining(p.n.board).Refused()
 	tell(p.refused, prometheus.CounterValue, ring, "ring")
-	tell(p.refused, prometheus.CounterValue, tenant, "tenant")
+	tell(p.refused, prometheus.CounterValue, tenant, "account")
 }

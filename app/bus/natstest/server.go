@@ -60,7 +60,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	at.Start()
-	if !at.ReadyForConnections(10 * time.Second) {
+	if !at.ReadyForConnections(time.Minute) {
 		at.Shutdown()
 		return errors.New("the NATS server did not start")
 	}
