@@ -3,6 +3,7 @@ package switchboard_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -197,8 +198,7 @@ func TestTheTimelineNamesEachAgent(t *testing.T) {
 	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}, Agent: w.agent(tenants.Agent{Name: "First", Next: next})})
 	w.dial(d, r)
 	got := w.until(r.ID, "the third talks", func(r *tenants.Ring) bool {
-		f := r.Attempts[0].Facts
-		return f[len(f)-1].Detail == "Third"
+		return slices.ContainsFunc(r.Attempts[0].Facts, func(f tenants.Fact) bool { return f.Detail == "Third" })
 	})
 	want := []string{"agent_failed First: nobody of this name", "agent_attached Second", "agent_lost Second: it broke off",
 		"agent_failed Away: nobody of this name", "agent_attached Third"}
