@@ -101,7 +101,7 @@ func (k auditPages) audit(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 // looks through a part of the record at once.
 const (
 	lookParts = 20
-	lookTime  = 30 * time.Millisecond
+	lookTime  = 16 * time.Millisecond
 )
 
 // lookBack gives the first part of the record in which there is something.
