@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"carillon/app/language"
+	"carillon/tenants"
 )
 
 // navEntry is one entry of the navigation.
@@ -116,9 +117,6 @@ func PaletteCommands(tag, typed string) []Command {
 	return slices.DeleteFunc(all, func(c Command) bool { return !Mentions(c.Text, tag, typed) })
 }
 
-// bare has accents taken off: people leave them out when they search.
-var bare = strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ú", "u", "ü", "u", "ñ", "n")
-
 // Mentions tells whether one of our texts has each of the words that were typed, in English or in
 // the language of the page, whatever their case and accents.
 func Mentions(text, tag, typed string) bool {
@@ -126,8 +124,8 @@ func Mentions(text, tag, typed string) bool {
 		said, _ := c.Line(text)
 		text += "\n" + said
 	}
-	text = bare.Replace(strings.ToLower(text))
-	for _, word := range strings.Fields(bare.Replace(strings.ToLower(typed))) {
+	text = tenants.Unaccented(text)
+	for _, word := range strings.Fields(tenants.Unaccented(typed)) {
 		if !strings.Contains(text, word) {
 			return false
 		}

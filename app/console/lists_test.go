@@ -144,7 +144,8 @@ func TestPaletteFindsThings(t *testing.T) {
 	ring := "/rings/" + string(b.ring)
 	for _, x := range []struct{ typed, found string }{
 		{string(b.ring), ring}, {string(b.ring)[:13], ring}, {r.Attempts[0].Push.APNsID, ring}, {r.Reference, ring}, {"zoë", ring},
-		{"zoë phone", "/devices/" + string(b.device)}, {"zoë desk", "/agents/" + string(b.agent)},
+		{"zoë phone", "/devices/" + string(b.device)}, {"PHONE zoe", "/devices/" + string(b.device)},
+		{"zoë desk", "/agents/" + string(b.agent)},
 		{"zoë hook", "/connections/" + string(b.connection)}, {"zoë key", "/keys/" + string(b.key)}, {b.Owner.Email, "/people?q="},
 		{"dark", `value="dark"`}, {"sign out", `action="/signout"`}, {"export ri", "/rings.csv"}, {"test", "/rings/test"},
 		{"invoices", "/billing/invoices"}, {"alert ru", "/alerts/rules"},

@@ -246,8 +246,8 @@ func (s Agents) Get(ctx context.Context, id tenants.AgentID) (tenants.Agent, err
 func (s Agents) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "agents")
 	if q.Search != "" {
-		m := s.s.db.dialect.contains(q.Search)
-		db = db.Where(m.in("name"), m.arg())
+		named, args := s.s.db.dialect.alike(q.Search, "name")
+		db = db.Where(named, args...)
 	}
 	return db
 }

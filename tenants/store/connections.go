@@ -363,7 +363,7 @@ func (s Connections) opened(row connectionRow) (ConnectionSecrets, error) {
 func (s Connections) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "connections").Where(there)
 	if q.Search != "" {
-		named, args := s.s.db.dialect.contains(q.Search).inAny("name", "url", "role")
+		named, args := s.s.db.dialect.alike(q.Search, "name", "url", "role")
 		db = db.Where("("+named+")", args...)
 	}
 	return db

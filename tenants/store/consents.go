@@ -121,7 +121,7 @@ type ConsentQuery struct {
 func (s Consents) found(ctx context.Context, q ConsentQuery) *gorm.DB {
 	db := s.read(ctx, "consents")
 	if q.Search != "" {
-		found, args := s.s.db.dialect.contains(q.Search).inAny("person", "evidence", "by_name")
+		found, args := s.s.db.dialect.alike(q.Search, "person", "evidence", "by_name")
 		db = db.Where("("+found+")", args...)
 	}
 	switch {

@@ -121,7 +121,7 @@ func (s Devices) found(ctx context.Context, q DeviceQuery) *gorm.DB {
 		db = db.Where("seen_at < ? AND state = ?", micros(q.Silent), string(tenants.DeviceActive))
 	}
 	if q.Search != "" {
-		named, args := s.s.db.dialect.contains(q.Search).inAny("name", "person", "model")
+		named, args := s.s.db.dialect.alike(q.Search, "name", "person", "model")
 		found := db.Session(&gorm.Session{NewDB: true}).Where("("+named+` OR token LIKE ? ESCAPE '\')`,
 			append(args, like("", q.Search, "%"))...)
 		if low, high, ok := beginning(strings.ToLower(q.Search)); ok {
@@ -170,7 +170,7 @@ type Person struct {
 
 // PersonQuery asks for a page of people, by name.
 type PersonQuery struct {
-	Search string // part of the name
+	Search string // parts of the name
 	After  string // the last name of the page before
 	Limit  int
 }
@@ -179,7 +179,7 @@ type PersonQuery struct {
 func (s Devices) People(ctx context.Context, q PersonQuery) (people []Person, next string, err error) {
 	where, args := "tenant_id = ? AND person <> '' AND person > ?", []any{uuid(s.id), q.After}
 	if q.Search != "" {
-		named, find := s.s.db.dialect.contains(q.Search).inAny("person")
+		named, find := s.s.db.dialect.alike(q.Search, "person")
 		where, args = where+" AND ("+named+")", append(args, find...)
 	}
 	rows, err := s.reads().query(ctx, "SELECT person, COUNT(*), SUM(CASE WHEN state = 'active' THEN 1 ELSE 0 END), MAX(seen_at)"+

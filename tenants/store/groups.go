@@ -246,8 +246,8 @@ func (s Groups) All(ctx context.Context) (map[tenants.GroupID]tenants.Group, err
 func (s Groups) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "ring_groups")
 	if q.Search != "" {
-		m := s.s.db.dialect.contains(q.Search)
-		db = db.Where(m.in("name"), m.arg())
+		named, args := s.s.db.dialect.alike(q.Search, "name")
+		db = db.Where(named, args...)
 	}
 	return db
 }

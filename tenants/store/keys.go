@@ -296,8 +296,8 @@ func (s Keys) Get(ctx context.Context, id tenants.KeyID) (tenants.Key, error) {
 func (s Keys) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "keys")
 	if q.Search != "" {
-		m := s.s.db.dialect.contains(q.Search)
-		db = db.Where("("+m.in("name")+" OR last4 = ?)", m.arg(), q.Search)
+		named, args := s.s.db.dialect.alike(q.Search, "name")
+		db = db.Where("("+named+" OR last4 = ?)", append(args, q.Search)...)
 	}
 	return db
 }

@@ -59,15 +59,16 @@ func (m match) arg() string {
 		if m.within {
 			before = "*"
 		}
-		return before + glob(m.text) + "*"
+		return before + glob(m.text, func(rune) string { return "" }) + "*"
 	case m.within:
 		before = "%"
 	}
 	return like(before, m.text, "%")
 }
 
-// glob makes a GLOB pattern out of text: its own signs mean themselves.
-func glob(text string) string {
+// glob makes a GLOB pattern out of text: its own signs mean themselves. forms are those of a letter
+// that fit in its place too.
+func glob(text string, forms func(letter rune) string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch upper := unicode.ToUpper(r); {
@@ -75,6 +76,8 @@ func glob(text string) string {
 			b.WriteString("[" + string(r) + "]")
 		case r >= utf8.RuneSelf && upper != r:
 			b.WriteString("[" + string(r) + string(upper) + "]")
+		case forms(r) != "":
+			b.WriteString("[" + string(r) + forms(r) + "]")
 		default:
 			b.WriteRune(r)
 		}

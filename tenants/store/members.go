@@ -54,7 +54,7 @@ var memberOrders = orders[personRow]{"created", map[Sort]order[personRow]{
 func (s Members) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.people(s.reads().gorm(ctx))
 	if q.Search != "" {
-		found, args := s.s.db.dialect.contains(q.Search).inAny("users.email", "users.name")
+		found, args := s.s.db.dialect.alike(q.Search, "users.email", "users.name")
 		db = db.Where("("+found+")", args...)
 	}
 	return db

@@ -215,8 +215,8 @@ func (s Schedules) some(ctx context.Context, ids []tenants.ScheduleID) (map[tena
 func (s Schedules) found(ctx context.Context, q Page) *gorm.DB {
 	db := s.read(ctx, "weekly_schedules")
 	if q.Search != "" {
-		m := s.s.db.dialect.contains(q.Search)
-		db = db.Where(m.in("name"), m.arg())
+		named, args := s.s.db.dialect.alike(q.Search, "name")
+		db = db.Where(named, args...)
 	}
 	return db
 }

@@ -328,3 +328,33 @@ func testTargets(b *bench) {
 	b.must(err)
 	equal(b, len(list), 2, "a person's dead devices, so that policy can say why")
 }
+
+// testNames: people are found by parts of their names in any order, whatever the case and accents.
+func testNames(b *bench) {
+	ctx, s := b.Context(), b.tenant()
+	for _, name := range []string{"Zoë Núñez", "Ana Ruiz", "Ngô Thị Hạnh", "Ärger 50%", "Дмитрий"} {
+		b.device(s, name)
+	}
+	for typed, want := range map[string]string{
+		"zoe": "Zoë Núñez", "ZOË": "Zoë Núñez", "nunez zo": "Zoë Núñez", "úñE": "Zoë Núñez", "uiz": "Ana Ruiz", "ruíz ana": "Ana Ruiz",
+		"hanh ngo": "Ngô Thị Hạnh", "arger": "Ärger 50%", "50%": "Ärger 50%", "5_%": "", "Д": "Дмитрий", "дМИТ": "Дмитрий", "ana nunez": "",
+		"[az]oe": "", "*": "",
+	} {
+		people, _, err := s.Devices().People(ctx, store.PersonQuery{Search: typed, Limit: 9})
+		b.must(err)
+		devices, _, err := s.Devices().List(ctx, store.DeviceQuery{Search: typed})
+		b.must(err)
+		var names []string
+		for _, p := range people {
+			names = append(names, p.Name)
+		}
+		for _, d := range devices {
+			if !strings.Contains(want, d.Person) {
+				b.Errorf("%q finds the device of %q", typed, d.Person)
+			}
+		}
+		if strings.Join(names, "|") != want || len(devices) != len(people) {
+			b.Errorf("%q finds %q and %d devices, wanted %q", typed, names, len(devices), want)
+		}
+	}
+}

@@ -139,7 +139,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
 		{"rotation at the bound of keys", testKeyRotationAtTheBound},
-		{"devices", testDevices},
+		{"devices", testDevices}, {"names", testNames},
 		{"merges", testMerges}, {"tokens", testTokens}, {"device credentials", testDeviceCredentials}, {"revocations", testRevocations},
 		{"kept target", testKeptTarget},
 		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},

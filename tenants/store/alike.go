@@ -1,0 +1,45 @@
+package store
+
+import (
+	"strings"
+
+	"carillon/tenants"
+)
+
+// alike is the condition that each word of what a person typed is in one of the columns, whatever
+// its case, accents and place: "zoe" finds "Zoë", and "ruiz ana" finds "Ana Ruiz". It reads each
+// row of the tenant, so it is for tables without very many. Most names have ASCII letters only: the
+// dearer comparison looks at the others.
+func (d dialect) alike(text string, columns ...string) (condition string, args []any) {
+	var all []string
+	for _, word := range strings.Fields(tenants.Unaccented(text)) {
+		var some []string
+		for _, c := range columns {
+			exact := match{d, word, true}
+			if d == lite {
+				some = append(some, c+` LIKE ? ESCAPE '\' OR OCTET_LENGTH(`+c+") > LENGTH("+c+") AND LOWER("+c+") GLOB ?")
+				args = append(args, like("%", word, "%"), "*"+glob(word, tenants.Accented)+"*")
+				continue
+			}
+			some = append(some, exact.in(c)+" OR OCTET_LENGTH("+c+") > LENGTH("+c+") AND "+unaccented(c)+` LIKE ? ESCAPE '\'`)
+			args = append(args, exact.arg(), exact.arg())
+		}
+		all = append(all, "("+strings.Join(some, " OR ")+")")
+	}
+	if len(all) == 0 { // signs that are no letters
+		return d.contains(text).inAny(columns...)
+	}
+	return strings.Join(all, " AND "), args
+}
+
+// unaccented is a column in lower case and without accents, on PostgreSQL.
+func unaccented(column string) string {
+	var from, to strings.Builder
+	for _, letter := range tenants.AccentedLetters() {
+		for _, r := range tenants.Accented(letter) {
+			from.WriteRune(r)
+			to.WriteRune(letter)
+		}
+	}
+	return "TRANSLATE(LOWER(" + column + "), '" + from.String() + "', '" + to.String() + "')"
+}
