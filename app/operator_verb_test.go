@@ -47,7 +47,7 @@ func listenersAreApart(t *testing.T, s *server) {
 	t.Helper()
 	for base, all := range map[string][]string{
 		s.ready.URL: {paths.PathTenants, paths.PathTenantsCSV, paths.PathHealth, paths.PathEvents, paths.PathPartners, paths.PathOperators,
-			paths.PathCodes, paths.PathSecond + "/x", paths.WelcomePath("x"), paths.ResendPath("1")},
+			paths.PathCodes, views.PathSecond + "/x", paths.WelcomePath("x"), paths.ResendPath("1")},
 		s.ready.OperatorURL: {views.PathOverview, views.PathRings, views.PathDevices, views.PathKeys, views.PathSettings, views.PathBilling,
 			views.PathTrial, views.PathForgot, views.PathStorybook, "/v1/rings", "/mcp", "/docs/ios", "/healthz", "/webhooks/stripe"},
 	} {

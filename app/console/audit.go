@@ -41,7 +41,7 @@ var auditActors = []views.Choice{
 }
 
 // auditOutcomes are whether it was done.
-var auditOutcomes = []views.Choice{{Value: "", Text: "Done and refused"}, {Value: "refused", Text: "Refused only"}}
+var auditOutcomes = []views.Choice{{Value: "", Text: "Any result"}, {Value: "refused", Text: "Refused only"}}
 
 // list is the entries that the search and filters of q leave.
 func (k auditPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Audit] {

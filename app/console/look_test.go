@@ -65,7 +65,7 @@ func TestOperatorsLookOnlyWithConsent(t *testing.T) {
 	w.Get(views.PathPalette + "?q=ana").Want(200)
 	theirs, _, err := h.Store.For(b.Id).Audits().List(t.Context(), store.AuditQuery{Action: "tenant.", Limit: 50})
 	pagetest.Must(t, err)
-	ours, _, err := h.Store.Operators().Audits(t.Context(), string(b.Id), store.Page{Limit: 200})
+	ours, _, err := h.Store.Operators().Audits(t.Context(), store.OperatorAuditQuery{Target: string(b.Id), Page: store.Page{Limit: 200}})
 	pagetest.Must(t, err)
 	for name, all := range map[string][]tenants.Audit{"the tenant's log": theirs, "the record of operators": ours} {
 		said := ""

@@ -28,28 +28,31 @@ func askProof(c *fiber.Ctx, r route) error {
 }
 
 func (k proofPages) ask(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
-	return k.page(ctx, c, v, views.ConfirmMePage{Next: orOverview(page.OwnPath(web.Query(c, "next"))), Again: web.Query(c, "again") != ""},
+	return k.page(ctx, c, v, views.ProofAsk{Next: orOverview(page.OwnPath(web.Query(c, "next"))), Again: web.Query(c, "again") != ""},
 		fiber.StatusOK)
 }
 
-func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ConfirmMePage, status int) error {
-	p.Code = v.User.TwoSteps
+func (k proofPages) page(ctx context.Context, c *fiber.Ctx, v *page.Visitor, p views.ProofAsk, status int) error {
+	if !v.User.TwoSteps {
+		p.Password = v.User.Email
+	}
 	mine, err := k.Store.Factors().Passkeys(ctx, v.User.ID)
 	if err != nil {
 		return err
 	}
 	p.Passkey = k.Passkeys != nil && len(mine) > 0
-	if p.Shell, err = k.shell(ctx, c, v, at(confirmMeTitle, "")); err != nil {
+	shell, err := k.shell(ctx, c, v, at(confirmMeTitle, ""))
+	if err != nil {
 		return err
 	}
-	return web.Page(c, views.ConfirmMe(p), status)
+	return web.Page(c, views.ConfirmMe(views.ConfirmMePage{Shell: shell, ProofAsk: p}), status)
 }
 
 // prove checks the password, or, of somebody with a second step, a code: a browser may have kept
 // the password. It leads back.
 func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	f := page.FormOf(c)
-	p := views.ConfirmMePage{Next: orOverview(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
+	p := views.ProofAsk{Next: orOverview(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
 	try, err := k.TryAs(v)
 	answer := f.Raw("credential")
 	passkey := answer != "" && k.Passkeys != nil

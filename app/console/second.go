@@ -71,7 +71,8 @@ func (k secondPages) ask(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (k secondPages) secondPage(c *fiber.Ctx, next string) views.SecondPage {
-	return views.SecondPage{Theme: page.ThemeOf(c), Next: orOverview(page.OwnPath(next)), Passkeys: k.Passkeys != nil}
+	return views.SecondPage{Theme: page.ThemeOf(c), SecondAsk: views.SecondAsk{Next: orOverview(page.OwnPath(next)),
+		Passkeys: k.Passkeys != nil}}
 }
 
 func (k secondPages) prove(ctx context.Context, c *fiber.Ctx) error {
@@ -136,7 +137,7 @@ func (k secondPages) appPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor,
 	if err != nil {
 		return err
 	}
-	p := views.AppPage{Seed: seed, Error: fault, Required: v.Tenant.TwoSteps && !v.User.TwoSteps}
+	p := views.AppPage{AppNew: views.AppNew{Seed: seed, Error: fault}, Required: v.Tenant.TwoSteps && !v.User.TwoSteps}
 	if p.QR, err = web.QRDots(uri, false); err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ func (k *Console) steps(ctx context.Context, v *page.Visitor) (s views.Steps, er
 		return s, err
 	}
 	n, err := k.Store.Factors().RecoveryCodes(ctx, v.User.ID)
-	s = views.Steps{On: v.User.TwoSteps, App: seed != "", Required: v.Tenant.TwoSteps}
+	s = views.Steps{On: v.User.TwoSteps, App: seed != "", Required: v.Tenant.TwoSteps, Codes: views.PathRecovery}
 	if s.On {
 		s.Left = strconv.Itoa(n)
 	}

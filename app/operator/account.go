@@ -24,8 +24,8 @@ func (k *Console) accountRoutes() []route {
 		{method: post, path: views.PathSignInEnd, operator: x.endOthers},
 		{method: get, path: views.PathConfirmMe, operator: x.ask},
 		{method: post, path: views.PathConfirmMe, operator: x.prove},
-		{method: get, path: pages.PathApp, stepUp: true, operator: x.appForm},
-		{method: post, path: pages.PathApp, stepUp: true, operator: x.setApp},
+		{method: get, path: views.PathApp, stepUp: true, operator: x.appForm},
+		{method: post, path: views.PathApp, stepUp: true, operator: x.setApp},
 		{method: get, path: pages.PathCodes, stepUp: true, operator: in.askCodes},
 		{method: post, path: pages.PathCodes, stepUp: true, operator: in.newCodes},
 	}
@@ -36,8 +36,8 @@ func (k accountPages) account(ctx context.Context, c *fiber.Ctx, v *visitor) err
 	if err != nil {
 		return err
 	}
-	p := pages.AccountPage{Shell: k.shell(c, v, accountTitle, ""), Facts: accountFacts(v.operator), App: v.operator.App,
-		Codes: codesLeft(left)}
+	p := pages.AccountPage{Shell: k.shell(c, v, accountTitle, ""), Facts: accountFacts(v.operator),
+		Steps: views.Steps{On: true, App: v.operator.App, Kept: true, Left: views.Count(left), Codes: pages.PathCodes}}
 	if p.Passkeys, err = k.passkeyRows(ctx, v); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (k accountPages) account(ctx context.Context, c *fiber.Ctx, v *visitor) err
 		return err
 	}
 	for _, in := range all {
-		p.SignIns = append(p.SignIns, pages.SignInRow{From: in.IP, With: page.BrowserOf(in.UserAgent), Since: at(in.CreatedAt),
+		p.SignIns = append(p.SignIns, views.SignInRow{From: in.IP, With: page.BrowserOf(in.UserAgent), Since: at(in.CreatedAt),
 			Here: in.Hash == v.in.Hash})
 	}
 	return web.Page(c, pages.Account(p), fiber.StatusOK)
@@ -84,27 +84,26 @@ func askProof(c *fiber.Ctx, r route) error {
 }
 
 func (k accountPages) ask(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	return k.confirmPage(ctx, c, v, pages.ConfirmMePage{Next: orTenants(page.OwnPath(web.Query(c, "next"))),
+	return k.confirmPage(ctx, c, v, views.ProofAsk{Next: orTenants(page.OwnPath(web.Query(c, "next"))),
 		Again: web.Query(c, "again") != ""}, fiber.StatusOK)
 }
 
-func (k accountPages) confirmPage(ctx context.Context, c *fiber.Ctx, v *visitor, p pages.ConfirmMePage, status int) error {
+func (k accountPages) confirmPage(ctx context.Context, c *fiber.Ctx, v *visitor, p views.ProofAsk, status int) error {
 	mine, err := k.Store.Operators().Passkeys(ctx, v.operator.ID)
 	if err != nil {
 		return err
 	}
 	p.Passkey = k.Passkeys != nil && len(mine) > 0
-	p.Shell = k.shell(c, v, confirmMeTitle, "")
 	if k.Dev != nil {
 		p.Dev = devCode(*k.Dev())
 	}
-	return web.Page(c, pages.ConfirmMe(p), status)
+	return web.Page(c, pages.ConfirmMe(pages.ConfirmMePage{Shell: k.shell(c, v, confirmMeTitle, ""), ProofAsk: p}), status)
 }
 
 // prove checks a code or a passkey, and leads back.
 func (k accountPages) prove(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	f := page.FormOf(c)
-	p := pages.ConfirmMePage{Next: orTenants(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
+	p := views.ProofAsk{Next: orTenants(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
 	answer := f.Raw("credential")
 	passkey := answer != "" && k.Passkeys != nil
 	err := k.TryCode(c, asUser(v.operator))
@@ -165,8 +164,8 @@ func (k accountPages) appPage(c *fiber.Ctx, v *visitor, seed, fault string, stat
 	if err != nil {
 		return err
 	}
-	p := pages.AppPage{Shell: k.shell(c, v, appTitle, "", up(accountTitle, views.PathAccount)), Seed: seed, Error: fault,
-		Had: v.operator.App}
+	p := pages.AppPage{Shell: k.shell(c, v, appTitle, "", up(accountTitle, views.PathAccount)),
+		AppNew: views.AppNew{Seed: seed, Error: fault}, Had: v.operator.App}
 	if p.QR, err = web.QRDots(uri, false); err != nil {
 		return err
 	}

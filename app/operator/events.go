@@ -197,9 +197,12 @@ func (k partnerPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, refere
 	if e.Payable > 0 {
 		p.Payable, p.Amount = k.cash(e.Payable), tenants.FormatCents(e.Payable)
 	}
+	var sum int64
 	for _, o := range paid {
-		p.Payouts = append(p.Payouts, views.Row{Name: o.CreatedAt.UTC().Format("2 Jan 2006"), Text: k.cash(o.Cents) + ", " + o.Reference})
+		sum += o.Cents
+		p.Payouts = append(p.Payouts, pages.PayoutRow{At: at(o.CreatedAt), Reference: o.Reference, Amount: k.cash(o.Cents)})
 	}
+	p.Paid = k.cash(sum)
 	return web.Page(c, pages.Partner(p), status)
 }
 

@@ -23,7 +23,7 @@ const backupOld = 8 * 24 * time.Hour
 // troubles are what an operator should look at now.
 func troubles(s Server, q store.Queues, now time.Time) (all []views.Callout) {
 	if s.NoRoom != "" {
-		all = append(all, views.Callout{Tone: views.ToneBad, Title: "The server sheds load.", Cause: s.NoRoom,
+		all = append(all, views.Callout{Tone: views.ToneBad, Title: "The server refuses new work.", Cause: s.NoRoom,
 			Cure: "Give it more descriptors, disk or memory."})
 	}
 	if s.Draining {
@@ -209,10 +209,10 @@ func serverRows(s Server) []views.Row {
 }
 
 func writerRows(s Server, q store.Queues) []views.Row {
-	rows := []views.Row{{Name: "Size", Text: bytesShown(q.Bytes)}, {Name: "Changes that wait", Text: count(int64(s.Store.Queue))},
-		{Name: "Slowest of them", Text: views.Millis(int(s.Store.Oldest.Milliseconds()))}, {Name: "Commits", Text: count(s.Store.Commits)}}
+	rows := []views.Row{{Name: "Size", Text: bytesShown(q.Bytes)}, {Name: "Waiting changes", Text: count(int64(s.Store.Queue))},
+		{Name: "Longest wait", Text: views.Millis(int(s.Store.Oldest.Milliseconds()))}, {Name: "Commits", Text: count(s.Store.Commits)}}
 	if s.Store.Commits > 0 {
-		rows = append(rows, views.Row{Name: "Changes in a commit",
+		rows = append(rows, views.Row{Name: "Changes per commit",
 			Text: strconv.FormatFloat(float64(s.Store.Writes)/float64(s.Store.Commits), 'f', 1, 64)})
 	}
 	return rows
@@ -221,8 +221,8 @@ func writerRows(s Server, q store.Queues) []views.Row {
 func appleRows(s Server) []views.Row {
 	return []views.Row{{Name: "Open", Text: count(int64(s.Push.Connections))}, {Name: "Credentials", Text: count(int64(s.Push.Pools))},
 		{Name: "Pushes under way", Text: count(int64(s.Push.PushesUnderWay))},
-		{Name: "Failed to connect", Text: count(s.Push.FailedDials) + " of " + count(s.Push.Dials)},
-		{Name: "Lost with pushes", Text: count(s.Push.Lost)}}
+		{Name: "Failed attempts", Text: count(s.Push.FailedDials) + " of " + count(s.Push.Dials)},
+		{Name: "Lost during a push", Text: count(s.Push.Lost)}}
 }
 
 func endsOn(end, now time.Time) string {

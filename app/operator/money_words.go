@@ -113,7 +113,7 @@ func (k partnerPages) balance(e earner) []views.Stat {
 
 func partnerRows(e earner, brought int) []views.Row {
 	rows := []views.Row{{Name: "Email", Text: e.Email, Copy: true}, {Name: "Code", Text: e.Code, Copy: true},
-		{Name: "Brought", Text: views.Plural(brought, "tenant", "tenants")}, {Name: "Since", When: at(e.CreatedAt)}}
+		{Name: "Referred", Text: views.Plural(brought, "tenant", "tenants")}, {Name: "Since", When: at(e.CreatedAt)}}
 	if !e.StoppedAt.IsZero() {
 		rows = append(rows, views.Row{Name: "Ended", When: at(e.StoppedAt)})
 	}

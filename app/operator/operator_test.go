@@ -203,10 +203,10 @@ func TestOperatorSignsIn(t *testing.T) {
 	b.Post("/signin", url.Values{"email": {o.Email}, "password": {pagetest.Secret}}).Leads("/signin/second") // a known browser
 	for h.k.failures.Admit(h.Clock.Now(), "", recordRate) == nil {
 	}
-	was, err := h.Store.Operators().AuditsTotal(t.Context())
+	was, err := h.Store.Operators().AuditsTotal(t.Context(), store.OperatorAuditQuery{})
 	pagetest.Must(t, err)
 	b.Post("/signin", wrong).Want(401)
-	if is, err := h.Store.Operators().AuditsTotal(t.Context()); err != nil || is.N != was.N {
+	if is, err := h.Store.Operators().AuditsTotal(t.Context(), store.OperatorAuditQuery{}); err != nil || is.N != was.N {
 		t.Errorf("beyond the rate a failed sign-in made %d entries, %v", is.N-was.N, err)
 	}
 }
@@ -233,7 +233,7 @@ func TestSuspendingIsInBothRecords(t *testing.T) {
 	b.Post(home+"/plan", url.Values{"plan": {"growth"}, "until": {"2001-01-01"}}).Want(422)
 	b.Post(home+"/plan", url.Values{"plan": {"nonsense"}}).Want(422)
 	b.Post(home+"/plan", url.Values{"plan": {"growth"}}).Leads(home)
-	ours, _, err := h.Store.Operators().Audits(t.Context(), string(h.tenant.Id), store.Page{})
+	ours, _, err := h.Store.Operators().Audits(t.Context(), store.OperatorAuditQuery{Target: string(h.tenant.Id)})
 	var said []string
 	for _, a := range ours {
 		said = append(said, a.Action)
@@ -286,7 +286,7 @@ func TestEveryChangeIsRecorded(t *testing.T) {
 			continue
 		}
 		b.Post(h.address(r.path), want.form).Want(303)
-		ours, _, err := h.Store.Operators().Audits(t.Context(), "", store.Page{Limit: 1})
+		ours, _, err := h.Store.Operators().Audits(t.Context(), store.OperatorAuditQuery{Page: store.Page{Limit: 1}})
 		pagetest.Must(t, err)
 		theirs, _, err := h.Store.For(h.tenant.Id).Audits().List(t.Context(), store.AuditQuery{Action: want.action})
 		pagetest.Must(t, err)

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"slices"
 	"strings"
 
 	"carillon/app/page"
@@ -66,10 +67,6 @@ func removalOfPasskey(p store.Passkey) views.Confirm {
 func accountFacts(o tenants.Operator) []views.Row {
 	return []views.Row{{Name: "Name", Text: o.Name, Own: true}, {Name: "Email", Text: o.Email, Own: true},
 		{Name: "Added", When: at(o.CreatedAt)}, {Name: "Last sign-in", When: at(o.SeenAt)}}
-}
-
-func codesLeft(n int) string {
-	return "You have " + views.Plural(n, "code", "codes") + " left. Each replaces your second step once."
 }
 
 func devSignIn(s Seen) string { return "Dev mode: " + s.Email + ", password: " + s.Password }
@@ -149,6 +146,24 @@ var actions = map[string]string{
 	"stripe.replay":       "asked to process again the event",
 	"partner.paid":        "recorded a payout to the partner",
 	"mail.resend":         "sent again an email:",
+}
+
+const resultLabel = "Result"
+
+func resultChoices() []views.Choice {
+	return []views.Choice{{Value: "", Text: "Any result"}, {Value: tenants.AuditRefused, Text: "Refused only"}}
+}
+
+// actionsSaying are the actions whose words here have each word that was typed.
+func actionsSaying(typed string) (all []string) {
+	words := strings.Fields(strings.ToLower(typed))
+	for action, text := range actions {
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			all = append(all, action)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func said(action string) string {

@@ -42,7 +42,7 @@ func byPasskey(b *pagetest.Browser, a *factortest.Authenticator, change func()) 
 // entries are the newest entries of the record: action and detail, the newest first.
 func (h *server) entries(n int) (all []string) {
 	h.Helper()
-	rows, _, err := h.Store.Operators().Audits(h.Context(), "", store.Page{Limit: n})
+	rows, _, err := h.Store.Operators().Audits(h.Context(), store.OperatorAuditQuery{Page: store.Page{Limit: n}})
 	pagetest.Must(h, err)
 	for _, a := range rows {
 		all = append(all, strings.TrimSpace(a.Action+" "+a.Detail))
@@ -59,7 +59,7 @@ func TestPasskeys(t *testing.T) {
 	other, _ := h.operator("kim@ops.example")
 	b, elsewhere := h.signedIn(o, false), h.signedIn(o, false)
 	key := factortest.New(t, opsOrigin)
-	b.Get("/account").Want(200).Has("Add a passkey", "Connected.")
+	b.Get("/account").Want(200).Has("Add a passkey", "Change app", "Recovery codes left: ").Lacks("Remove app")
 	withPasskey(t, b, key, "My laptop")
 	if got := h.entries(1); got[0] != "operator.passkey My laptop" {
 		t.Errorf("the record has %v", got)
@@ -115,7 +115,7 @@ func (h *server) changesPasskeys(b, other *pagetest.Browser, key *factortest.Aut
 	id := passkeyLink.FindStringSubmatch(b.Get("/account").Want(200).Body)[1]
 	b.Post("/account/passkeys/"+id, url.Values{"name": {""}}).Want(400)
 	b.Post("/account/passkeys/"+id, url.Values{"name": {"Old laptop"}}).Leads("/account")
-	rows, _, err := h.Store.Operators().Audits(h.Context(), "", store.Page{Limit: 1})
+	rows, _, err := h.Store.Operators().Audits(h.Context(), store.OperatorAuditQuery{Page: store.Page{Limit: 1}})
 	pagetest.Must(h, err)
 	if len(rows[0].Changes) != 1 || rows[0].Changes[0].Before != "My laptop" || rows[0].Changes[0].After != "Old laptop" {
 		h.Errorf("renaming recorded %+v", rows[0])
@@ -157,7 +157,7 @@ func TestPasskeyInPlaceOfAnApp(t *testing.T) {
 	form.Set("password", pagetest.Secret)
 	b.Post(welcome, form).Want(200).Has("Recovery codes")
 	b.Post(welcome+"/passkey", nil).Want(410)
-	b.Get("/account").Want(200).Has("None. You sign in with a passkey")
+	b.Get("/account").Want(200).Has("Set up an app")
 	id := passkeyLink.FindStringSubmatch(b.Get("/account").Body)[1]
 	b.Post("/account/passkeys/"+id+"/remove", nil).Want(409).Has("only second step")
 	_, in := byPasskey(h.Browser(), key, func() {})

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -47,16 +48,17 @@ func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	return web.Page(c, pages.Operators(p), fiber.StatusOK)
 }
 
-func (k recordPages) list() page.List[tenants.Audit] {
+func (k recordPages) list(q *page.Query) page.List[tenants.Audit] {
+	refused := q.OneOf("result", tenants.AuditRefused) != ""
+	asked := func(p store.Page) store.OperatorAuditQuery {
+		return store.OperatorAuditQuery{Page: p, Refused: refused, Meant: actionsSaying(p.Search)}
+	}
 	return page.List[tenants.Audit]{Words: auditListWords,
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Audit, string, error) {
-			return k.Store.Operators().Audits(ctx, "", p)
+			return k.Store.Operators().Audits(ctx, asked(p))
 		},
 		Total: func(ctx context.Context, p store.Page) (store.Total, error) {
-			if p.Search != "" {
-				return store.Total{More: true}, nil
-			}
-			return k.Store.Operators().AuditsTotal(ctx)
+			return k.Store.Operators().AuditsTotal(ctx, asked(p))
 		},
 		Head: []string{"seq", "at", "operator", "action", "target", "target_name", "detail", "changes", "result", "ip",
 			"request_id", "hash"},
@@ -71,7 +73,9 @@ func (k recordPages) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 }
 
 func (k recordPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, verdict *views.Callout) error {
-	rows, table, err := k.list().Page(ctx, page.QueryOf(c))
+	q := page.QueryOf(c)
+	rows, table, err := k.list(q).Page(ctx, q, views.Filter{Name: "result", Label: resultLabel,
+		Choices: q.Chosen("result", resultChoices()...)})
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,8 @@ func auditRows(all []tenants.Audit) []pages.AuditRow {
 }
 
 func (k recordPages) auditCSV(ctx context.Context, c *fiber.Ctx, _ *visitor) error {
-	return k.list().Send(ctx, c, k.Common, page.QueryOf(c))
+	q := page.QueryOf(c)
+	return k.list(q).Send(ctx, c, k.Common, q)
 }
 
 // verify checks the chain of the record, from its first entry.
@@ -113,12 +118,12 @@ func (k recordPages) verify(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	return k.show(ctx, c, v, &verdict)
 }
 
-// matching leaves the rows that have what was searched for in one of their words.
+// matching leaves the rows that have each word that was typed, whatever its case and accents.
 func matching[T any](all []T, search string, words func(T) []string) []T {
-	search = strings.ToLower(search)
-	found := []T{}
+	typed, found := strings.Fields(tenants.Unaccented(search)), []T{}
 	for _, x := range all {
-		if strings.Contains(strings.ToLower(strings.Join(words(x), "\n")), search) {
+		text := tenants.Unaccented(strings.Join(words(x), "\n"))
+		if !slices.ContainsFunc(typed, func(word string) bool { return !strings.Contains(text, word) }) {
 			found = append(found, x)
 		}
 	}

@@ -75,7 +75,7 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 	if err := k.admit(ctx, c, o, signedIn{half: true}); err != nil {
 		return err
 	}
-	return c.Redirect(pages.PathSecond, fiber.StatusSeeOther)
+	return c.Redirect(views.PathSecond, fiber.StatusSeeOther)
 }
 
 // recordRate is how many failed attempts become entries of the record.
@@ -96,7 +96,7 @@ func (k signInPages) failed(ctx context.Context, c *fiber.Ctx, o tenants.Operato
 }
 
 func (k signInPages) codePage(c *fiber.Ctx) pages.SecondPage {
-	p := pages.SecondPage{Theme: page.ThemeOf(c), Passkeys: k.Passkeys != nil}
+	p := pages.SecondPage{Theme: page.ThemeOf(c), SecondAsk: views.SecondAsk{Passkeys: k.Passkeys != nil}}
 	if k.Dev != nil {
 		p.Dev = devCode(*k.Dev())
 	}
@@ -205,8 +205,8 @@ type welcomed struct {
 
 func (k signInPages) welcomePage(c *fiber.Ctx, o tenants.Operator, w welcomed, status int) error {
 	token := web.Param(c, "token")
-	p := pages.WelcomePage{Theme: page.ThemeOf(c), Email: o.Email, Action: pages.WelcomePath(token), Error: w.fault,
-		Passkeys: k.Passkeys != nil}
+	p := pages.WelcomePage{Theme: page.ThemeOf(c), Email: o.Email, Action: pages.WelcomePath(token),
+		AppNew: views.AppNew{Error: w.fault}, Passkeys: k.Passkeys != nil}
 	if w.passkey && p.Passkeys {
 		p.Begin = pages.WelcomeAskPath(token)
 		return web.Page(c, pages.Welcome(p), status)

@@ -16,7 +16,7 @@ const (
 	trialPlan    = "A trial of the smallest plan"
 	suspendTitle = "Suspend"
 	resumeTitle  = "Resume"
-	lookTitle    = "Open its console"
+	lookTitle    = "Open the console"
 	whyLabel     = "Reason"
 	whyHelp      = "The people of the tenant read it in their console."
 	wrongUntil   = "Give a day that is still to come, or leave the field empty."
@@ -132,7 +132,7 @@ func factsOf(t overview) []views.Row {
 	return []views.Row{
 		{Name: "State", Text: stateOfTenant(t.Tenant).Word}, {Name: "Industry", Text: t.Tenant.File().Name},
 		{Name: "Short name", Text: t.Tenant.Slug, Mono: true}, {Name: "Time zone", Text: t.Tenant.TimeZone},
-		{Name: "People", Text: count(t.People)}, {Name: "Lets operators look", Text: lookShown(t.Tenant)},
+		{Name: "People", Text: count(t.People)}, {Name: "Operators may look", Text: lookShown(t.Tenant)},
 		{Name: "Created", When: at(t.Tenant.CreatedAt)}, lastRing(t),
 		{Name: "ID", Text: string(t.Tenant.ID), Copy: true},
 	}
@@ -196,7 +196,7 @@ func healthOf(all []tenants.Credential, now time.Time) []views.Row {
 		}
 	}
 	return []views.Row{{Name: "Apple credentials", Text: count(int64(active)) + " active"},
-		{Name: "Refused by Apple last", Text: count(int64(failed))}, {Name: "End within 30 days", Text: count(int64(ending))}}
+		{Name: "Last push refused", Text: count(int64(failed))}, {Name: "Expire within 30 days", Text: count(int64(ending))}}
 }
 
 // endsSoon is from when on a certificate is shown as about to end.

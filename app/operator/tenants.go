@@ -167,7 +167,8 @@ func (k tenantPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, t overv
 		return err
 	}
 	may.Usage.Devices, may.Usage.People = t.Devices, t.People
-	acts, _, err := k.Store.Operators().Audits(ctx, string(t.Tenant.ID), store.Page{Limit: actsShown})
+	acts, _, err := k.Store.Operators().Audits(ctx, store.OperatorAuditQuery{Target: string(t.Tenant.ID),
+		Page: store.Page{Limit: actsShown}})
 	if err != nil {
 		return err
 	}

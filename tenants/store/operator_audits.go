@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"gorm.io/gorm"
+
 	"carillon/tenants"
 )
 
@@ -58,23 +60,44 @@ var operatorAuditOrders = orders[auditRow]{"created", map[Sort]order[auditRow]{
 	"created": by("seq", func(r auditRow) []any { return []any{r.Seq} }),
 }}
 
-// Audits lists the record of operators; target narrows it to one tenant or operator. The search
-// looks at names, actions and details.
-func (s Operators) Audits(ctx context.Context, target string, p Page) ([]tenants.Audit, string, error) {
+// OperatorAuditQuery asks for a page of the record of operators. The search looks at names, actions
+// and details.
+type OperatorAuditQuery struct {
+	Page
+	Target  string   // a tenant or an operator
+	Refused bool     // refused attempts only
+	Meant   []string // actions that the search means too: it may be made of other words
+}
+
+func (s Operators) audits(ctx context.Context, q OperatorAuditQuery) *gorm.DB {
 	db := s.db.through(noTenant).gorm(ctx).Table("operator_audits")
-	if target != "" {
-		db = db.Where("target = ?", target)
+	if q.Target != "" {
+		db = db.Where("target = ?", q.Target)
 	}
-	if p.Search != "" {
-		found, args := s.db.dialect.contains(p.Search).inAny("actor_name", "action", "target_name", "detail")
+	if q.Refused {
+		db = db.Where("result = ?", tenants.AuditRefused)
+	}
+	if q.Search != "" {
+		found, args := s.db.dialect.alike(q.Search, "actor_name", "action", "target_name", "detail")
+		if len(q.Meant) > 0 {
+			found, args = "("+found+") OR action IN ?", append(args, q.Meant)
+		}
 		db = db.Where("("+found+")", args...)
 	}
-	rows, next, err := list(db.Select(auditColumns), p, operatorAuditOrders)
+	return db
+}
+
+// Audits lists the record of operators.
+func (s Operators) Audits(ctx context.Context, q OperatorAuditQuery) ([]tenants.Audit, string, error) {
+	rows, next, err := list(s.audits(ctx, q).Select(auditColumns), q.Page, operatorAuditOrders)
 	return nouns(rows, auditRow.noun), next, err
 }
 
-// AuditsTotal counts the record of operators.
-func (s Operators) AuditsTotal(ctx context.Context) (Total, error) {
+// AuditsTotal counts the entries that Audits finds. All of them are as many as the chain is long.
+func (s Operators) AuditsTotal(ctx context.Context, q OperatorAuditQuery) (Total, error) {
+	if q.Target != "" || q.Refused || q.Search != "" {
+		return totalOf(s.audits(ctx, q))
+	}
 	n, err := one(s.db.through(noTenant).query(ctx, "SELECT seq FROM operator_chain WHERE n = 1"))
 	return Total{N: n}, err
 }
@@ -83,7 +106,7 @@ func (s Operators) AuditsTotal(ctx context.Context) (Total, error) {
 // is nil where it is whole. The length is read first: entries that come while it checks are not
 // missing.
 func (s Operators) VerifyAudits(ctx context.Context) (entries int64, fault *tenants.AuditFault, err error) {
-	total, err := s.AuditsTotal(ctx)
+	total, err := s.AuditsTotal(ctx, OperatorAuditQuery{})
 	if err != nil {
 		return 0, nil, err
 	}

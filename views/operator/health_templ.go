@@ -191,7 +191,7 @@ func queues(rows []QueueRow) templ.Component {
 			templ_7745c5c3_Var3 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<section class=\"card list\" aria-labelledby=\"queues-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"queues-title\">What waits</h2></div><div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"What waits\"><table class=\"table\"><thead><tr><th scope=\"col\">Queue</th><th scope=\"col\" class=\"num\">Waiting</th><th scope=\"col\" class=\"num\">Oldest</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<section class=\"card list\" aria-labelledby=\"queues-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"queues-title\">Queues</h2></div><div class=\"list-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Queues\"><table class=\"table\"><thead><tr><th scope=\"col\">Queue</th><th scope=\"col\" class=\"num\">Waiting</th><th scope=\"col\" class=\"num\">Oldest</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -6,7 +6,6 @@ import "net/url"
 // account and passkeys are as in the console of tenants: views.PathAccount and below.
 const (
 	PathSignIn      = "/signin"
-	PathSecond      = "/signin/second"
 	PathSignOut     = "/signout"
 	PathTenants     = "/tenants"
 	PathTenantsCSV  = "/tenants.csv"
@@ -20,7 +19,6 @@ const (
 	PathOperators   = "/operators"
 	PathCodes       = "/codes"
 	PathMails       = "/mails"
-	PathApp         = "/account/app"
 )
 
 // WelcomeAskPath gives the challenge of a new operator's passkey.
@@ -31,6 +29,9 @@ func WelcomePath(token string) string { return "/welcome/" + token }
 
 // TenantPath is a tenant's page.
 func TenantPath(id string) string { return PathTenants + "/" + id }
+
+// AuditOf is the record of what operators did to what has this name.
+func AuditOf(name string) string { return PathAudit + "?q=" + url.QueryEscape(name) }
 
 // SuspendPath asks for the reason of a suspension.
 func SuspendPath(id string) string { return TenantPath(id) + "/suspend" }
