@@ -77,10 +77,9 @@ func (t *tx) chainRest(id tenants.TenantID, last int64) (auditTip, error) {
 // chainPart chains the next rows of an earlier version in a commit of its own, and reports whether
 // there may be more. tip is where the part before it ended, or zero.
 func (t *tx) chainPart(id tenants.TenantID, tip auditTip) (auditTip, bool, error) {
-	var last, open int64
-	var hash []byte
-	query, args := t.d.dialect.lastAudit(uuid(id)) // holds the tenant's row: one node chains at a time
-	if err := t.row(query, args, &last, &hash); err != nil {
+	var open int64
+	last, hash, err := tips{t}.last(id) // holds the tenant's row: one node chains at a time
+	if err != nil {
 		return tip, false, missing(err, "tenant")
 	}
 	if last == 0 || len(hash) > 0 {

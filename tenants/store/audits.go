@@ -31,10 +31,8 @@ func (t *tx) counter(id tenants.TenantID) error {
 	if _, ok := t.audits[id]; ok {
 		return nil
 	}
-	var seq int64
-	var hash []byte
-	query, args := t.d.dialect.lastAudit(uuid(id))
-	if err := t.row(query, args, &seq, &hash); err != nil {
+	seq, hash, err := tips{t}.last(id)
+	if err != nil {
 		return missing(err, "tenant")
 	}
 	return keepTip(t, id, seq, hash)

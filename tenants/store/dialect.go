@@ -124,13 +124,19 @@ func (d dialect) holdFree() string {
 // chains counts the seq on and leaves the tenant's audit_hash as it was. Where the statement waited
 // for another node, it does not see that node's row. That node runs now, so it has chains, and the
 // tenant's audit_hash is that of the row: migration 56 let no node without chains live on.
-func (d dialect) lastAudit(tenant uuid) (query string, args []any) {
+//
+// Without wait it gives no row where another node holds it.
+func (d dialect) lastAudit(tenant uuid, wait bool) (query string, args []any) {
 	if d == lite {
 		return "SELECT COALESCE(a.seq, 0), COALESCE(a.hash, x'') FROM tenants t LEFT JOIN audits a ON a.tenant_id = ? AND a.seq = " +
 			"(SELECT MAX(seq) FROM audits WHERE tenant_id = ?) WHERE t.id = ?", []any{tenant, tenant, tenant}
 	}
+	hold := d.hold()
+	if !wait {
+		hold = d.holdFree()
+	}
 	return "SELECT audit_seq, COALESCE((SELECT a.hash FROM audits a WHERE a.tenant_id = ? AND a.seq = audit_seq), audit_hash) " +
-		"FROM tenants WHERE id = ?" + d.hold(), []any{tenant, tenant}
+		"FROM tenants WHERE id = ?" + hold, []any{tenant, tenant}
 }
 
 // rangesActions reports that a list of audits by the beginning of an action needs the range of that

@@ -66,7 +66,9 @@ func (t trips) finish() error {
 	} else if err := t.flush(); err != nil {
 		return err
 	}
-	if err := t.commit(); err != nil {
+	if err := t.commit(); errors.Is(err, errUndone) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	return nil
@@ -104,13 +106,17 @@ func (t trips) open(group []*job, alone bool) error {
 	}
 	var list []sent
 	var found []row
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		query, args := t.d.dialect.lastAudit(uuid(id))
+	answered, asked := 0, slices.Sorted(maps.Keys(ids))
+	for _, id := range asked {
+		query, args := t.d.dialect.lastAudit(uuid(id), t.held.why(id) == nil)
 		list = append(list, sent{text: query, args: args, rows: func(r pgx.Rows) error {
 			for x := (row{id: id}); r.Next(); found = append(found, x) {
 				if err := r.Scan(&x.seq, &x.hash); err != nil {
 					return err
 				}
+			}
+			if r.Err() == nil {
+				answered++
 			}
 			return r.Err()
 		}})
@@ -119,10 +125,14 @@ func (t trips) open(group []*job, alone bool) error {
 		list = append(list, t.rings().together(group)...)
 	}
 	if err := t.run(list); err != nil {
+		if answered < len(asked) {
+			t.held.met(asked[answered], err)
+		}
 		return err
 	}
 	t.access = allTenants
-	for _, x := range found { // a tenant that is not there is met again by its job
+	for _, x := range found { // a tenant that is not there, or whose row is held, is met again by its job
+		t.held.free(x.id)
 		var rest unchained
 		if err := keepTip(t.tx, x.id, x.seq, x.hash); err != nil && tenants.KindOf(err) != tenants.Unknown && !errors.As(err, &rest) {
 			return err // the others are of one job, which meets them again
@@ -222,10 +232,15 @@ func read(results pgx.BatchResults, leads int, list []sent) (worked int, err err
 func (s *sent) read(results pgx.BatchResults) error {
 	if s.rows == nil {
 		tag, err := results.Exec()
-		if err == nil && s.done != nil {
+		switch {
+		case err != nil:
+			return err
+		case s.text == commit:
+			return committed(tag)
+		case s.done != nil:
 			s.done(tag)
 		}
-		return err
+		return nil
 	}
 	found, err := results.Query()
 	if err != nil {
@@ -247,7 +262,7 @@ func mayBeCommitted(err error, atCommit bool) bool {
 	var refused *pgconn.PgError
 	var unsent pgx.ErrPreprocessingBatch
 	switch {
-	case errors.As(err, &unsent):
+	case errors.As(err, &unsent), errors.Is(err, errUndone):
 		return false
 	case errors.As(err, &refused):
 		return atCommit || strings.HasPrefix(refused.Code, pgConnection)

@@ -163,6 +163,9 @@ func (g *guard) ExecContext(ctx context.Context, query string, args []driver.Nam
 		if done, err := g.control(ctx, query); done || err != nil {
 			return driver.RowsAffected(0), err
 		}
+		if query == commit {
+			return g.commit(ctx)
+		}
 	}
 	if !first {
 		return g.Conn.ExecContext(ctx, query, args)
@@ -173,6 +176,23 @@ func (g *guard) ExecContext(ctx context.Context, query string, args []driver.Nam
 	}
 	tag, err := results.Exec()
 	return driver.RowsAffected(tag.RowsAffected()), errors.Join(err, results.Close())
+}
+
+// commit commits. Where a statement failed PostgreSQL answers with ROLLBACK, which is no error of
+// the driver.
+func (g *guard) commit(ctx context.Context) (driver.Result, error) {
+	conn := g.Conn.Conn()
+	if conn.IsClosed() {
+		return nil, driver.ErrBadConn
+	}
+	tag, err := conn.Exec(ctx, commit)
+	switch {
+	case err == nil:
+		err = committed(tag)
+	case pgconn.SafeToRetry(err):
+		err = driver.ErrBadConn
+	}
+	return driver.RowsAffected(0), err
 }
 
 // QueryContext runs a statement with its access and reads rows.

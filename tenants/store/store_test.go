@@ -20,6 +20,8 @@ func TestPostgres(t *testing.T) {
 	t.Run("calls of every node", func(t *testing.T) { talk(t, server.Migrated(t)) })
 	t.Run("writes that join others", func(t *testing.T) { joins(t, server.Migrated(t)) })
 	t.Run("an id that is no UUID joins others", func(t *testing.T) { badID(t, server.Migrated(t)) })
+	t.Run("a read that fails behind its first row", func(t *testing.T) { failsLate(t, server.Migrated(t)) })
+	t.Run("a tenant whose row is held", func(t *testing.T) { rowHeld(t, server.Migrated(t)) })
 	t.Run("one clock", func(t *testing.T) { oneClock(t, server.Migrated(t)) })
 	t.Run("a heartbeat beside the writer", func(t *testing.T) { beatsBeside(t, server.Migrated(t)) })
 	t.Run("agrees with other nodes", func(t *testing.T) { agreeOn(t, server.Migrated(t)) })

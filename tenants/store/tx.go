@@ -32,6 +32,7 @@ type tx struct {
 	wrote  bool  // the job at hand has written, or collected rows
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
 
+	held   heldRows            // the tenants whose rows others hold
 	values []driver.NamedValue // of the statement that runs; see plain
 	ids    []byte              // the bytes of its ids
 

@@ -171,10 +171,12 @@ func started(group []*job) []*job {
 func (w *writer) settle(group []*job) []*job {
 	careful := false
 	var err error
-	for range tries {
+	w.tx.held.group()
+	for n := 0; n < tries+w.tx.held.n; n++ { // a row that is not waited for again costs no try
 		if err = w.tx.begin(); err != nil {
 			continue // with a new connection, if there is one to be had
 		}
+		held := w.tx.held.n
 		group, err = w.run(group, careful)
 		if err == nil {
 			return group
@@ -187,7 +189,7 @@ func (w *writer) settle(group []*job) []*job {
 			w.fullAt.Store(w.now().UnixNano())
 			break // there is no room for anybody's, and a transaction without room may be over by itself
 		}
-		careful = careful || !clash(err)
+		careful = careful || !clash(err) && w.tx.held.n == held
 	}
 	for _, j := range group {
 		j.err = err
@@ -267,10 +269,10 @@ func (w *writer) open(group []*job, careful bool) ([]*job, error) {
 func (w *writer) plainly(j *job) error {
 	w.tx.wrote, w.tx.failed = false, nil
 	j.err = w.call(j)
-	switch {
-	case w.tx.failed != nil:
+	if w.tx.failed = (trips{w.tx}).undone(j.err); w.tx.failed != nil {
 		return w.tx.failed
-	case j.err != nil && w.tx.wrote:
+	}
+	if j.err != nil && w.tx.wrote {
 		return j.err
 	}
 	return nil
@@ -286,7 +288,7 @@ func (w *writer) carefully(j *job) error {
 		j.err = w.tx.flush()
 	}
 	if j.err == nil {
-		j.err = w.tx.failed // a job that continues after a failed statement has not done its work
+		j.err = (trips{w.tx}).undone(nil) // a job that continues after a failed statement has not done its work
 	}
 	if j.err == nil {
 		return w.tx.control("RELEASE SAVEPOINT job")
