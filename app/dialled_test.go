@@ -92,8 +92,8 @@ func TestTheTimelineSaysWhyADialledAgentFailed(t *testing.T) {
 		return a.ID
 	}
 	bells := add(`{"name":"Bells","kind":"builtin"}`)
-	nobody := add(`{"name":"Nobody","kind":"pipecat","pipecat":{"url":"http://127.0.0.1:1/api/offer"}}`)
-	first := add(fmt.Sprintf(`{"name":"Nova","kind":"openai","next":[%q,%q],"openai":{"api_key":"sk-wrong"}}`, nobody, bells))
+	nobody := add(`{"name":"Nobody","kind":"pipecat","attach_s":20,"pipecat":{"url":"http://127.0.0.1:1/api/offer"}}`)
+	first := add(fmt.Sprintf(`{"name":"Nova","kind":"openai","attach_s":20,"next":[%q,%q],"openai":{"api_key":"sk-wrong"}}`, nobody, bells))
 	got := s.answer(t, first, "opus")
 	got.until(t, "bells", func(s phonetest.Stats) bool { return s.Sounding > 20 })
 	want := []string{"agent_failed: Nova: OpenAI answered 401: the API key is wrong",

@@ -348,6 +348,8 @@ func TestPeersAreBounded(t *testing.T) {
 		t.Errorf("above the bound: %v", err)
 	}
 	first.Close()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for {
 		p, _, err := g.OfferPeer(t.Context(), cfg)
 		if err == nil {
@@ -357,6 +359,7 @@ func TestPeersAreBounded(t *testing.T) {
 		if gateway.Reason(err) != gateway.Full {
 			t.Fatal(err)
 		}
+		<-tick.C
 	}
 }
 

@@ -43,8 +43,8 @@ func TestCheckServer(t *testing.T) {
 		{"turn:" + at + "?transport=udp", "wrong", "it gave no address: failed to allocate on TURN client"},
 		{"stun:" + silent.LocalAddr().String(), "", "it gave no address"},
 	} {
-		patience := 10 * time.Second
-		if c.wrong != "" {
+		patience := time.Minute
+		if strings.HasSuffix(c.url, silent.LocalAddr().String()) { // nothing else takes as long as it may
 			patience = 2 * time.Second
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

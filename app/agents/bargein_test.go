@@ -107,7 +107,7 @@ func TestBargeIn(t *testing.T) {
 			p := w.ringPhone(t, agent, phonetest.Config{Codecs: []string{k.codec}, Silence: k.silence, Hear: e.hear})
 			select {
 			case <-e.listen:
-			case <-time.After(30 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("the agent is not heard")
 			}
 			p.Speak()
@@ -151,7 +151,7 @@ func said(b *phonetest.Bot, stopped <-chan struct{}) bargeBot {
 	return func(t *testing.T) span {
 		select {
 		case <-stopped:
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the bot does not hear the person")
 		}
 		return span{b.Greeted() - 1, b.Greeted()}
@@ -310,7 +310,7 @@ func streamBot(dialect string) func(*testing.T, *world) (Agent, bargeBot) {
 			select {
 			case n := <-told:
 				return n
-			case <-time.After(40 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("the bot does not end")
 				return span{}
 			}

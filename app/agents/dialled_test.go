@@ -123,7 +123,7 @@ func (w *world) ringPhone(t *testing.T, a Agent, cfg phonetest.Config) *phoneCal
 		t.Fatal(err)
 	}
 	p := &phoneCall{story: &story{}, ended: make(chan gateway.Event, 1)}
-	chain := NewChain(ChainConfig{Links: []Link{{Agent: a, Name: "A", Within: 5 * time.Second}}, Lost: tenants.LostHangUp,
+	chain := NewChain(ChainConfig{Links: []Link{{Agent: a, Name: "A", Within: time.Minute}}, Lost: tenants.LostHangUp,
 		Note: p.story.note, Sounds: sounds, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(chain.Close)
 	phone, err := phonetest.New(cfg)
@@ -148,7 +148,7 @@ func (w *world) ringPhone(t *testing.T, a Agent, cfg phonetest.Config) *phoneCal
 // until waits until the phone has measured enough.
 func (p *phoneCall) until(t *testing.T, what string, enough func(phonetest.Stats) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := p.Until(ctx, enough); err != nil {
 		t.Fatalf("%s: %v, %+v", what, err, p.Stats())
@@ -160,7 +160,7 @@ func (p *phoneCall) end(t *testing.T) gateway.Event {
 	select {
 	case e := <-p.ended:
 		return e
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the call does not end")
 		return gateway.Event{}
 	}
@@ -168,8 +168,9 @@ func (p *phoneCall) end(t *testing.T) gateway.Event {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for tick := time.NewTicker(10 * time.Millisecond); !ok(); {
+	tick, deadline := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
@@ -448,7 +449,7 @@ func TestASessionWhoseAnswerBreaksOffIsHungUp(t *testing.T) {
 		if got != "/realtime/calls/rtc_1/hangup" {
 			t.Error(got)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the session was not hung up")
 	}
 }

@@ -148,7 +148,7 @@ func TestSoakIsJudged(t *testing.T) {
 // TestPages runs by itself: beside the storms of TestFaults, a page would take longer than the ten
 // seconds that a server gives it.
 func TestPages(t *testing.T) {
-	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2, Alone: 200 * time.Millisecond})
+	r, err := bench.Pages(t.Context(), bench.PagesConfig{Rings: 300, Times: 2, Alone: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestFaults(t *testing.T) {
 // a matter of the machine; that each comes once is not.
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 500 * time.Millisecond, At: 4, Rates: []int{100},
+	r, err := bench.Nodes(t.Context(), bench.NodesConfig{Nodes: []int{2}, Turns: 1, Turn: 2 * time.Second, At: 4, Rates: []int{100},
 		Faults: true, Only: "kill -9", Shrink: 10})
 	if errors.Is(err, postgrestest.ErrMissing) {
 		t.Skip(err)

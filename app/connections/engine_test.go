@@ -55,7 +55,7 @@ func TestRingBecomesEvents(t *testing.T) {
 		t.Run(string(industry), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, industry)
-			w.start(5 * time.Second)
+			w.start(patience)
 			before := w.place() // nobody listens yet
 			r := w.trust(newReceiver(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("thanks")) }))
 			c, secret := w.connect(r.URL)
@@ -147,11 +147,16 @@ func TestBadReceivers(t *testing.T) {
 		"no TLS":      {strings.Replace(plainURL(t), "http:", "https:", 1), "does not speak TLS"},
 	}
 	w.Cleanup(func() { close(release) })
-	w.start(700 * time.Millisecond)
+	patient, hasty := w.start(patience), w.start(5*time.Second)
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // two of them take all the time that they get
+			engine := patient
+			if name == "hangs" || name == "drips" {
+				engine = hasty
+			}
 			c, _ := w.connect(test.url, tenants.EventRingPlaced)
-			a, err := w.engine.Try(t.Context(), w.scope, c.ID, "")
+			a, err := engine.Try(t.Context(), w.scope, c.ID, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,7 +302,7 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.RealEstate)
 	r := w.trust(newReceiver(t, nil))
-	w.start(5 * time.Second)
+	w.start(patience)
 	c, old := w.connect(r.URL, tenants.EventRingPlaced)
 	fresh, _, err := w.scope.Connections().RotateSecret(t.Context(), c.ID)
 	w.must(err)
@@ -316,7 +321,7 @@ func TestGoneEndsTheConnection(t *testing.T) {
 		w.Header().Set("Retry-After", "3600")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
-	w.start(5 * time.Second)
+	w.start(patience)
 	c, _ := w.connect(gone.URL, tenants.EventRingPlaced)
 	patient, _ := w.connect(later.URL, tenants.EventRingPlaced)
 	w.place()
@@ -600,7 +605,7 @@ func TestPrivateAddress(t *testing.T) {
 	}
 	// A name that was let in and resolves to this machine when it is used.
 	w := newWorld(t, tenants.RealEstate)
-	w.with(connections.NewWebhook(d, 5*time.Second, w.clock.Now))
+	w.with(connections.NewWebhook(d, patience, w.clock.Now))
 	c, _ := w.connect("https://localhost:9/hook", tenants.EventRingPlaced)
 	if a, err := w.engine.Try(t.Context(), w.scope, c.ID, ""); err != nil || a.Good || a.Error != outbound.ErrForbidden.Error() {
 		t.Errorf("%+v, %v", a, err)
@@ -615,7 +620,7 @@ func TestPrivateAddress(t *testing.T) {
 func TestRingWithoutAnAttemptEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, tenants.RealEstate)
-	w.start(5 * time.Second)
+	w.start(patience)
 	r := w.trust(newReceiver(t, func(http.ResponseWriter, *http.Request) {}))
 	w.connect(r.URL)
 	now := w.clock.Now()

@@ -22,6 +22,11 @@ func FactsFor(facts, deliveries int) (next int, fits bool) { return factsFor(fac
 // Cut breaks off attempts under way, as the end of the process does.
 func (e *Engine) Cut() { e.cut() }
 
+// SetWithin sets how long a look-up through d may take.
+func (l *Lookups) SetWithin(d *outbound.Dialer, within time.Duration) {
+	l.hook, l.within = &webhook{client: d.Client(within), now: l.hook.now}, within
+}
+
 // SetAskers replaces the query for who has a look-up.
 func (l *Lookups) SetAskers(f func(context.Context) (map[tenants.TenantID]tenants.ConnectionID, error)) {
 	l.askers = f

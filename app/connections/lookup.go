@@ -27,9 +27,10 @@ const (
 
 // Lookups asks tenants' systems before their rings.
 type Lookups struct {
-	store *store.Store
-	hook  *webhook
-	now   func() time.Time
+	store  *store.Store
+	hook   *webhook
+	within time.Duration
+	now    func() time.Time
 
 	// askers reads which connection each tenant's rings ask.
 	askers func(context.Context) (map[tenants.TenantID]tenants.ConnectionID, error)
@@ -45,8 +46,8 @@ type Lookups struct {
 // NewLookups asks through d. Roles has the webhook that signs.
 func NewLookups(d *outbound.Dialer, s *store.Store, roles Roles, now func() time.Time) *Lookups {
 	signer := roles[tenants.RoleWebhook].(*webhook)
-	return &Lookups{store: s, hook: &webhook{client: d.Client(tenants.LookupWithin), now: signer.now}, now: now,
-		askers: s.Jobs().Askers, busy: map[tenants.TenantID]int{}}
+	return &Lookups{store: s, hook: &webhook{client: d.Client(tenants.LookupWithin), now: signer.now}, within: tenants.LookupWithin,
+		now: now, askers: s.Jobs().Askers, busy: map[tenants.TenantID]int{}}
 }
 
 // Close lets go of idle connections.
@@ -81,7 +82,7 @@ func (l *Lookups) of(ctx context.Context, t tenants.TenantID) (tenants.Connectio
 // refresh reads who has a look-up. If that fails, what was known before holds.
 func (l *Lookups) refresh(ctx context.Context,
 	before map[tenants.TenantID]tenants.ConnectionID) map[tenants.TenantID]tenants.ConnectionID {
-	ctx, cancel := context.WithTimeout(ctx, tenants.LookupWithin)
+	ctx, cancel := context.WithTimeout(ctx, l.within)
 	defer cancel()
 	known, err := l.askers(ctx)
 	if err != nil {
@@ -105,7 +106,7 @@ func (l *Lookups) Ask(ctx context.Context, t tenants.Tenant, q tenants.Request) 
 			"on without it"}
 	}
 	defer l.leave(t.ID)
-	ctx, cancel := context.WithTimeout(ctx, tenants.LookupWithin)
+	ctx, cancel := context.WithTimeout(ctx, l.within)
 	defer cancel()
 	found, err := l.ask(ctx, t, id, q)
 	if err != nil {

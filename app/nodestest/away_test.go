@@ -34,9 +34,9 @@ func (w *world) withoutPostgres(t *testing.T, a, b *node) {
 	}
 	unended("once PostgreSQL is back", 2*time.Second)
 	for id, call := range calls {
-		b.until(id, "a call after PostgreSQL was away", 5*time.Second, func(r ring) bool { return r.State == "answered" })
+		b.until(id, "a call after PostgreSQL was away", soon, func(r ring) bool { return r.State == "answered" })
 		b.call("POST", "/v1/rings/"+id+"/cancel", w.key, "", nil)
-		if err := closedWithin(call.Closed(), 5*time.Second); err != nil {
+		if err := closedWithin(call.Closed(), soon); err != nil {
 			t.Errorf("a call that was cancelled: %v", err)
 		}
 	}

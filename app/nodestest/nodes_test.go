@@ -12,7 +12,7 @@ import (
 
 // soon is how long what one node does may take to be seen on another one. It is a second or two; a
 // machine that tests other packages at the same time needs more.
-const soon = 5 * time.Second
+const soon = 5 * time.Second * slack
 
 // leg is where the phone answers a ring at this node.
 func (n *node) leg(id string) *phonetest.Leg {
@@ -41,7 +41,7 @@ func (w *world) answer(leg *phonetest.Leg) *phonetest.Call {
 		w.Fatal(err)
 	}
 	w.Cleanup(call.HangUp)
-	if err := closedWithin(call.Heard(), 10*time.Second); err != nil {
+	if err := closedWithin(call.Heard(), 2*soon); err != nil {
 		w.Fatalf("the phone hears nothing: %v", err)
 	}
 	return call
@@ -67,7 +67,7 @@ func TestSeveralNodes(t *testing.T) {
 	t.Run("events", func(t *testing.T) {
 		id := a.place()
 		kinds := a.events(t.Context(), id)
-		w.hears(kinds, "accepted", 5*time.Second)
+		w.hears(kinds, "accepted", soon)
 		b.call("POST", "/v1/rings/"+id+"/cancel", w.key, "", nil)
 		w.hears(kinds, "cancelled", soon)
 	})
@@ -155,19 +155,19 @@ func (w *world) joins(a, b *node) {
 		w.Fatal(err)
 	}
 	w.Cleanup(call.HangUp)
-	if err := closedWithin(bot.Connected(), 10*time.Second); err != nil {
+	if err := closedWithin(bot.Connected(), 2*soon); err != nil {
 		w.Errorf("the agent is not connected: %v", err)
 	}
 	// The agent repeats what the phone says. Before that the server's side of the encryption may
 	// not be established, and then its end reaches the phone as silence only.
-	if err := closedWithin(call.Heard(), 10*time.Second); err != nil {
+	if err := closedWithin(call.Heard(), 2*soon); err != nil {
 		w.Errorf("the phone hears nothing: %v", err)
 	}
 	if err := joining.HangUp(w.Context()); err != nil {
 		w.Errorf("the agent hangs up on the other node: %v", err)
 	}
 	b.call("POST", "/v1/rings/"+r.ID+"/cancel", w.key, "", nil)
-	if err := closedWithin(call.Closed(), 5*time.Second); err != nil {
+	if err := closedWithin(call.Closed(), soon); err != nil {
 		w.Errorf("the call goes on: %v", err)
 	}
 }
@@ -181,9 +181,9 @@ func (w *world) drains(a *node) {
 	id := a.place()
 	call := w.answer(c.leg(id))
 	kinds := c.events(w.Context(), id)
-	w.hears(kinds, "answered", 5*time.Second)
+	w.hears(kinds, "answered", soon)
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
-	for late := time.After(5 * time.Second); ; {
+	for late := time.After(soon); ; {
 		select {
 		case _, open := <-kinds:
 			if open {
@@ -213,7 +213,7 @@ func (w *world) withoutNATS(a, b *node) {
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
 	kinds := a.events(ctx, id)
-	w.hears(kinds, "accepted", 5*time.Second)
+	w.hears(kinds, "accepted", soon)
 	b.call("POST", "/v1/rings/"+id+"/cancel", w.key, "", nil)
 	w.hears(kinds, "cancelled", soon)
 	second := a.place()
@@ -231,7 +231,7 @@ func (w *world) withoutNATS(a, b *node) {
 	leg.URL = a.url
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(10 * time.Second); leg.Trickle(w.Context(), call.Fragment()) != nil; {
+	for late := time.After(2 * soon); leg.Trickle(w.Context(), call.Fragment()) != nil; {
 		select {
 		case <-tick.C:
 		case <-late:
@@ -260,17 +260,17 @@ func (w *world) killed(a, b *node) {
 		call, err := iphone.Call(w.Context(), b.leg(kept).Answer)
 		if err == nil {
 			w.Cleanup(call.HangUp)
-			if err := closedWithin(call.Heard(), 10*time.Second); err != nil {
+			if err := closedWithin(call.Heard(), 2*soon); err != nil {
 				w.Errorf("no agent on the call that goes on: %v", err)
 			}
 			break
 		}
-		if time.Since(began) > 10*time.Second {
+		if time.Since(began) > 2*soon {
 			w.Fatalf("the phone cannot answer again: %v", err)
 		}
 		<-tick.C
 	}
-	left := 11*time.Second - time.Since(began)
+	left := 2*soon + time.Second - time.Since(began)
 	r := b.until(lost, "a call of the node that was killed", left, func(r ring) bool { return r.Call.EndedBy != "" })
 	if r.Call.EndedBy != "node_lost" {
 		w.Errorf("ended by %s", r.Call.EndedBy)

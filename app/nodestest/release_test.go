@@ -74,9 +74,9 @@ func TestBesideThePreviousRelease(t *testing.T) {
 		id := hears[1].place()
 		l.own = append(l.own, id)
 		kinds := hears[0].events(t.Context(), id)
-		w.hears(kinds, "placed", 20*time.Second)
+		w.hears(kinds, "placed", time.Minute)
 		hears[1].call("POST", "/v1/rings/"+id+"/cancel", w.key, "", nil)
-		w.hears(kinds, "cancelled", 20*time.Second)
+		w.hears(kinds, "cancelled", time.Minute)
 	}
 	l.more(10)
 	l.replace(1, w.shared("d"))

@@ -107,7 +107,7 @@ func (l *loader) replace(i int, fresh *node) {
 	if err := old.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		l.w.Fatal(err)
 	}
-	if err := closedWithin(old.done, 30*time.Second); err != nil {
+	if err := closedWithin(old.done, time.Minute); err != nil {
 		l.w.Fatalf("the node that is replaced does not stop: %v", err)
 	}
 	if code := old.cmd.ProcessState.ExitCode(); code != 0 {
@@ -127,7 +127,7 @@ func (l *loader) end() {
 	lacks := func() bool { return slices.ContainsFunc(l.accepted, func(id string) bool { return pushed[id] == "" }) }
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
-	for late := time.Now().Add(20 * time.Second); lacks() && time.Now().Before(late); <-poll.C {
+	for late := time.Now().Add(time.Minute); lacks() && time.Now().Before(late); <-poll.C {
 		for _, p := range l.w.apple.Delivered() {
 			var said struct {
 				Ring string `json:"call_id"`

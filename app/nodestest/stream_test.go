@@ -17,7 +17,7 @@ import (
 // streams: an agent's WebSocket reaches another node than its call: both hear each other, also
 // after a message that is far longer than one of NATS, and its end ends the call.
 func (w *world) streams(a, b *node) {
-	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)
 	defer cancel()
 	var agent, token struct{ ID, Token string }
 	if status := a.call("POST", "/v1/agents", w.key, `{"name":"Bot","kind":"stream","attach_s":20,"stream":{"direction":"attach"}}`,

@@ -26,7 +26,7 @@ import (
 func client(t *testing.T, now func() time.Time) *oidc.Client {
 	t.Helper()
 	dialer := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, outbound.AllowPlain())
-	http := dialer.Client(5 * time.Second)
+	http := dialer.Client(time.Minute)
 	t.Cleanup(http.CloseIdleConnections)
 	c, err := oidc.New(oidc.Config{HTTP: http, CheckURL: dialer.CheckURL, Now: now})
 	if err != nil {

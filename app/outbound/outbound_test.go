@@ -57,7 +57,7 @@ func TestAnAllowedNetworkIsReached(t *testing.T) {
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	defer host.Close()
 	d := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
-	client := d.Client(5 * time.Second)
+	client := d.Client(time.Minute)
 	defer client.CloseIdleConnections()
 	res, err := client.Get(host.URL)
 	if err != nil {
@@ -191,7 +191,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	defer aim.Close()
 	host := httptest.NewServer(http.RedirectHandler(aim.URL, http.StatusTemporaryRedirect))
 	defer host.Close()
-	client := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}).Client(5 * time.Second)
+	client := outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}).Client(time.Minute)
 	defer client.CloseIdleConnections()
 	res, err := client.Post(host.URL, "application/json", strings.NewReader("{}"))
 	if err == nil {

@@ -73,7 +73,7 @@ func TestNoHedge(t *testing.T) {
 		t.Fatalf("%+v", w)
 	}
 	a.Silence(true)
-	p := ring(t, 3*time.Second)
+	p := ring(t, 6*time.Second) // of which a slow machine needs some before it is written
 	p.NoHedge = true
 	if w := s.Push(t.Context(), k, p); w.Err == nil || w.Tries != 1 || s.Stats().Hedged != 0 {
 		t.Errorf("%+v", w)

@@ -145,7 +145,7 @@ func TestStuckStreamIsSentAgain(t *testing.T) {
 	lost := ring(t, ringTime)
 	lost.Token = strings.Repeat("cd", 32)
 	a.Script(lost.Token, apnstest.Answer{Silent: true})
-	if w := s.Push(t.Context(), k, lost); !w.OK() || w.Tries != 2 {
+	if w := s.Push(t.Context(), k, lost); !w.OK() || w.Tries < 2 || w.Tries > mostPushes { // a slow machine loses it again
 		t.Errorf("%+v", w)
 	}
 	f.end()

@@ -227,7 +227,6 @@ func (w *world) settle() {
 	must(w.t, w.board.Close(ctx))
 }
 
-// eventually waits for what follows a ring's facts a moment later.
 // wait waits until c is closed.
 func (w *world) wait(c <-chan struct{}, what string) {
 	w.t.Helper()
@@ -238,6 +237,7 @@ func (w *world) wait(c <-chan struct{}, what string) {
 	}
 }
 
+// eventually waits for what follows a ring's facts a moment later.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

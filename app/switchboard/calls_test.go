@@ -78,14 +78,13 @@ func TestEveryEndOfACall(t *testing.T) {
 			Quality: gateway.Quality{FirstIn: now, LastIn: now}})
 		got, err := w.scope.Rings().Get(t.Context(), r.ID)
 		must(t, err)
-		last := got.Attempts[0].Facts[len(got.Attempts[0].Facts)-1]
 		kind, state := tenants.FactHungUp, tenants.Ended
 		if want[reason] == broken {
 			kind, state = tenants.FactBroken, tenants.Failed
 		}
-		if got.EndReason != want[reason] || got.State != state || got.Call.EndedBy != string(reason) || last.Kind != kind ||
-			last.Detail != string(reason) {
-			t.Errorf("%s: the ring is %s, %s, ended by %s; %+v", reason, got.State, got.EndReason, got.Call.EndedBy, last)
+		said := slices.ContainsFunc(got.Facts(), func(f tenants.Fact) bool { return f.Kind == kind && f.Detail == string(reason) })
+		if got.EndReason != want[reason] || got.State != state || got.Call.EndedBy != string(reason) || !said { // Apple may answer later
+			t.Errorf("%s: the ring is %s, %s, ended by %s; %+v", reason, got.State, got.EndReason, got.Call.EndedBy, got.Facts())
 		}
 		if _, ok := got.Call.Talked(); !ok {
 			t.Errorf("%s: the bill and the page do not know how long it was", reason)

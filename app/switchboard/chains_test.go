@@ -129,7 +129,7 @@ func TestAnAttachedAgentTakesTheCall(t *testing.T) {
 // TestAnEndedRingSendsAgentsAway that joined it and wait for a call that will not come.
 func TestAnEndedRingSendsAgentsAway(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	g, err := gateway.New(gateway.Config{UDPAddr: "127.0.0.1:0", AllowLoopback: true, AllowPrivate: true, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler)})

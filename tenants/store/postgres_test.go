@@ -231,7 +231,7 @@ func rollInOrder(t *testing.T, address string) {
 
 // beatsBeside: a node whose writer waits for another one still counts as living.
 func beatsBeside(t *testing.T, address string) {
-	s := storetest.OpenConfig(t, store.Config{URL: address})
+	s := storetest.OpenConfig(t, store.Config{URL: address + "&lock_timeout=120000"}) // longer than a heartbeat gets
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -262,7 +262,7 @@ func beatsBeside(t *testing.T, address string) {
 		must(db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'").Scan(&waits))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if lived, err := s.Nodes().Beat(ctx, node.ID); err != nil || !lived {
 		t.Errorf("a heartbeat beside a writer that waits: %t %v", lived, err)
@@ -279,7 +279,7 @@ func oneClock(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address, Now: own, ClockOfDatabase: true})
 	look := func(when string) {
 		t.Helper()
-		if d := time.Until(s.Now()).Abs(); d > 200*time.Millisecond {
+		if d := time.Until(s.Now()).Abs(); d > 2*time.Second { // a machine may stand still between the two
 			t.Errorf("%s the store's clock is %v off", when, d)
 		}
 	}
