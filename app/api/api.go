@@ -39,7 +39,7 @@ type Rings interface {
 
 // Feed follows the facts of all rings of a tenant. switchboard.Feed does.
 type Feed interface {
-	Watch(ctx context.Context, t tenants.TenantID, from store.FeedPlace, tell func([]store.Fed, store.FeedPlace) error) error
+	Watch(ctx context.Context, t tenants.TenantID, from store.FeedPlace, tell func(switchboard.News) error) error
 }
 
 // Phones records what phones report and shows them their rings.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/switchboard"
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
@@ -45,14 +46,14 @@ func (a *API) followEvents(ctx context.Context, c *fiber.Ctx, k caller) error {
 	reader.Over = leave
 	err = web.SSE(c, reader, func(ctx context.Context, s *web.Stream) error {
 		told := feedTold{now: a.Now}
-		return a.ended(ctx, a.Feed.Watch(ctx, tenant, from, func(facts []store.Fed, to store.FeedPlace) error {
+		return a.ended(ctx, a.Feed.Watch(ctx, tenant, from, func(news switchboard.News) error {
 			if err := allowed(ctx, reader.MayRead); err != nil {
 				return err
 			}
-			if err := a.tellFacts(ctx, tenant, only, facts, s); err != nil {
+			if err := tellFacts(news, only, s); err != nil {
 				return err
 			}
-			return told.place(s, to)
+			return told.place(s, news.To)
 		}))
 	})
 	if err != nil {
@@ -110,24 +111,14 @@ func (o feedFilter) wants(r *tenants.Ring) bool {
 // tellFacts sends the facts of rings that are wanted. A ring that was removed meanwhile has none.
 // Each comes with the state of its ring after all that is recorded: with several servers a fact may
 // come behind a later one of the same ring, and a ring that has ended must not look alive.
-func (a *API) tellFacts(ctx context.Context, t tenants.TenantID, only feedFilter, facts []store.Fed, s *web.Stream) error {
-	var ids []tenants.RingID
+func tellFacts(news switchboard.News, only feedFilter, s *web.Stream) error {
 	wanted := map[tenants.RingID]*tenants.Ring{}
-	for _, f := range facts {
-		if _, seen := wanted[f.Ring]; !seen {
-			ids, wanted[f.Ring] = append(ids, f.Ring), nil
-		}
-	}
-	rings, err := a.Store.For(t).Feed().Rings(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, r := range rings {
+	for _, r := range news.Rings {
 		if only.wants(r) {
 			wanted[r.ID] = r
 		}
 	}
-	for _, f := range facts {
+	for _, f := range news.Facts {
 		r := wanted[f.Ring]
 		if r == nil {
 			continue

@@ -232,8 +232,8 @@ func feedOfBoth(t *testing.T, p *pair) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- switchboard.NewFeed(p.one.board).Watch(ctx, p.one.caller.Tenant.ID, from, func(facts []store.Fed, _ store.FeedPlace) error {
-			for _, f := range facts {
+		done <- switchboard.NewFeed(p.one.board).Watch(ctx, p.one.caller.Tenant.ID, from, func(news switchboard.News) error {
+			for _, f := range news.Facts {
 				heard <- f.Fact.Kind
 			}
 			return nil

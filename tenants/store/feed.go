@@ -25,6 +25,9 @@ func (p FeedPlace) String() string {
 	return strconv.FormatInt(p.xact, 10) + "-" + strconv.FormatInt(p.seq, 10)
 }
 
+// Before reports whether a place lies before another one of the same Feed.
+func (p FeedPlace) Before(o FeedPlace) bool { return p.before(o.xact, o.seq) }
+
 // Fed is a fact with its place in a Feed.
 type Fed struct {
 	Ring  tenants.RingID
