@@ -80,7 +80,7 @@ var factRules = []factRule{
 	{kind: FactTransferred, repeats: true},
 	{kind: FactOneWay, repeats: true},
 	{kind: FactMeasured, repeats: true},
-	{kind: FactRecording},
+	{kind: FactRecording, repeats: true}, // that it is recorded, and later that it is no more
 }
 
 // FactKinds lists every kind, in the order of factRules.

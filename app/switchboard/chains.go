@@ -84,14 +84,29 @@ func (c *chains) keepEarly(r *tenants.Ring, chain *agents.Chain) bool {
 	return true
 }
 
-// record remembers the recording of the ring's call.
-func (c *chains) record(id tenants.RingID, r *agents.Recording) {
+// recording is that of the ring's call; nil = it has none. between means that it must not get one.
+func (c *chains) recording(id tenants.RingID) (has *agents.Recording, between bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k, ok := c.of[id]; ok {
-		k.recording = r
-		c.of[id] = k
+	return c.of[id].recording, c.of[id].between
+}
+
+// record remembers the recording of the ring's call, unless it has one, and returns the one that it
+// has: two answers of one phone make one call, and only what is known here can be stopped. nil
+// means that the call must not be recorded.
+func (c *chains) record(id tenants.RingID, r *agents.Recording) *agents.Recording {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.of[id]
+	switch {
+	case !ok || k.between:
+		return nil
+	case k.recording != nil:
+		return k.recording
 	}
+	k.recording = r
+	c.of[id] = k
+	return r
 }
 
 // join notes that the ring's call is, or will be, one between two persons. It returns the recording

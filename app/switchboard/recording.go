@@ -12,10 +12,14 @@ import (
 // recorded is the agent of the ring's call, and the tap of its line. Where the tenant's rule is off
 // it is the chain itself, without a tap. A rule that cannot be read is off: the call matters more,
 // and nobody is recorded by mistake. A call between two persons is not recorded either: each of
-// them agreed to a recording of their own call at most.
+// them agreed to a recording of their own call at most. A phone that answers again does not begin
+// another recording: the gateway goes on with the first.
 func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Chain) (gateway.Agent, gateway.Tap) {
-	if b.chains.isBetween(r.ID) {
+	switch has, between := b.chains.recording(r.ID); {
+	case between:
 		return chain, nil
+	case has != nil:
+		return has, has
 	}
 	scope := b.Store.For(r.Tenant).Recordings()
 	rule, err := scope.Rule(ctx)
@@ -30,11 +34,13 @@ func (b *Board) recorded(ctx context.Context, r *tenants.Ring, chain *agents.Cha
 		b.Log.Error("a call is not recorded", "ring", r.ID, "tenant", r.Tenant, "err", err)
 		return chain, nil
 	}
-	rec := agents.NewRecording(chain, agents.RecordingConfig{
+	rec := b.chains.record(r.ID, agents.NewRecording(chain, agents.RecordingConfig{
 		Policy: rule.Policy, Announcement: announcement, Tape: tape{scope, r.ID}, Note: agentLinks{b}.noteOf(r), Now: b.Now,
 		Log: b.Log.With("ring", r.ID, "tenant", r.Tenant),
-	})
-	b.chains.record(r.ID, rec)
+	}))
+	if rec == nil {
+		return chain, nil
+	}
 	return rec, rec
 }
 
