@@ -208,8 +208,8 @@ func (b *Board) heard(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID
 			}
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactConnected, At: e.At, Received: received})
 		})
-	case gateway.OneWay:
-		Held{b}.writeHeld(t, id, func(r *tenants.Ring) []tenants.Fact {
+	case gateway.OneWay: // soon: the call's goroutine, which also ends it, must not wait for the database
+		Held{b}.writeSoon(t, id, true, func(r *tenants.Ring) []tenants.Fact {
 			return r.Fold(tenants.Fact{Attempt: a, Kind: tenants.FactOneWay, At: e.At, Received: received, Detail: string(e.Silent)})
 		})
 	case gateway.Sampled:

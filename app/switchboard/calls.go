@@ -56,6 +56,18 @@ func (c *calls) drop(r tenants.RingID) {
 	delete(c.of, r)
 }
 
+// on are the tenant's calls that a device has answered.
+func (c *calls) on(t tenants.TenantID, d tenants.DeviceID) (rings []tenants.RingID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, of := range c.of {
+		if of.Tenant == t && of.Call != nil && of.Call.Device == d {
+			rings = append(rings, id)
+		}
+	}
+	return rings
+}
+
 // has reports whether the tenant has the call.
 func (c *calls) has(r tenants.RingID, t tenants.TenantID) bool {
 	c.mu.Lock()

@@ -18,8 +18,8 @@ import (
 // example on a full disk, the person does not have to go on listening. Its end is then stored by
 // the sweep, and is no error.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
-	Held{b}.storeSoon(id)
 	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id)
+	Held{b}.storeSoon(id) // what happened before; the call's end comes behind it
 	called := false
 	cancel := func(r *tenants.Ring) []tenants.Fact {
 		var facts []tenants.Fact
@@ -95,15 +95,15 @@ func (b *Board) hangUpCall(ctx context.Context, t tenants.TenantID, id tenants.R
 	}
 }
 
-// RemoveDevice removes a device and ends its part in what rings: its attempts at once, with the
-// ring when no other phone of the person still rings, and its call. An ending that fails is left to
-// the sweep: the device is gone by then, and says so.
+// RemoveDevice removes a device and ends its part in what rings: first its calls, as Cancel does,
+// and then its attempts, with the ring when no other phone of the person still rings. An ending
+// that fails is left to the sweep: the device is gone by then, and says so.
 func (b *Board) RemoveDevice(ctx context.Context, c Caller, id tenants.DeviceID) error {
 	scope := b.scope(c)
 	if err := scope.Devices().Remove(ctx, id); err != nil {
 		return err
 	}
-	endRingsOn(ctx, b, scope, id)
+	endRingsOn(ctx, b, scope, c.Tenant.ID, id)
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (b *Board) MergeDevice(ctx context.Context, c Caller, old, into tenants.Dev
 	if err := scope.Devices().Merge(ctx, old, into); err != nil {
 		return err
 	}
-	endRingsOn(ctx, b, scope, old)
+	endRingsOn(ctx, b, scope, c.Tenant.ID, old)
 	return nil
 }
 
@@ -128,14 +128,17 @@ func (b *Board) EndMerged(ctx context.Context, c Caller, d tenants.Device) {
 	}
 	for _, m := range rows {
 		if !m.MergedAt.Before(d.RegisteredAt) {
-			endRingsOn(ctx, b, scope, m.ID)
+			endRingsOn(ctx, b, scope, c.Tenant.ID, m.ID)
 		}
 	}
 }
 
 // endRingsOn ends what rings on a device that is gone.
-func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, id tenants.DeviceID) {
+func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, t tenants.TenantID, id tenants.DeviceID) {
 	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
+	for _, call := range b.calls.on(t, id) { // all of them before anything is stored
+		b.hangUpCallOf(t, call)
+	}
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {
 		_, e := b.leave(ctx, scope, r, id)

@@ -2,9 +2,96 @@ package switchboard_test
 
 import (
 	"testing"
+	"time"
 
+	"carillon/gateway"
 	"carillon/tenants"
 )
+
+// toldMedia is a gateway that tells which calls it is to end.
+type toldMedia struct {
+	*refusingMedia
+	ended chan string
+}
+
+func (m toldMedia) HangUp(call string, _ gateway.EndReason) { m.ended <- call }
+
+// TestACallEndsBeforeItsEndIsStored: while what happened to calls waits for the database, a cancel
+// and the removal of a device end theirs, all of them.
+func TestACallEndsBeforeItsEndIsStored(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		calls int
+		end   func(*world, *tenants.Ring, tenants.Device) error
+	}{
+		"cancel": {1, func(w *world, r *tenants.Ring, _ tenants.Device) error {
+			_, err := w.board.Cancel(w.t.Context(), w.caller, r.ID)
+			return err
+		}},
+		"removal": {2, func(w *world, _ *tenants.Ring, d tenants.Device) error {
+			return w.board.RemoveDevice(w.t.Context(), w.caller, d.ID)
+		}},
+	} {
+		w, silent := silent(t)
+		m := toldMedia{silent, make(chan string, 100)}
+		w.config.Media = m
+		w.open()
+		d, other := w.device(""), w.device("")
+		must(t, answerError(w, other, w.place(tenants.Request{To: tenants.To{Device: other.ID}})))
+		var rings []*tenants.Ring
+		var hold []func()
+		for range row.calls {
+			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+			must(t, answerError(w, d, r))
+			rings, hold = append(rings, r), append(hold, w.board.HoldSoon(w.caller.Tenant.ID, r.ID))
+		}
+		done := make(chan error, 1)
+		go func() { done <- row.end(w, rings[0], d) }()
+		told := map[string]bool{}
+		for range rings {
+			select {
+			case call := <-m.ended:
+				told[call] = true
+			case <-time.After(time.Minute):
+				t.Errorf("%s: the person stays on the line until it is stored", name)
+			}
+		}
+		for i, r := range rings {
+			if !told[string(r.ID)] {
+				t.Errorf("%s: ended %v, not %s", name, told, r.ID)
+			}
+			hold[i]()
+		}
+		must(t, <-done)
+		for _, r := range rings {
+			w.state(r.ID, tenants.Ended)
+		}
+	}
+}
+
+// TestACallDoesNotWaitForTheDatabase: its goroutine, which also ends it, goes on while what it
+// tells during the call cannot be stored.
+func TestACallDoesNotWaitForTheDatabase(t *testing.T) {
+	t.Parallel()
+	w, m := silent(t)
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	must(t, answerError(w, d, r))
+	let := w.board.HoldSoon(w.caller.Tenant.ID, r.ID)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		m.on(gateway.Event{Kind: gateway.OneWay, Silent: gateway.PhoneSide, At: w.clock.Now()})
+		m.on(gateway.Event{Kind: gateway.Connected, At: w.clock.Now()})
+		m.on(gateway.Event{Kind: gateway.Sampled, At: w.clock.Now()})
+	}()
+	w.wait(told, "a call that tells something")
+	let()
+	m.on(gateway.Event{Kind: gateway.Ended, Reason: gateway.PhoneHungUp, At: w.clock.Now()})
+	if got := w.state(r.ID, tenants.Ended); !got.Attempts[0].Has(tenants.FactOneWay) || !got.Attempts[0].Has(tenants.FactConnected) {
+		t.Errorf("stored %+v", got.Facts())
+	}
+}
 
 // TestARemovedDeviceLeavesItsRings: its part ends at once, the person's other phones ring on, and
 // the ring ends with the last of them.

@@ -45,6 +45,15 @@ func (b *Board) Late() int {
 // StoreSoon stores what waits to be stored soon of a ring.
 func (b *Board) StoreSoon(id tenants.RingID) { Held{b}.storeSoon(id) }
 
+// HoldSoon has what is to be stored of a ring wait until let is called, as while the database does
+// not answer.
+func (b *Board) HoldSoon(t tenants.TenantID, id tenants.RingID) (let func()) {
+	b.soon.add(lateWrite{scope: b.system(t), ring: id, change: func(*tenants.Ring) []tenants.Fact { return nil }})
+	of := b.soon.find(id)
+	of.storing.Lock()
+	return of.storing.Unlock
+}
+
 // PassStream passes a WebSocket on to another node, which holds the ring.
 func (b *Board) PassStream(ctx context.Context, id tenants.RingID) (serve func(net.Conn), err error) {
 	return NewJoining(b).passStream(ctx, "other", id, agents.Upgrade{})

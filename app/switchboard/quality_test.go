@@ -96,6 +96,7 @@ func TestASilentSideIsAFact(t *testing.T) {
 	for _, side := range []gateway.Side{gateway.AgentSide, gateway.PhoneSide} {
 		m.on(gateway.Event{Kind: gateway.OneWay, Silent: side, At: w.clock.Now()})
 	}
+	w.board.StoreSoon(r.ID)
 	got := w.state(r.ID, tenants.Answered)
 	var details []string
 	for _, f := range got.Facts() {
