@@ -43,8 +43,7 @@ func (g *Gateway) Answer(ctx context.Context, o Offer) (Answer, error) {
 	}
 	l, sdp, err := n.wait()
 	if err != nil {
-		g.dropUnstarted(c)
-		return Answer{}, err
+		return Answer{}, g.dropUnstarted(c, err)
 	}
 	if err := g.startLeg(c, l); err != nil {
 		l.close()
@@ -140,25 +139,42 @@ func (g *Gateway) addCall(c *call) (taken bool, err error) {
 	return false, nil
 }
 
-// dropUnstarted removes a call that never got a leg. Called with c.signalling held.
-func (g *Gateway) dropUnstarted(c *call) {
+// dropUnstarted removes a call that never got a leg, and returns why: what failed, unless somebody
+// ended the call meanwhile. Called with c.signalling held.
+func (g *Gateway) dropUnstarted(c *call, failed error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if c.running {
+		return failed
+	}
+	c.end("") // so that an Answer that waits for signalling sees that the call is over
+	if c.reason != "" {
+		return g.refuseEnded(c)
+	}
+	g.removeCall(c)
+	return failed
+}
+
+// refuseEnded is the refusal of a leg of a call that is over. A call that never began is removed.
+// Called with mu held.
+func (g *Gateway) refuseEnded(c *call) error {
+	r := &Refused{Reason: CallEnded, Msg: "The call has ended."}
 	if !c.running {
-		c.end(ConnectTimeout) // so that an Answer that waits for signalling sees that the call is over
+		r.Ended = c.reason
 		g.removeCall(c)
 	}
+	return r
 }
 
 // startLeg makes l the leg of c, and starts the goroutine of c with its first leg.
 func (g *Gateway) startLeg(c *call, l *leg) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if c.over() || g.closed || !c.join(l) {
-		if !c.running {
-			g.removeCall(c)
-		}
-		return refuse(CallEnded, "The call has ended.")
+	if g.closed {
+		c.end(ShutDown) // Close is about to say the same
+	}
+	if c.over() || !c.join(l) {
+		return g.refuseEnded(c)
 	}
 	if !c.running {
 		c.running = true

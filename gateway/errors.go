@@ -34,6 +34,9 @@ type Refused struct {
 	Reason Refusal
 	Msg    string // for the person who asked: cause and cure
 	Err    error  // for us
+	// Ended is why the call ended before it began. No Ended event says it. It is set only with
+	// CallEnded.
+	Ended EndReason
 }
 
 func (r *Refused) Error() string {
@@ -50,6 +53,16 @@ func Reason(err error) Refusal {
 	var r *Refused
 	if errors.As(err, &r) {
 		return r.Reason
+	}
+	return ""
+}
+
+// EndOf returns why the call of a refused offer ended before it began, or "" when it is another
+// refusal, or an Ended event says why.
+func EndOf(err error) EndReason {
+	var r *Refused
+	if errors.As(err, &r) {
+		return r.Ended
 	}
 	return ""
 }

@@ -259,8 +259,9 @@ func (g *Gateway) readFragment(p Fragment) (fragment, error) {
 	return readFragment(p.SDP, g.reach)
 }
 
-// HangUp ends a call. It does not wait: Offer.On gets the Ended event later. It ignores an unknown
-// call.
+// HangUp ends a call. It does not wait: Offer.On gets the Ended event later. If the call has not
+// begun, its Answer is refused instead; see EndOf. It ignores an unknown call, which is also one
+// whose Offer.Decide has not returned.
 func (g *Gateway) HangUp(id string, reason EndReason) {
 	if c := g.findCall(id); c != nil {
 		c.end(reason)

@@ -108,30 +108,56 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 			return agent, tap, nil
 		},
 	})
-	if err == nil && (b.hungUp.has(id) || b.removed.has(d.ID) || !first && b.overMeanwhile(ctx, d.Tenant, id)) {
-		// while the call began
-		b.Media.HangUp(string(id), gateway.Cancelled)
-		return gateway.Answer{}, tenants.Refuse(tenants.Gone, "ring_ended", "This ring has ended.")
+	if err == nil {
+		if by := h.endedMeanwhile(ctx, d, id, first); by != "" {
+			b.Media.HangUp(string(id), by)
+			return gateway.Answer{}, errRingEnded
+		}
+		return answer, nil
 	}
-	if err != nil && !won && known { // what was known may be out of date
+	if !won && known { // what was known may be out of date
 		if r, e := b.Store.For(d.Tenant).Rings().Get(ctx, id); e == nil {
 			if _, e := answerable(r, d, b.Now()); e != nil {
 				return gateway.Answer{}, e
 			}
 		}
 	}
-	if err == nil || !won { // the ring, or the call, is as it was
-		return answer, refusal(err)
-	}
-	// A call that is running goes on without this leg. One that is not, or is over, is no call of
-	// this process: the phone may answer again within the lease, and then the sweep ends the ring.
-	if _, running := b.Media.CodecOf(string(id)); first || !running || gateway.Reason(err) == gateway.CallEnded {
-		b.forget(id)
-	}
-	if first { // nobody will ever be on this line
-		b.end(d.Tenant, id, a.ID, tenants.FactBroken, offerUnusable)
+	if won { // else the ring, or the call, is as it was
+		h.answerFailed(d, id, a.ID, first, err)
 	}
 	return gateway.Answer{}, refusal(err)
+}
+
+// endedMeanwhile is who ended the call while it began, when the gateway did not know it yet; "" =
+// nobody.
+func (h Held) endedMeanwhile(ctx context.Context, d tenants.Device, id tenants.RingID, first bool) gateway.EndReason {
+	if by := h.hungUpBy(id, d.ID); by != "" {
+		return by
+	}
+	if h.removed.has(d.ID) || !first && h.overMeanwhile(ctx, d.Tenant, id) {
+		return gateway.Cancelled
+	}
+	return ""
+}
+
+// answerFailed ends what is left of a ring that was won with an offer that the gateway refused
+// later. A call that is running goes on without this leg. One that is not, or is over, is no call
+// of this process: the phone may answer again within the lease, and then the sweep ends the ring.
+// But where somebody hung up, or this was the first answer, nobody will ever be on this line.
+func (h Held) answerFailed(d tenants.Device, id tenants.RingID, a tenants.AttemptID, first bool, err error) {
+	if _, running := h.Media.CodecOf(string(id)); first || !running || gateway.Reason(err) == gateway.CallEnded {
+		h.forget(id)
+	}
+	by := gateway.EndOf(err)
+	if by == "" && first {
+		by = h.hungUpBy(id, d.ID)
+	}
+	switch {
+	case by != "":
+		h.writeHeld(d.Tenant, id, ending(a, endKind(by), string(by), h.Now(), time.Time{}))
+	case first:
+		h.writeHeld(d.Tenant, id, ending(a, tenants.FactBroken, offerUnusable, h.Now(), time.Time{}))
+	}
 }
 
 // seated notes that the ring is a call of this process, and returns who converses and listens.
@@ -280,13 +306,19 @@ func (b *Board) end(t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, 
 func (b *Board) endHeard(
 	t tenants.TenantID, id tenants.RingID, a tenants.AttemptID, k tenants.FactKind, detail string, lastSound time.Time,
 ) {
-	now := b.Now()
-	b.write(t, id, func(r *tenants.Ring) []tenants.Fact {
+	b.write(t, id, ending(a, k, detail, b.Now(), lastSound))
+}
+
+// ending is the change that ends the attempt and the call of a ring.
+func ending(
+	a tenants.AttemptID, k tenants.FactKind, detail string, now, lastSound time.Time,
+) func(*tenants.Ring) []tenants.Fact {
+	return func(r *tenants.Ring) []tenants.Fact {
 		if r.Call != nil && r.Call.EndedAt.IsZero() {
 			r.Call.EndedAt, r.Call.EndedBy, r.Call.LastSoundAt = now, detail, lastSound
 		}
 		return r.Fold(tenants.Fact{Attempt: a, Kind: k, At: now, Received: now, Detail: detail})
-	})
+	}
 }
 
 // Trickle passes a phone's candidates or ICE restart to its call. A device that sends too many is
@@ -324,36 +356,6 @@ func (b Held) trickle(ctx context.Context, d tenants.Device, id tenants.RingID, 
 		return gateway.Trickled{}, refusal(err)
 	}
 	return t, nil
-}
-
-// HangUp ends the call that the device answered. Hanging up twice, or a call that is over, is fine.
-func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID) error {
-	r, err := b.Phone(ctx, d, id)
-	if err != nil {
-		return err
-	}
-	a, _ := r.AttemptOf(d.ID)
-	if a.State != tenants.Answered {
-		return nil
-	}
-	if b.Media != nil && b.calls.has(id, d.Tenant) {
-		b.Media.HangUp(string(id), gateway.PhoneHungUp)
-		return nil
-	}
-	to, err := Held{b}.elsewhere(ctx, d.Tenant, id, false)
-	if err == nil && to != "" {
-		var none any
-		err = Held{b}.ask(ctx, to, askHangUp, request{Tenant: d.Tenant, Ring: id, Device: d.ID}, &none)
-		if err == nil {
-			return nil
-		}
-	}
-	if err != nil && tenants.KindOf(err) != tenants.Unavailable {
-		return err
-	}
-	// The node of the call ends it once it finds the end in the database.
-	b.end(d.Tenant, id, a.ID, tenants.FactHungUp, string(gateway.PhoneHungUp))
-	return nil
 }
 
 // Renew keeps the calls of this process from being ended as dead. Run it well within callLease.

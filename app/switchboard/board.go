@@ -107,7 +107,7 @@ type Board struct {
 	limits  tenants.RateLimiter
 	paced   spacing
 	removed recent[tenants.DeviceID]
-	hungUp  recent[tenants.RingID]
+	hungUp  recent[hangUp]
 	late    lateWrites
 	soon    soonWrites
 	ringing ringing

@@ -18,7 +18,7 @@ import (
 // example on a full disk, the person does not have to go on listening. Its end is then stored by
 // the sweep, and is no error.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
-	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id)
+	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id, gateway.Cancelled)
 	Held{b}.storeSoon(id) // what happened before; the call's end comes behind it
 	called := false
 	cancel := func(r *tenants.Ring) []tenants.Fact {
@@ -73,20 +73,11 @@ func stop(r *tenants.Ring, a *tenants.Attempt, kind tenants.FactKind, now time.T
 	return r.Fold(f)
 }
 
-// hangUpCallOf hangs up the ring's call, if this process carries it for the tenant.
-func (b *Board) hangUpCallOf(t tenants.TenantID, id tenants.RingID) bool {
-	if b.Media == nil || !b.calls.has(id, t) {
-		return false
-	}
-	b.Media.HangUp(string(id), gateway.Cancelled)
-	return true
-}
-
 // hangUpCall hangs up the call of a ring whose end was stored. An answer that is under way finds
 // the note and hangs up itself. Another node that holds the call gets word of it; if that is lost,
 // it finds the end in the database.
 func (b *Board) hangUpCall(ctx context.Context, t tenants.TenantID, id tenants.RingID) {
-	b.hungUp.note(id, b.Now())
+	b.hungUp.note(hangUp{ring: id, by: gateway.Cancelled}, b.Now())
 	if to, err := (Held{b}).elsewhere(ctx, t, id, false); err == nil && to != "" {
 		Held{b}.post(to, askEnd, request{Tenant: t, Ring: id})
 	}
@@ -135,9 +126,9 @@ func (b *Board) EndMerged(ctx context.Context, c Caller, d tenants.Device) {
 
 // endRingsOn ends what rings on a device that is gone.
 func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, t tenants.TenantID, id tenants.DeviceID) {
-	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
+	b.removed.note(id, b.Now())              // before looking: a ring that is not committed yet looks here
 	for _, call := range b.calls.on(t, id) { // all of them before anything is stored
-		b.hangUpCallOf(t, call)
+		b.hangUpCallOf(t, call, gateway.Cancelled)
 	}
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {

@@ -274,9 +274,5 @@ func (j Joining) complete(t tenants.TenantID, id tenants.RingID, password string
 	if j.b.Joins == nil || !j.b.Joins.IsPassword(t, id, password) {
 		return false, tenants.Refuse(tenants.Unauthorized, "unauthorized", "The password is not that of this call.")
 	}
-	if j.b.Media == nil || !j.b.calls.has(id, t) {
-		return false, nil
-	}
-	j.b.Media.HangUp(string(id), gateway.AgentHungUp)
-	return true, nil
+	return j.b.hangUpCallOf(t, id, gateway.AgentHungUp), nil
 }

@@ -191,8 +191,7 @@ func (b Held) phoneAsks(ctx context.Context, kind string, q request) (any, error
 	case askTrickle:
 		return b.trickle(ctx, d, q.Ring, q.IfMatch, q.SDP)
 	}
-	if b.calls.has(q.Ring, q.Tenant) {
-		b.Media.HangUp(string(q.Ring), gateway.PhoneHungUp)
+	if b.hangUpSoon(d, q.Ring) {
 		return nil, nil
 	}
 	return nil, errMoved()
@@ -215,10 +214,8 @@ func (b Held) transferHere(ctx context.Context, q request) (any, error) {
 
 // letGo ends what this node has of a ring whose end was stored.
 func (b Held) letGo(t tenants.TenantID, id tenants.RingID) {
-	b.hungUp.note(id, b.Now())
-	if b.Media != nil && b.calls.has(id, t) {
-		b.Media.HangUp(string(id), gateway.Cancelled)
-	}
+	b.hungUp.note(hangUp{ring: id, by: gateway.Cancelled}, b.Now())
+	b.hangUpCallOf(t, id, gateway.Cancelled)
 	b.dropChain(id)
 }
 
