@@ -65,7 +65,9 @@ On PostgreSQL it says what to do instead.`
 // postgresBackups is what to do in place of a backup.
 const postgresBackups = `on PostgreSQL its own tools make backups. A copy of one moment, as a role that bypasses row-level security:
   pg_dump --format=custom --file=carillon.dump "$ADMIN_URL"
+To restore it, make the roles and an empty database that the role carillon owns, then
   pg_restore --no-owner --role=carillon --exit-on-error --single-transaction --dbname="$NEW_ADMIN_URL" carillon.dump
+  vacuumdb --analyze-only "$NEW_ADMIN_URL"
 Every moment of the last days: set archive_mode=on, wal_level=replica and an archive_command, take a base backup each night, and restore
 it with a restore_command and recovery_target_time. The page /docs/keys-and-backups has each command; more at
 https://www.postgresql.org/docs/current/continuous-archiving.html`

@@ -59,8 +59,8 @@ func (k dataPages) data(ctx context.Context, c *fiber.Ctx, v *page.Visitor) erro
 	p := views.DataPage{Shell: s, May: v.Role.May(mayData)}
 	rules := v.Tenant.Rules()
 	for _, d := range kept {
-		row := views.DataKept{Name: dataNames[d.Kind], Rule: daysName(rules.Retention[d.Kind]), Now: totalShown(d.Total),
-			Oldest: v.At(d.Oldest)}
+		row := views.DataKept{Name: dataNames[d.Kind], Rule: keptName(d.Kind, rules.Retention[d.Kind], daysOf(k.Store.RingsMost())),
+			Now: totalShown(d.Total), Oldest: v.At(d.Oldest)}
 		for _, a := range runs {
 			if removed(a.Detail, d.Kind) {
 				row.Run = v.At(a.At)

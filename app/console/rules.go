@@ -29,7 +29,7 @@ func (k settingsPages) rules(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 
 func (k settingsPages) rulesPage(ctx context.Context, c *fiber.Ctx, v *page.Visitor, e ruleEdit) error {
 	file := v.Tenant.File()
-	d := ruleDraw{set: file.Rules, is: v.Tenant.Rules(), changes: v.Tenant.Changes, edit: e}
+	d := ruleDraw{set: file.Rules, is: v.Tenant.Rules(), changes: v.Tenant.Changes, edit: e, most: daysOf(k.Store.RingsMost())}
 	p := views.RulesPage{Industry: file.Name, CanEdit: v.Role.May(maySettings), Groups: d.groups()}
 	if e.id == "" || !slices.Contains(ruleIDs(), e.id) {
 		p.Error = e.wrong.Unseen()

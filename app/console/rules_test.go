@@ -97,3 +97,21 @@ func TestLawfulRules(t *testing.T) {
 	}
 	w.Get("/overview").Has("Pair the phone of the doctor on call", "Connect the duty roster", "Decide about recordings")
 }
+
+// TestKeptName: where rings go a month at a time, a person reads for how long one may be stored. A
+// shorter rule holds to the day.
+func TestKeptName(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind       tenants.DataKind
+		days, most int
+		want       string
+	}{
+		{tenants.DataRings, 400, 432, "400 to 432 days"}, {tenants.DataRings, 399, 432, "399 days"},
+		{tenants.DataRings, 400, 400, "400 days"}, {tenants.DataNotes, 400, 432, "400 days"}, {tenants.DataAudits, 0, 432, "For ever"},
+	} {
+		if got := keptName(c.kind, c.days, c.most); got != c.want {
+			t.Errorf("%s for %d days: %q, want %q", c.kind, c.days, got, c.want)
+		}
+	}
+}

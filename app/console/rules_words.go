@@ -6,6 +6,7 @@ import (
 
 	"carillon/app/page"
 	"carillon/tenants"
+	"carillon/tenants/store"
 	"carillon/views"
 )
 
@@ -27,6 +28,7 @@ type ruleDraw struct {
 	is      tenants.Rules // what holds
 	changes *tenants.RuleChanges
 	edit    ruleEdit
+	most    int // days for which rings are stored at most
 }
 
 func (d ruleDraw) groups() []views.RuleGroup {
@@ -180,13 +182,35 @@ func daysName(n int) string {
 	return views.Plural(n, "day", "days")
 }
 
+// byMonth and byDay explain keptName.
+const (
+	byMonth = "Rings that are kept for 400 days are removed a month at a time, up to 32 days later."
+	byDay   = "With fewer days, each ring is removed on its day."
+)
+
+// keptName is how long a kind of data is kept by a rule of n days, where rings are stored for most
+// days at most: a time to the day, or from the rule up to the end of the month.
+func keptName(kind tenants.DataKind, n, most int) string {
+	if kind == tenants.DataRings && n == daysOf(store.RingsKept) && n < most {
+		return strconv.Itoa(n) + " to " + strconv.Itoa(most) + " days"
+	}
+	return daysName(n)
+}
+
+func daysOf(d time.Duration) int { return int(d / (24 * time.Hour)) }
+
 func (d ruleDraw) retention(kind tenants.DataKind) views.RuleRow {
 	id, keep := "retention."+string(kind), d.set.Retention[kind]
 	changed := false
 	if d.changes != nil {
 		_, changed = d.changes.Retention[kind]
 	}
-	r := d.row(id, dataNames[kind], daysName(d.is.Retention[kind]), keep.Law, changed, keep.Why, keep.Source, daysName(keep.Days))
+	why := keep.Why
+	if kind == tenants.DataRings && d.most > daysOf(store.RingsKept) {
+		why += " " + byMonth
+		why += " " + byDay
+	}
+	r := d.row(id, dataNames[kind], keptName(kind, d.is.Retention[kind], d.most), keep.Law, changed, why, keep.Source, daysName(keep.Days))
 	help := "From " + strconv.Itoa(keep.Least) + " to " + strconv.Itoa(keep.Most) + ". Your plan can keep recordings and notes shorter."
 	switch {
 	case keep.Most == 0:

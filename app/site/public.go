@@ -99,7 +99,7 @@ func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, privacyHeading), store.RingsKept, store.TalliesKept)), fiber.StatusOK)
+	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, privacyHeading), s.Store.RingsMost(), store.TalliesKept)), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.

@@ -38,6 +38,18 @@ type Batch struct {
 	from, to place
 }
 
+// continueFacts sees to it that new facts follow those that are there, before one is written; see
+// dialect.continueFacts.
+func (s *core) continueFacts(ctx context.Context) error {
+	query := s.db.dialect.continueFacts()
+	if query == "" {
+		return nil
+	}
+	rows, err := s.db.through(noTenant).query(ctx, query)
+	_, err = collect(rows, err, func(is *bool) []any { return []any{is} })
+	return translate(err)
+}
+
 // Cursor is the one with this name.
 func (s *Store) Cursor(name string) Cursor { return s.cursor(name) }
 

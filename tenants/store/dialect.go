@@ -218,7 +218,21 @@ func (d dialect) lower(column string) string {
 }
 
 // beyondChange is true of facts that no open transaction can commit before any more, on PostgreSQL.
-const beyondChange = "xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+const beyondChange = "xact < " + openXact
+
+// openXact is the lowest number that facts of an open transaction can have; see
+// dialect.continueFacts.
+const openXact = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + carillon_xact_base()"
+
+// continueFacts asks that new facts follow those that are there, or is empty where they do so by
+// themselves. On PostgreSQL the number of the transaction orders them, and another server, into
+// which a dump was restored, would give numbers that were given already.
+func (d dialect) continueFacts() string {
+	if d == pg {
+		return "SELECT carillon_continue_facts()"
+	}
+	return ""
+}
 
 // behind is the condition of the facts behind a place, with its arguments, and their order. One
 // writer commits SQLite's facts in the order of their seqs.
@@ -249,7 +263,7 @@ func (d dialect) lastFact() string {
 // gone. SQLite keeps the newest fact, so no reader is behind it.
 func (d dialect) wasPassed() string {
 	if d == pg {
-		return "SELECT CASE WHEN CAST(? AS BIGINT) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint THEN 1 ELSE 0 END"
+		return "SELECT CASE WHEN CAST(? AS BIGINT) < " + openXact + " THEN 1 ELSE 0 END"
 	}
 	return "SELECT CAST(? AS INTEGER) < 0"
 }

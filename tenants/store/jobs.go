@@ -117,17 +117,21 @@ func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error
 	if err != nil {
 		return 0, err
 	}
+	first, err := Months(s).firstOfRings(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for _, t := range all {
-		rules := t.Rules()
-		n, err := s.of(t.ID).retire(ctx, now, rules)
+		rules, scope := t.Rules(), s.of(t.ID)
+		n, err := scope.retire(ctx, now, rules, scope.retired(now, rules, first))
 		if removed += n; err != nil {
 			return removed, err
 		}
-		if n, err = s.of(t.ID).retireAudits(ctx, now, rules); err != nil {
+		if n, err = scope.retireAudits(ctx, now, rules); err != nil {
 			return removed + n, err
 		}
 		removed += n
-		if n, err = (Deliveries{s.of(t.ID)}).retire(ctx, now); err != nil {
+		if n, err = (Deliveries{scope}).retire(ctx, now); err != nil {
 			return removed + n, err
 		}
 		removed += n

@@ -16,12 +16,29 @@ const monthsAhead = 3
 // with their ring, and of facts there is one for each month, UTC, of the moment at which the rings
 // were placed. They are most of what is stored, and a table is dropped at once.
 //
-// Rings go row by row, when they were kept for RingsKept or as long as the tenant's rule says, and
-// when they are erased. The tables of a month go once they are empty, and every rule lets its last
-// ring go. Facts of rings that were kept for RingsKept stay until the table of their month goes,
-// and nobody can read them; other facts go with their ring. The first table of facts holds
-// everything of before the split and may stay for a year more, so its facts go with their ring too.
+// The tables of a month go when its last ring was kept for RingsKept, with the rings that are left:
+// those of tenants whose rule is RingsKept, so that a ring is stored for MonthMore longer at most.
+// Rings of a tenant with a shorter rule, and those that are erased, go row by row, on their day. So
+// do rings that are not in the table of their month: those of before the split on their day, others
+// after MonthMore. A month also goes once it is empty and every rule lets its last ring go.
+//
+// Facts go with the table of their month, or, of a ring that went before under a shorter rule, with
+// it. The first table of facts holds everything of before the split and may stay for a year more, so
+// its facts go with their ring too.
 type Months struct{ *core }
+
+// MonthMore is how much longer than RingsKept a ring may be stored where the tables of its month go
+// as a whole: the month, and a day for a server that cannot drop them at once.
+const MonthMore = 32 * 24 * time.Hour
+
+// RingsMost is how long a ring of a tenant whose rule is RingsKept is stored at most. A shorter
+// rule holds to the day.
+func (s *Store) RingsMost() time.Duration {
+	if s.db.dialect.splitsMonths() {
+		return RingsKept + MonthMore
+	}
+	return RingsKept
+}
 
 // Months returns the Months of this database.
 func (s *Store) Months() Months { return Months{&s.core} }
@@ -44,24 +61,110 @@ func (s Months) Keep(ctx context.Context, now time.Time) error {
 	if err := errors.Join(err, facts); err != nil {
 		return err
 	}
-	before, err := s.pastEveryRule(ctx, now)
+	all, err := Tenants(s).List(ctx)
 	if err != nil {
 		return err
 	}
-	_, facts = one(b.query(ctx, "SELECT carillon_drop_fact_months(?)", before))
-	return errors.Join(s.dropRings(ctx, b, before), facts, s.analyze(ctx, conn))
+	before, err := s.pastEveryRule(ctx, now, all)
+	if err != nil {
+		return err
+	}
+	whole := min(before, uuid(tenants.FirstID[tenants.RingID](now.Add(-RingsKept))))
+	err = errors.Join(s.drop(ctx, b, "SELECT carillon_drop_ring_table(?)", before), s.dropWhole(ctx, b, now, whole, all))
+	if err == nil { // facts stay as long as their rings
+		_, err = one(b.query(ctx, "SELECT carillon_drop_fact_months(?)", before))
+	}
+	return errors.Join(err, s.analyze(ctx, conn))
 }
 
-// dropRings drops the empty tables of the months that are over before an id, one at a time, so that
-// none is held while it waits for the next.
-func (s Months) dropRings(ctx context.Context, b beside, before uuid) error {
+// drop asks for one table after the other until none is left to drop.
+func (s Months) drop(ctx context.Context, b beside, query string, arg any) error {
 	for {
-		rows, err := b.query(ctx, "SELECT carillon_drop_ring_table(?)", before)
+		rows, err := b.query(ctx, query, arg)
 		dropped, err := collect(rows, err, func(name *string) []any { return []any{name} })
 		if err != nil || dropped[0] == "" {
 			return translate(err)
 		}
 	}
+}
+
+// ringMonth is a month of rings that has tables, such as 2027_01: what is before upper.
+type ringMonth struct {
+	name  string
+	upper uuid
+}
+
+// dropWhole drops the tables of the months that are over before an id, with the rings that are left
+// in them, once each tenant's audit log says how many go.
+func (s Months) dropWhole(ctx context.Context, b beside, now time.Time, before uuid, all []tenants.Tenant) error {
+	rows, err := b.query(ctx, "SELECT month, upper FROM carillon_ring_bounds() WHERE month <> 'first' AND upper <= ? ORDER BY upper", before)
+	months, err := collect(rows, err, func(m *ringMonth) []any { return []any{&m.name, &m.upper} })
+	if err != nil {
+		return translate(err)
+	}
+	for _, m := range months {
+		for _, t := range all {
+			if err := s.of(t.ID).recordMonth(ctx, now, m); err != nil {
+				return err
+			}
+		}
+		if err := s.drop(ctx, b, "SELECT carillon_drop_ring_month(?)", m.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordMonth writes into the tenant's audit log how many of its rings go with the tables of a
+// month. It does so once: a drop that was broken off goes on later, and finds the entry.
+func (s *scope) recordMonth(ctx context.Context, now time.Time, m ringMonth) error {
+	begin, err := time.Parse("2006_01", m.name)
+	if err != nil {
+		return err
+	}
+	from := uuid(tenants.FirstID[tenants.RingID](begin))
+	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM rings WHERE tenant_id = ? AND id >= ? AND id < ?", uuid(s.id), from, m.upper))
+	if err != nil || n == 0 {
+		return err
+	}
+	recent, err := (Audits{s}).Period(ctx, now.Add(-2*MonthMore), time.Time{}) // by then the rings went row by row
+	if err != nil {
+		return err
+	}
+	month := begin.Format("2006-01")
+	said, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM audits WHERE tenant_id = ? AND action = 'retention.remove' AND "+
+		"action <> 'ring.place' AND seq > ? AND target = ?", uuid(s.id), recent.After, month)) // as audits_rare asks
+	if err != nil || said > 0 {
+		return err
+	}
+	return s.s.w.do(ctx, s.access(), func(t *tx) error { return t.audit(s, "retention.remove", month, quantity(n, "ring", "rings")) })
+}
+
+// firstOfRings is the id before which rings are in the first table, which holds everything of
+// before the split; empty if there is none.
+func (s Months) firstOfRings(ctx context.Context) (uuid, error) {
+	if !s.db.dialect.splitsMonths() {
+		return "", nil
+	}
+	rows, err := s.db.through(noTenant).query(ctx, "SELECT upper FROM carillon_ring_bounds() WHERE month = 'first'")
+	bounds, err := collect(rows, err, func(bound *uuid) []any { return []any{bound} })
+	if err != nil || len(bounds) == 0 {
+		return "", translate(err)
+	}
+	return bounds[0], nil
+}
+
+// retired is the id before which a tenant's rings go row by row: on their day, or, where they go
+// with the tables of their month, when those should be gone. first is that of Months.firstOfRings.
+func (s *scope) retired(now time.Time, rules tenants.Rules, first uuid) uuid {
+	day := func(keep time.Duration) uuid {
+		return uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - keep)))
+	}
+	keep := sooner(RingsKept, rules, tenants.DataRings)
+	if !s.s.db.dialect.splitsMonths() || keep < RingsKept {
+		return day(keep)
+	}
+	return max(min(day(keep), first), day(keep+MonthMore))
 }
 
 // analyze has PostgreSQL look at one of the split tables, each once a day: autovacuum looks only at
@@ -102,11 +205,7 @@ func (s Months) Until(ctx context.Context) (end time.Time, others bool, err erro
 
 // pastEveryRule is the id before which every ring was kept long enough, whatever its tenant's rule
 // says. A ring that has not ended stays with its facts.
-func (s Months) pastEveryRule(ctx context.Context, now time.Time) (uuid, error) {
-	all, err := Tenants(s).List(ctx)
-	if err != nil {
-		return "", err
-	}
+func (s Months) pastEveryRule(ctx context.Context, now time.Time, all []tenants.Tenant) (uuid, error) {
 	keep := time.Duration(0)
 	for _, t := range all {
 		keep = max(keep, sooner(RingsKept, t.Rules(), tenants.DataRings))

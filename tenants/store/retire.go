@@ -10,7 +10,8 @@ import (
 
 // How long what happened is kept at most. Rings, notes and recordings are removed earlier where the
 // tenant's rules say so, and notes and recordings also where its plan does. Audit rows are kept as
-// long as the rules say; usage and the ledger are kept for ever.
+// long as the rules say; usage and the ledger are kept for ever. On PostgreSQL rings may be stored
+// for longer than RingsKept, see Store.RingsMost.
 const (
 	RingsKept   = 400 * 24 * time.Hour // rings with attempts, facts and calls: a year, and time to compare with the one before
 	TalliesKept = 760 * 24 * time.Hour // what is only counted: two years
@@ -54,8 +55,9 @@ func (p past) count() int {
 	return n + len(p.spans)
 }
 
-func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules) (removed int, err error) {
-	p, err := s.past(ctx, now, rules)
+// retire removes what is past. Rings go before an id; see retired.
+func (s *scope) retire(ctx context.Context, now time.Time, rules tenants.Rules, rings uuid) (removed int, err error) {
+	p, err := s.past(ctx, now, rules, rings)
 	if err != nil || p.count() == 0 {
 		return 0, err
 	}
@@ -233,10 +235,9 @@ func (s *scope) retireAudits(ctx context.Context, now time.Time, rules tenants.R
 }
 
 // past looks for the tenant's oldest rows, outside of the writer and by indexes.
-func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p past, err error) {
+func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules, before uuid) (p past, err error) {
 	rows, err := s.reads().query(ctx, "SELECT id FROM rings WHERE tenant_id = ? AND id < ? AND due_at IS NULL ORDER BY id LIMIT ?",
-		uuid(s.id),
-		uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond-sooner(RingsKept, rules, tenants.DataRings)))), retireMost)
+		uuid(s.id), before, retireMost)
 	if p.rings, err = collect(rows, err, func(id *tenants.RingID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
@@ -252,10 +253,10 @@ func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules) (p
 	if p.keys, err = collect(rows, err, func(id *tenants.KeyID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}
-	before := micros(now.Add(-silentFor))
+	silent := micros(now.Add(-silentFor))
 	rows, err = s.reads().query(ctx, "SELECT id FROM devices WHERE tenant_id = ? AND created_at <= ? AND state = 'disabled' "+
 		"AND seen_at <= ? AND registered_at <= ? AND NOT EXISTS (SELECT 1 FROM "+s.s.db.dialect.rung()+" a "+
-		"WHERE a.tenant_id = devices.tenant_id AND a.device_id = devices.id) LIMIT ?", uuid(s.id), before, before, before, retireMost)
+		"WHERE a.tenant_id = devices.tenant_id AND a.device_id = devices.id) LIMIT ?", uuid(s.id), silent, silent, silent, retireMost)
 	if p.devices, err = collect(rows, err, func(id *tenants.DeviceID) []any { return []any{(*uuid)(id)} }); err != nil {
 		return p, translate(err)
 	}

@@ -119,6 +119,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
 		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID()), bounds: usualBounds}}
 	err = s.checkMasterKey(ctx)
+	if err == nil && !c.ReadOnly {
+		err = s.continueFacts(ctx)
+	}
 	if err == nil {
 		s.removed, err = s.keptMarks(ctx)
 	}

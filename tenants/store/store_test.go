@@ -41,6 +41,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("indexes", func(t *testing.T) { indexesOf(t, server.Migrated(t)) })
 	t.Run("facts by month", func(t *testing.T) { months(t, server) })
 	t.Run("rings by month", func(t *testing.T) { ringMonths(t, server) })
+	t.Run("dump and restore", func(t *testing.T) { restored(t, server) })
 	storetest.Run(t, func(t *testing.T) string { return server.Migrated(t) })
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
-	"path/filepath"
 )
 
 // Both is the address of a database on this server and on its standby: connections go to the one
@@ -50,11 +49,7 @@ func (s *Server) follow() (standby *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bin := s.bin
-	if server, err := filepath.EvalSymlinks(filepath.Join(bin, "postgres")); err == nil { // the copier may not be linked beside it
-		bin = filepath.Dir(server)
-	}
-	copied := exec.Command(filepath.Join(bin, "pg_basebackup"), "-h", s.dir, "-p", "5432", "-U", Super, "-D", standby.data(), "-R",
+	copied := exec.Command(s.program("pg_basebackup"), "-h", s.dir, "-p", "5432", "-U", Super, "-D", standby.data(), "-R",
 		"-X", "stream", "--checkpoint=fast", "--no-sync")
 	copied.Dir, copied.SysProcAttr = standby.dir, who
 	if out, err := copied.CombinedOutput(); err != nil {
