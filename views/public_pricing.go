@@ -122,8 +122,9 @@ var privacy = []legal{
 		"the customer is. We keep which partner referred an organisation, even after its account is deleted."},
 	{"How long", "Sign-ins are kept for seven days, sign-ins of partners for thirty days, and idempotency keys for 24 hours. Rings, " +
 		"with their calls and events, are deleted after at most {rings} days; an organisation can choose fewer days. " +
-		"Counts, which contain no person and no phone, are deleted after {counts} days. The audit log is deleted after the period that the organisation " +
-		"chooses: six years at first, and never less than one year. Billing records stay. [Periods of backups and of other records.]"},
+		"Counts, which contain no person and no phone, are deleted after {counts} days. The audit log is deleted after the period " +
+		"that the organisation chooses: six years at first, and never less than one year. " +
+		"Billing records stay. [Periods of backups and of other records.]"},
 	{"Your rights", "[Access, correction, deletion, portability, objection and complaint, as your law words them.]"},
 }
 

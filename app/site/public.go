@@ -99,7 +99,8 @@ func (s *Site) terms(ctx context.Context, c *fiber.Ctx) error {
 }
 
 func (s *Site) privacy(ctx context.Context, c *fiber.Ctx) error {
-	return web.Page(c, views.Legal(views.PrivacyPage(s.front(ctx, c, privacyHeading), s.Store.RingsMost(), store.TalliesKept)), fiber.StatusOK)
+	p := views.PrivacyPage(s.front(ctx, c, privacyHeading), s.Store.RingsMost(), store.TalliesKept)
+	return web.Page(c, views.Legal(p), fiber.StatusOK)
 }
 
 // Part is a piece of the server that the status page asks.

@@ -123,7 +123,7 @@ func (s Jobs) Retire(ctx context.Context, now time.Time) (removed int, err error
 	}
 	for _, t := range all {
 		rules, scope := t.Rules(), s.of(t.ID)
-		n, err := scope.retire(ctx, now, rules, scope.retired(now, rules, first))
+		n, err := scope.retire(ctx, now, rules, Months(s).retired(now, rules, first))
 		if removed += n; err != nil {
 			return removed, err
 		}

@@ -49,9 +49,13 @@ type AttemptName struct {
 	Attempt tenants.AttemptID
 }
 
-// stepEnd is when the steps that ring of a ring to a group are over; of another ring its expiry.
-const stepEnd = "COALESCE((SELECT MAX(p.begun_at + p.for_us) FROM ring_steps p WHERE p.tenant_id = rings.tenant_id AND " +
-	"p.ring_id = rings.id AND p.state = 'rung'), expires_at)"
+// stepEnd is when the steps that ring of a ring to a group are over; of another ring its expiry. It
+// is of some rings; see dialect.within.
+func (d dialect) stepEnd(rings []ringName) (value string, args []any) {
+	within, ends := d.within("p.ring_id", rings)
+	return "COALESCE((SELECT MAX(p.begun_at + p.for_us) FROM ring_steps p WHERE p.tenant_id = rings.tenant_id AND " +
+		"p.ring_id = rings.id AND p.state = 'rung'" + within + "), expires_at)", ends
+}
 
 // RenewLeases moves the moment of rings that this server pushes to until, or to their expiry or the
 // end of their step if that is sooner, and never back. It gives those that it still holds: not a
@@ -66,8 +70,9 @@ func (s Jobs) RenewLeases(ctx context.Context, attempts []AttemptName, until tim
 	err = s.w.do(ctx, allTenants, func(t *tx) error {
 		held = map[tenants.RingID]bool{}
 		for some := range slices.Chunk(names, sizes[0]) {
-			where, args := namedRings("tenant_id", "id", some)
-			args = append(append([]any{to, to, to, to}, me...), args...)
+			where, args := t.d.dialect.namedRings("tenant_id", "id", some)
+			stepEnd, ends := t.d.dialect.stepEnd(some)
+			args = slices.Concat([]any{to, to}, ends, []any{to}, ends, []any{to}, me, args)
 			rows, err := t.query(ctx, "UPDATE rings SET due_at = CASE WHEN due_at > ? THEN due_at WHEN expires_at < ? THEN expires_at "+
 				"WHEN "+stepEnd+" BETWEEN due_at AND ? THEN "+stepEnd+" ELSE ? END WHERE due_at IS NOT NULL AND "+
 				"state <> 'answered' AND "+mine+" AND ("+where+") RETURNING id", args...)
@@ -94,11 +99,12 @@ func (s Jobs) Over(ctx context.Context, attempts []AttemptName) (over []tenants.
 		for i, a := range some {
 			names[i] = attemptName{ringName{uuid(a.Tenant), uuid(a.Ring)}, uuid(a.Attempt)}
 		}
-		where, args := namedAttempts(names)
+		where, args := s.db.dialect.namedAttempts(names)
+		within, ends := s.db.dialect.within("rings.id", ringsIn(names))
 		rows, err := s.db.through(allTenants).query(ctx, "SELECT id FROM attempts WHERE ("+where+") AND "+
 			"(state <> 'placed' OR status <> 0 OR "+
-			"EXISTS (SELECT 1 FROM rings WHERE rings.tenant_id = attempts.tenant_id AND rings.id = attempts.ring_id AND "+
-			"(ended_at <> 0 OR NOT "+mine+")))", append(args, me...)...)
+			"EXISTS (SELECT 1 FROM rings WHERE rings.tenant_id = attempts.tenant_id AND rings.id = attempts.ring_id"+within+
+			" AND (ended_at <> 0 OR NOT "+mine+")))", slices.Concat(args, ends, me)...)
 		found, err := collect(rows, err, func(id *tenants.AttemptID) []any { return []any{(*uuid)(id)} })
 		if err != nil {
 			return nil, translate(err)

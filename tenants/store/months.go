@@ -23,8 +23,8 @@ const monthsAhead = 3
 // after MonthMore. A month also goes once it is empty and every rule lets its last ring go.
 //
 // Facts go with the table of their month, or, of a ring that went before under a shorter rule, with
-// it. The first table of facts holds everything of before the split and may stay for a year more, so
-// its facts go with their ring too.
+// it. The first table of facts holds everything of before the split and may stay for a year more,
+// so its facts go with their ring too.
 type Months struct{ *core }
 
 // MonthMore is how much longer than RingsKept a ring may be stored where the tables of its month go
@@ -97,14 +97,15 @@ type ringMonth struct {
 // dropWhole drops the tables of the months that are over before an id, with the rings that are left
 // in them, once each tenant's audit log says how many go.
 func (s Months) dropWhole(ctx context.Context, b beside, now time.Time, before uuid, all []tenants.Tenant) error {
-	rows, err := b.query(ctx, "SELECT month, upper FROM carillon_ring_bounds() WHERE month <> 'first' AND upper <= ? ORDER BY upper", before)
+	rows, err := b.query(ctx, "SELECT month, upper FROM carillon_ring_bounds() WHERE month <> 'first' AND upper <= ? ORDER BY upper",
+		before)
 	months, err := collect(rows, err, func(m *ringMonth) []any { return []any{&m.name, &m.upper} })
 	if err != nil {
 		return translate(err)
 	}
 	for _, m := range months {
 		for _, t := range all {
-			if err := s.of(t.ID).recordMonth(ctx, now, m); err != nil {
+			if err := s.record(ctx, now, m, s.of(t.ID)); err != nil {
 				return err
 			}
 		}
@@ -115,29 +116,30 @@ func (s Months) dropWhole(ctx context.Context, b beside, now time.Time, before u
 	return nil
 }
 
-// recordMonth writes into the tenant's audit log how many of its rings go with the tables of a
-// month. It does so once: a drop that was broken off goes on later, and finds the entry.
-func (s *scope) recordMonth(ctx context.Context, now time.Time, m ringMonth) error {
+// record writes into a tenant's audit log how many of its rings go with the tables of a month. It
+// does so once: a drop that was broken off goes on later, and finds the entry.
+func (s Months) record(ctx context.Context, now time.Time, m ringMonth, of *scope) error {
 	begin, err := time.Parse("2006_01", m.name)
 	if err != nil {
 		return err
 	}
 	from := uuid(tenants.FirstID[tenants.RingID](begin))
-	n, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM rings WHERE tenant_id = ? AND id >= ? AND id < ?", uuid(s.id), from, m.upper))
+	n, err := one(of.reads().query(ctx, "SELECT COUNT(*) FROM rings WHERE tenant_id = ? AND id >= ? AND id < ?", uuid(of.id), from,
+		m.upper))
 	if err != nil || n == 0 {
 		return err
 	}
-	recent, err := (Audits{s}).Period(ctx, now.Add(-2*MonthMore), time.Time{}) // by then the rings went row by row
+	recent, err := (Audits{of}).Period(ctx, now.Add(-2*MonthMore), time.Time{}) // by then the rings went row by row
 	if err != nil {
 		return err
 	}
 	month := begin.Format("2006-01")
-	said, err := one(s.reads().query(ctx, "SELECT COUNT(*) FROM audits WHERE tenant_id = ? AND action = 'retention.remove' AND "+
-		"action <> 'ring.place' AND seq > ? AND target = ?", uuid(s.id), recent.After, month)) // as audits_rare asks
+	said, err := one(of.reads().query(ctx, "SELECT COUNT(*) FROM audits WHERE tenant_id = ? AND action = 'retention.remove' AND "+
+		"action <> 'ring.place' AND seq > ? AND target = ?", uuid(of.id), recent.After, month)) // as audits_rare asks
 	if err != nil || said > 0 {
 		return err
 	}
-	return s.s.w.do(ctx, s.access(), func(t *tx) error { return t.audit(s, "retention.remove", month, quantity(n, "ring", "rings")) })
+	return s.w.do(ctx, of.access(), func(t *tx) error { return t.audit(of, "retention.remove", month, quantity(n, "ring", "rings")) })
 }
 
 // firstOfRings is the id before which rings are in the first table, which holds everything of
@@ -156,12 +158,12 @@ func (s Months) firstOfRings(ctx context.Context) (uuid, error) {
 
 // retired is the id before which a tenant's rings go row by row: on their day, or, where they go
 // with the tables of their month, when those should be gone. first is that of Months.firstOfRings.
-func (s *scope) retired(now time.Time, rules tenants.Rules, first uuid) uuid {
+func (s Months) retired(now time.Time, rules tenants.Rules, first uuid) uuid {
 	day := func(keep time.Duration) uuid {
 		return uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - keep)))
 	}
 	keep := sooner(RingsKept, rules, tenants.DataRings)
-	if !s.s.db.dialect.splitsMonths() || keep < RingsKept {
+	if !s.db.dialect.splitsMonths() || keep < RingsKept {
 		return day(keep)
 	}
 	return max(min(day(keep), first), day(keep+MonthMore))

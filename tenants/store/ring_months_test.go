@@ -164,8 +164,8 @@ func ringMonths(t *testing.T, server *storetest.Server) {
 	}
 	removals(scope, "2020-01: 2 rings")
 
-	// A ring that has not ended keeps its month. The others there go row by row when the month should
-	// be gone.
+	// A ring that has not ended keeps its month. The others there go row by row when the month
+	// should be gone.
 	keep(now)
 	if got := columns(t, "pgx", address, "SELECT carillon_drop_ring_month('2020_02') || carillon_drop_ring_month('first') || "+
 		"carillon_drop_ring_month('"+ahead+"')"); got[0] != "" {

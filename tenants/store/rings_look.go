@@ -37,8 +37,12 @@ func (q RingQuery) live() bool {
 
 // alive leaves the rings that have not ended, and of them what q searches for.
 func (s Rings) alive(ctx context.Context, db *gorm.DB, q RingQuery) (*gorm.DB, error) {
-	db = db.Where("id IN (SELECT id FROM rings"+s.s.db.dialect.by("rings_due")+" WHERE tenant_id = ? AND due_at IS NOT NULL)",
-		uuid(s.id))
+	if s.s.db.dialect.isFile() {
+		db = db.Where("id IN (SELECT id FROM rings"+s.s.db.dialect.by("rings_due")+" WHERE tenant_id = ? AND due_at IS NOT NULL)",
+			uuid(s.id))
+	} else { // PostgreSQL may read all rings of the tenant for an IN
+		db = db.Where("rings.due_at IS NOT NULL")
+	}
 	h, err := s.ways(ctx, q)
 	if h.look != nil {
 		db = h.look(db)

@@ -86,14 +86,14 @@ func (s Jobs) Claim(ctx context.Context, w Work, now time.Time, lease time.Durat
 		return nil, err
 	}
 	slices.SortFunc(rings, func(a, b *tenants.Ring) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	return rings, translate(fillAll(ctx, s.db.through(allTenants), rings))
+	return rings, translate(fillAll(ctx, s.db.dialect, s.db.through(allTenants), rings))
 }
 
 // Again reads rings of any tenants again; what is gone is left out.
 func (s Jobs) Again(ctx context.Context, rings []*tenants.Ring) (again []*tenants.Ring, err error) {
 	q := s.db.through(allTenants)
 	for some := range slices.Chunk(rings, sizes[0]) {
-		where, args := namedRings("tenant_id", "id", namesOf(some))
+		where, args := s.db.dialect.namedRings("tenant_id", "id", namesOf(some))
 		rows, err := q.query(ctx, "SELECT "+ringColumns+" FROM rings WHERE "+where, args...)
 		found, err := collect(rows, err, (*ringRow).fields)
 		if err != nil {
@@ -101,7 +101,7 @@ func (s Jobs) Again(ctx context.Context, rings []*tenants.Ring) (again []*tenant
 		}
 		again = append(again, nouns(found, ringRow.noun)...)
 	}
-	return again, translate(fillAll(ctx, q, again))
+	return again, translate(fillAll(ctx, s.db.dialect, q, again))
 }
 
 // AwaitExpiry makes rings of any tenants due when they expire.
@@ -111,7 +111,7 @@ func (s Jobs) AwaitExpiry(ctx context.Context, rings []*tenants.Ring) error {
 	}
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		for some := range slices.Chunk(rings, sizes[0]) {
-			where, args := namedRings("tenant_id", "id", namesOf(some))
+			where, args := t.d.dialect.namedRings("tenant_id", "id", namesOf(some))
 			if _, err := t.exec("UPDATE rings SET due_at = expires_at WHERE due_at IS NOT NULL AND state <> 'answered' AND ("+where+")",
 				args...); err != nil {
 				return err
@@ -146,7 +146,7 @@ func (s Jobs) Expire(ctx context.Context, now time.Time, lease time.Duration, li
 			return err
 		}
 		rings := nouns(found, ringRow.noun)
-		if err := fillAll(context.Background(), t, rings); err != nil {
+		if err := fillAll(context.Background(), t.d.dialect, t, rings); err != nil {
 			return err
 		}
 		e := expiries{again: micros(now.Add(lease)), rings: map[ending][]ringName{}, attempts: map[tenants.State][]attemptName{}}
@@ -198,7 +198,7 @@ func (e *expiries) add(before, r *tenants.Ring) {
 func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 	for end, rings := range e.rings {
 		for some := range slices.Chunk(rings, sizes[0]) {
-			where, args := namedRings("tenant_id", "id", some)
+			where, args := t.d.dialect.namedRings("tenant_id", "id", some)
 			args = append([]any{end.state, end.at, end.reason, end.due}, args...)
 			if _, err := t.exec("UPDATE rings SET version = version + 1, state = ?, ended_at = ?, end_reason = ?, due_at = ? WHERE "+where,
 				args...); err != nil {
@@ -208,7 +208,7 @@ func (t ringsTx) setExpiries(e *expiries, done []Changed) error {
 	}
 	for state, attempts := range e.attempts {
 		for some := range slices.Chunk(attempts, sizes[0]) {
-			where, args := namedAttempts(some)
+			where, args := t.d.dialect.namedAttempts(some)
 			if _, err := t.exec("UPDATE attempts SET state = ? WHERE "+where, append([]any{string(state)}, args...)...); err != nil {
 				return err
 			}
@@ -238,9 +238,9 @@ func (t ringsTx) dropSteps(r *tenants.Ring) error {
 }
 
 // fillAll is fill for rings of several tenants.
-func fillAll(ctx context.Context, q querier, rings []*tenants.Ring) error {
+func fillAll(ctx context.Context, d dialect, q querier, rings []*tenants.Ring) error {
 	for some := range slices.Chunk(rings, sizes[0]) {
-		where, args := namedRings("tenant_id", "ring_id", namesOf(some))
+		where, args := d.namedRings("tenant_id", "ring_id", namesOf(some))
 		if err := fillFrom(ctx, q, where, args, some); err != nil {
 			return err
 		}

@@ -224,7 +224,7 @@ func (s *core) earlier(ctx context.Context, upTo place, h *history, rings []ring
 			kind string
 			at   int64
 		}
-		where, args := namedRings("f.tenant_id", "f.ring_id", some)
+		where, args := s.db.dialect.namedRings("f.tenant_id", "f.ring_id", some)
 		rows, err := s.db.through(allTenants).scan(ctx,
 			"SELECT f.tenant_id, f.ring_id, f.attempt_id, f.xact, f.seq, f.kind, f.at FROM facts "+
 				"f WHERE "+where, args...)
@@ -249,9 +249,10 @@ func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) err
 		attemptName
 		attemptInfo
 	}
-	where, args := namedRings("r.tenant_id", "r.id", rings)
+	where, args := s.db.dialect.namedRings("r.tenant_id", "r.id", rings)
+	within, ends := s.db.dialect.within("a.ring_id", rings)
 	rows, err := s.db.through(allTenants).scan(ctx, "SELECT a.tenant_id, a.ring_id, a.id, "+talliedColumns+
-		" FROM rings r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id WHERE "+where, args...)
+		" FROM rings r JOIN attempts a ON a.tenant_id = r.tenant_id AND a.ring_id = r.id WHERE "+where+within, append(args, ends...)...)
 	found, err := collect(rows, err, func(r *row) []any {
 		return append([]any{&r.tenant, &r.ring, &r.attempt}, r.attemptInfo.fields()...)
 	})
@@ -262,26 +263,59 @@ func (s *core) attemptsOf(ctx context.Context, h *history, rings []ringName) err
 }
 
 // namedRings is the condition of some rings. The last is repeated up to a length of batch.sizes, so
-// that few statements are prepared.
-func namedRings(tenant, ring string, rings []ringName) (where string, args []any) {
+// that few statements are prepared. PostgreSQL plans a list in a tenth of the time of an OR.
+func (d dialect) namedRings(tenant, ring string, rings []ringName) (where string, args []any) {
 	n := sizeFor(len(rings))
 	for i := range n {
 		r := rings[min(i, len(rings)-1)]
 		args = append(args, r.tenant, r.ring)
 	}
+	if n > 1 && d.splitsMonths() {
+		within, ends := d.within(ring, rings)
+		return "(" + tenant + ", " + ring + ") IN (VALUES (CAST(? AS UUID), CAST(? AS UUID))" + strings.Repeat(", (?, ?)", n-1) +
+			")" + within, append(args, ends...)
+	}
 	one := "(" + tenant + " = ? AND " + ring + " = ?)"
 	return one + strings.Repeat(" OR "+one, n-1), args
 }
 
+// within is the condition that a column is among the ids from the first of some rings to the last,
+// with its arguments. Other conditions say it already, but not so that PostgreSQL knows, before it
+// plans, that it needs only the tables of a month or two.
+func (d dialect) within(column string, rings []ringName) (condition string, args []any) {
+	if !d.splitsMonths() {
+		return "", nil
+	}
+	low, high := rings[0].ring, rings[0].ring
+	for _, r := range rings {
+		low, high = min(low, r.ring), max(high, r.ring)
+	}
+	return " AND " + column + " >= ? AND " + column + " <= ?", []any{low, high}
+}
+
 // namedAttempts is namedRings for attempts, in their own table.
-func namedAttempts(attempts []attemptName) (where string, args []any) {
+func (d dialect) namedAttempts(attempts []attemptName) (where string, args []any) {
 	n := sizeFor(len(attempts))
 	for i := range n {
 		a := attempts[min(i, len(attempts)-1)]
 		args = append(args, a.tenant, a.ring, a.attempt)
 	}
+	if n > 1 && d.splitsMonths() {
+		within, ends := d.within("ring_id", ringsIn(attempts))
+		return "(tenant_id, ring_id, id) IN (VALUES (CAST(? AS UUID), CAST(? AS UUID), CAST(? AS UUID))" +
+			strings.Repeat(", (?, ?, ?)", n-1) + ")" + within, append(args, ends...)
+	}
 	const one = "(tenant_id = ? AND ring_id = ? AND id = ?)"
 	return one + strings.Repeat(" OR "+one, n-1), args
+}
+
+// ringsIn are the rings of attempts.
+func ringsIn(attempts []attemptName) []ringName {
+	rings := make([]ringName, len(attempts))
+	for i, a := range attempts {
+		rings[i] = a.ringName
+	}
+	return rings
 }
 
 // sizeFor is the smallest length of batch.sizes that has room for n.

@@ -23,7 +23,8 @@ func (s *Server) Restored(ctx context.Context, from string) (name string, err er
 	}()
 	for _, c := range [][]string{
 		{"pg_dump", "--format=custom", "--file=" + dump, s.RoleURL(Super, from)},
-		{"pg_restore", "--no-owner", "--role=" + login, "--exit-on-error", "--single-transaction", "--dbname=" + s.RoleURL(Super, name), dump},
+		{"pg_restore", "--no-owner", "--role=" + login, "--exit-on-error", "--single-transaction", "--dbname=" + s.RoleURL(Super, name),
+			dump},
 	} {
 		if out, err := exec.CommandContext(ctx, s.program(c[0]), c[1:]...).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("%s: %w\n%s", c[0], err, out)
