@@ -42,6 +42,12 @@ type Dates struct{ From, To string }
 // Shows tells whether a column is drawn.
 func (t Table) Shows(column string) bool { return !t.Hidden[column] }
 
+// blank tells whether there is nothing to search, sort or keep: the list is empty, and no filter
+// may hide rows.
+func (t Table) blank() bool {
+	return t.Rows == 0 && !t.Filtered && t.Query == "" && t.Older == "" && t.Newer == "" && len(t.Filters) == 0 && len(t.Views) == 0
+}
+
 // shown is how many of the columns are.
 func (t Table) shown() int {
 	n := 0

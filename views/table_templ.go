@@ -52,7 +52,7 @@ func TableOf(t Table) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if t.Search != "" || len(t.Filters) > 0 || len(t.Sorts) > 1 {
+		if !t.blank() && (t.Search != "" || len(t.Filters) > 0 || len(t.Sorts) > 1) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<form class=\"list-tools\" method=\"get\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -370,7 +370,7 @@ func TableOf(t Table) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if t.List != "" {
+		if t.List != "" && !t.blank() {
 			templ_7745c5c3_Err = listMenus(t).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -102,7 +102,7 @@ func reasonOf(r *tenants.Ring) string {
 
 var ringWords = page.Words{
 	Name: "Rings", Path: views.PathRings, CSV: views.PathRingsCSV, File: "rings",
-	Search: "Ring id, apns-id, device, person, caller or reference", One: "ring", Many: "rings",
+	Search: "Name, device, reference or id", One: "ring", Many: "rings",
 	Empty: views.Empty{Icon: views.IconRing, Text: "No rings yet."},
 	Add:   views.Button{Text: "Start test ring", Href: views.PathTestRing, Icon: views.IconRing, Kind: views.Primary},
 	Sorts: page.Newest(),
