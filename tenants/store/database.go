@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -33,9 +34,10 @@ type database struct {
 }
 
 const (
-	readers   = 4        // SQLite's readers; more only wait for the processor
-	pagesMost = 80 << 20 // bytes of SQLite's pages that are kept in memory, of the writer and all readers
-	kept      = 512      // statements kept prepared; what is built again for every length of a list must not fill memory
+	readers    = 4               // SQLite's readers; more only wait for the processor
+	readerIdle = 5 * time.Minute // how long a connection to PostgreSQL that nobody reads with is kept
+	pagesMost  = 80 << 20        // bytes of SQLite's pages that are kept in memory, of the writer and all readers
+	kept       = 512             // statements kept prepared; what is built again for every length of a list must not fill memory
 	// logPages of 4 KiB may stand in SQLite's log before the writer itself copies them to the
 	// database file. Checkpoint has then copied most of them already, and the writer's part, at the
 	// end of which the log starts again, is short.
@@ -156,8 +158,11 @@ func (d *database) openPostgres(address string, readOnly, migrates bool) error {
 	d.writes.SetMaxOpenConns(3) // the writer's, that of heartbeats, and one for a provider token
 	d.writes.SetMaxIdleConns(0) // the writer keeps its own; a new one must not be one that broke while idle
 	d.reads = sql.OpenDB(guarded{stdlib.GetConnector(*config)})
+	// All are kept for a while: a new one has to read what the tables of each month are before its
+	// first statements, which takes longer than they do.
 	d.reads.SetMaxOpenConns(2 * readers)
-	d.reads.SetMaxIdleConns(readers)
+	d.reads.SetMaxIdleConns(2 * readers)
+	d.reads.SetConnMaxIdleTime(readerIdle)
 	return nil
 }
 

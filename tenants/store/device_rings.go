@@ -138,13 +138,17 @@ func (d dialect) rung() string {
 // ring may have rung the device in two steps. Nothing sorts it: attempts and rungFiled have it in
 // order.
 func (s Rings) rungBy(q RingQuery) (string, []any) {
-	table, once := cmp.Or(q.rung, s.s.db.dialect.rung()), ""
-	if !s.s.db.dialect.isFile() {
-		once = " AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.tenant_id = a.tenant_id AND b.device_id = a.device_id " +
-			"AND b.ring_id = a.ring_id AND b.id > a.id)"
+	args := []any{uuid(s.id), uuid(q.Device)}
+	if s.s.db.dialect.isFile() {
+		table := cmp.Or(q.rung, s.s.db.dialect.rung())
+		return "(SELECT ring_id AS rung FROM " + table + " WHERE tenant_id = ? AND device_id = ?) AS d", args
 	}
-	return "(SELECT ring_id AS rung FROM " + table + " a WHERE tenant_id = ? AND device_id = ?" + once + ") AS d",
-		[]any{uuid(s.id), uuid(q.Device)}
+	// In the order of the list PostgreSQL finds the few of a page along the index alone.
+	way := " DESC"
+	if q.oldest {
+		way = ""
+	}
+	return "(SELECT DISTINCT ring_id AS rung FROM attempts WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id" + way + ") AS d", args
 }
 
 // rungOnce is rungBy to be counted: without the order in which rungBy gives the rings, PostgreSQL

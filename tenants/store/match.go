@@ -38,7 +38,16 @@ func (m match) in(column string) string {
 	case m.dialect == lite: // its LIKE ignores the case of ASCII by itself, and costs half without LOWER
 		return column + ` LIKE ? ESCAPE '\'`
 	}
-	return "LOWER(" + column + `) LIKE ? ESCAPE '\'`
+	if !m.ascii() {
+		return "LOWER(" + column + `) LIKE ? ESCAPE '\'`
+	}
+	return "LOWER(" + column + ` COLLATE "C") LIKE ? ESCAPE '\'`
+}
+
+// ascii reports that the text has no other letters, so that the case of others does not matter:
+// PostgreSQL brings a column to lower case at a fraction of the cost by its collation of bytes.
+func (m match) ascii() bool {
+	return !strings.ContainsFunc(m.text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // inAny is in for one of several columns.

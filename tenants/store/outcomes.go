@@ -8,15 +8,23 @@ import (
 )
 
 type outcomeRow struct {
-	Ring, Device                                                uuid
-	AppVersion, OSVersion, Token, Reason                        string
-	Created, ExpiresAt, EndedAt, Status, Spoken, Reported, Seen int64
+	Ring, Device                              uuid
+	AppVersion, OSVersion, Token, Reason      string
+	Created, ExpiresAt, EndedAt, Status, Said int64
 }
 
 func (r *outcomeRow) fields() []any {
 	return []any{&r.Ring, &r.Device, &r.AppVersion, &r.OSVersion, &r.Token, &r.Status, &r.Reason, &r.Created, &r.ExpiresAt, &r.EndedAt,
-		&r.Spoken, &r.Reported, &r.Seen}
+		&r.Said}
 }
+
+// What a phone said of an attempt at most.
+const (
+	saidNothing int64 = iota
+	saidWoke
+	saidQuiet // that it showed nothing, or was silenced
+	saidMore
+)
 
 // tooShort is how long a ring must have lived for the silence of a phone to mean anything.
 const tooShort = int64(5 * time.Second / time.Microsecond)
@@ -29,22 +37,19 @@ func (r outcomeRow) noun(now int64) tenants.Outcome {
 	return tenants.Outcome{
 		Ring: tenants.RingID(r.Ring), Device: tenants.DeviceID(r.Device), At: moment(r.Created), AppVersion: r.AppVersion,
 		OSVersion: r.OSVersion,
-		Token:     r.Token, Status: int(r.Status), Reason: r.Reason, Over: over, Woke: r.Spoken != 0, Reported: r.Reported != 0,
-		Quiet: r.Reported != 0 && r.Seen == 0,
+		Token:     r.Token, Status: int(r.Status), Reason: r.Reason, Over: over, Woke: r.Said >= saidWoke, Reported: r.Said >= saidQuiet,
+		Quiet: r.Said == saidQuiet,
 	}
 }
 
-// outcomeSelect joins the attempts a and rings r of the statement to what their phones said.
+// outcomeSelect reads the attempts a and rings r of the statement, and what their phones said. The
+// facts are looked up for each attempt: in a join PostgreSQL would sort all that is read with them.
 const outcomeSelect = "SELECT a.ring_id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, " +
-	"r.expires_at, r.ended_at, " +
-	"COUNT(f.kind), COUNT(CASE WHEN f.kind <> 'woke' THEN 1 END), " +
-	"COUNT(CASE WHEN f.kind NOT IN ('woke', 'silenced', 'failed_to_show') THEN 1 END) FROM "
+	"r.expires_at, r.ended_at, COALESCE((SELECT MAX(CASE f.kind WHEN 'woke' THEN 1 WHEN 'silenced' THEN 2 WHEN 'failed_to_show' THEN 2 " +
+	"ELSE 3 END) FROM facts f WHERE f.tenant_id = a.tenant_id AND f.ring_id = a.ring_id AND f.attempt_id = a.id " +
+	"AND f.kind IN ('woke', 'shown', 'failed_to_show', 'silenced', 'declined', 'busy', 'answered')), 0) FROM "
 
-const outcomeFacts = " LEFT JOIN facts f ON f.tenant_id = a.tenant_id AND f.ring_id = a.ring_id AND f.attempt_id = a.id " +
-	"AND f.kind IN ('woke', 'shown', 'failed_to_show', 'silenced', 'declined', 'busy', 'answered') " +
-	"GROUP BY a.ring_id, a.id, a.device_id, a.app_version, a.os_version, a.token, a.status, a.reason, r.created_at, r.expires_at, " +
-	"r.ended_at " +
-	"ORDER BY a.ring_id DESC, a.id"
+const outcomeOrder = " ORDER BY a.ring_id DESC, a.id"
 
 // Outcomes tell how the attempts on the tenant's devices came out; phone health is judged by them.
 type Outcomes struct{ *scope }
@@ -57,7 +62,7 @@ func (s Outcomes) OfDevice(ctx context.Context, d tenants.DeviceID, limit int) (
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, ring_id, id, device_id, app_version, os_version, token, status, reason FROM "+
 		"attempts WHERE tenant_id = ? AND device_id = ? AND ring_id IN (SELECT ring_id FROM "+s.s.db.dialect.rung()+
 		" WHERE tenant_id = ? AND device_id = ? ORDER BY ring_id DESC LIMIT ?) ORDER BY ring_id DESC LIMIT ?) a "+
-		"JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id"+outcomeFacts,
+		"JOIN rings r ON r.tenant_id = a.tenant_id AND r.id = a.ring_id"+outcomeOrder,
 		uuid(s.id), uuid(d), uuid(s.id), uuid(d), limit, limit)
 }
 
@@ -66,7 +71,7 @@ func (s Outcomes) OfDevice(ctx context.Context, d tenants.DeviceID, limit int) (
 func (s Outcomes) Since(ctx context.Context, since time.Time, limit int) ([]tenants.Outcome, error) {
 	return s.outcomes(ctx, outcomeSelect+"(SELECT tenant_id, id, created_at, expires_at, ended_at FROM rings "+
 		"WHERE tenant_id = ? AND id >= ? ORDER BY id DESC LIMIT ?) r JOIN attempts a ON a.tenant_id = r.tenant_id AND "+
-		"a.ring_id = r.id"+outcomeFacts,
+		"a.ring_id = r.id"+outcomeOrder,
 		uuid(s.id), uuid(tenants.FirstID[tenants.RingID](since)), limit)
 }
 

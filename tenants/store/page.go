@@ -111,22 +111,35 @@ func (r reading[R]) rows(db *gorm.DB, p Page) (rows []R, err error) {
 
 // from narrows to the rows behind the cursor, and sorts them.
 func (r reading[R]) from(db *gorm.DB, p Page) (*gorm.DB, error) {
-	way, than := " DESC", "<"
+	way := " DESC"
 	if r.up {
-		way, than = "", ">"
+		way = ""
+	}
+	db, err := r.behind(db, p, r.columns...)
+	if err != nil {
+		return nil, err
+	}
+	return db.Order(strings.Join(r.columns, way+", ") + way), nil
+}
+
+// behind narrows to the rows behind the cursor by columns that have its values.
+func (r reading[R]) behind(db *gorm.DB, p Page, columns ...string) (*gorm.DB, error) {
+	than := "<"
+	if r.up {
+		than = ">"
 	}
 	at := p.After
 	if r.back {
 		at, than = p.Upto, than+"="
 	}
-	if at != "" {
-		values, err := r.parse(at)
-		if err != nil {
-			return nil, err
-		}
-		db = db.Where("("+strings.Join(r.columns, ", ")+") "+than+" ("+strings.Join(r.marks, ", ")+")", values...)
+	if at == "" {
+		return db, nil
 	}
-	return db.Order(strings.Join(r.columns, way+", ") + way), nil
+	values, err := r.parse(at)
+	if err != nil {
+		return nil, err
+	}
+	return db.Where("("+strings.Join(columns, ", ")+") "+than+" ("+strings.Join(r.marks, ", ")+")", values...), nil
 }
 
 // cut takes off the row that was read only to know whether there are more, and brings the others

@@ -28,6 +28,11 @@ var sessionLimits = map[string]string{
 	"statement_timeout": "60s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "3s",
 }
 
+// sessionPlans are set on each connection like sessionLimits. Statements of a server read a few
+// rows of tables that have many. To compile one, or to start processes that share it, takes longer
+// than to run it, and PostgreSQL does both where it expects more rows than there are.
+var sessionPlans = map[string]string{"jit": "off", "max_parallel_workers_per_gather": "0"}
+
 // postgresConfig reads an address.
 func postgresConfig(address string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(address)
@@ -43,9 +48,11 @@ func postgresConfig(address string) (*pgx.ConnConfig, error) {
 	if pooled(config) {
 		return config, nil // PgBouncer refuses connections that set these: see the role
 	}
-	for name, value := range sessionLimits {
-		if _, given := config.RuntimeParams[name]; !given {
-			config.RuntimeParams[name] = value
+	for _, settings := range []map[string]string{sessionLimits, sessionPlans} {
+		for name, value := range settings {
+			if _, given := config.RuntimeParams[name]; !given {
+				config.RuntimeParams[name] = value
+			}
 		}
 	}
 	return config, nil
@@ -59,8 +66,10 @@ func pooled(config *pgx.ConnConfig) bool {
 
 // unlimited takes the limits away, for work that lasts: migrations and copies.
 func unlimited(config *pgx.ConnConfig) {
-	for name := range sessionLimits {
-		delete(config.RuntimeParams, name)
+	for _, settings := range []map[string]string{sessionLimits, sessionPlans} {
+		for name := range settings {
+			delete(config.RuntimeParams, name)
+		}
 	}
 }
 

@@ -273,7 +273,8 @@ type RingQuery struct {
 	Upto     string
 	Limit    int
 
-	rung string // where the rings of Device are found; empty = dialect.rung
+	rung   string // where the rings of Device are found; empty = dialect.rung
+	oldest bool   // they are wanted oldest first
 }
 
 // Clock is an hour of the day and a weekday in a zone; less than 0 = any.

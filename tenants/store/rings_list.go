@@ -19,6 +19,7 @@ func (s Rings) List(ctx context.Context, q RingQuery) (rings []*tenants.Ring, ne
 	if err != nil {
 		return nil, "", err
 	}
+	q.oldest = r.up
 	var fresh, rows []ringRow
 	if walks := q.Device != "" && q.Search == ""; walks && s.s.db.dialect.isFile() {
 		// First, for they may be filed meanwhile. Together nothing could walk along them in order.
@@ -68,10 +69,16 @@ func (s Rings) rows(ctx context.Context, q RingQuery, p Page, r reading[ringRow]
 	switch {
 	case how.collected:
 		db = db.Order(s.s.db.dialect.collected("id", r.up))
-	case how.walked && r.up:
-		db = db.Order("rung")
 	case how.walked:
-		db = db.Order("rung DESC")
+		// The device's index begins there; by the ids of the rings alone it is read from its end.
+		if db, err = r.behind(placedIn(db, "rung", q), p, "rung"); err != nil {
+			return nil, "", err
+		}
+		way := " DESC"
+		if r.up {
+			way = ""
+		}
+		db = db.Order("rung" + way)
 	}
 	var bound lookedAt
 	switch {

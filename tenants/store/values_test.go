@@ -11,8 +11,8 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 	t.Parallel()
 	const second = int64(time.Second / time.Microsecond)
 	const placed = 1_700_000_000 * second
-	row := func(ttl, lived int64, spoken, reported, seen int64) outcomeRow {
-		r := outcomeRow{Created: placed, ExpiresAt: placed + ttl*second, Spoken: spoken, Reported: reported, Seen: seen}
+	row := func(ttl, lived, said int64) outcomeRow {
+		r := outcomeRow{Created: placed, ExpiresAt: placed + ttl*second, Said: said}
 		if lived >= 0 {
 			r.EndedAt = placed + lived*second
 		}
@@ -24,17 +24,16 @@ func TestWhatAnAttemptCameTo(t *testing.T) {
 		over, woke, reported bool
 		quiet                bool
 	}{
-		"rings":                        {row(30, -1, 0, 0, 0), 29, false, false, false, false},
-		"its time is up":               {row(30, -1, 0, 0, 0), 30, true, false, false, false},
-		"cancelled after 5 s":          {row(30, 5, 0, 0, 0), 6, true, false, false, false},
-		"cancelled after 4 s":          {row(30, 4, 0, 0, 0), 60, false, false, false, false},
-		"short, and lived out":         {row(3, 3, 0, 0, 0), 60, true, false, false, false},
-		"short, and cancelled":         {row(3, 2, 0, 0, 0), 60, false, false, false, false},
-		"woke":                         {row(30, 30, 1, 0, 0), 60, true, true, false, false},
-		"shown":                        {row(30, 30, 2, 1, 1), 60, true, true, true, false},
-		"silenced":                     {row(30, 30, 2, 1, 0), 60, true, true, true, true},
-		"silenced without waking up":   {row(30, 30, 1, 1, 0), 60, true, true, true, true},
-		"ended before it was answered": {row(30, 0, 0, 0, 0), 60, false, false, false, false},
+		"rings":                        {row(30, -1, saidNothing), 29, false, false, false, false},
+		"its time is up":               {row(30, -1, saidNothing), 30, true, false, false, false},
+		"cancelled after 5 s":          {row(30, 5, saidNothing), 6, true, false, false, false},
+		"cancelled after 4 s":          {row(30, 4, saidNothing), 60, false, false, false, false},
+		"short, and lived out":         {row(3, 3, saidNothing), 60, true, false, false, false},
+		"short, and cancelled":         {row(3, 2, saidNothing), 60, false, false, false, false},
+		"woke":                         {row(30, 30, saidWoke), 60, true, true, false, false},
+		"shown":                        {row(30, 30, saidMore), 60, true, true, true, false},
+		"silenced":                     {row(30, 30, saidQuiet), 60, true, true, true, true},
+		"ended before it was answered": {row(30, 0, saidNothing), 60, false, false, false, false},
 	} {
 		o := c.r.noun(placed + c.now*second)
 		if o.Over != c.over || o.Woke != c.woke || o.Reported != c.reported || o.Quiet != c.quiet {

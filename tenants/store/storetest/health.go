@@ -266,7 +266,8 @@ func testOutcomes(b *bench) {
 		b.clock.add(time.Second)
 		return r
 	}
-	facts := 0
+	ring(200, 30*time.Second, tenants.FactAccepted, tenants.FactWoke, tenants.FactSilenced)
+	facts := 1 + 3
 	ring(200, 30*time.Second, tenants.FactAccepted)                         // silent
 	ring(200, 30*time.Second, tenants.FactAccepted, tenants.FactWoke)       // not shown
 	ring(200, 0, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown) // rings still
@@ -277,9 +278,9 @@ func testOutcomes(b *bench) {
 	_, err := s.Rings().Add(ctx, both, noKey, both.ExpiresAt)
 	b.must(err)
 	facts += 2
-	got, err := s.Outcomes().OfDevice(ctx, d.ID, 6)
+	got, err := s.Outcomes().OfDevice(ctx, d.ID, 7)
 	b.must(err)
-	equal(b, len(got), 6, "outcomes of the device")
+	equal(b, len(got), 7, "outcomes of the device")
 	letters := []byte{}
 	for _, o := range got {
 		equal(b, o.Device, d.ID, "device")
@@ -290,19 +291,21 @@ func testOutcomes(b *bench) {
 			letters = append(letters, 's')
 		case o.Unshown():
 			letters = append(letters, 'u')
+		case o.Quiet:
+			letters = append(letters, 'q')
 		case o.Reported:
 			letters = append(letters, 'r')
 		default:
 			letters = append(letters, '-')
 		}
 	}
-	equal(b, string(letters), "--xrus", "newest first")
+	equal(b, string(letters), "--xrusq", "newest first")
 	few, err := s.Outcomes().OfDevice(ctx, d.ID, 2)
 	b.must(err)
 	equal(b, len(few), 2, "limited")
 	all, err := s.Outcomes().Since(ctx, time.Time{}, 100)
 	b.must(err)
-	equal(b, len(all), 7, "of all devices")
+	equal(b, len(all), 8, "of all devices")
 	all, err = s.Outcomes().Since(ctx, time.Time{}, 1)
 	b.must(err)
 	equal(b, len(all), 2, "of the latest ring")
