@@ -5,13 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,23 +19,18 @@ import (
 	"carillon/app/bus"
 	"carillon/app/connections"
 	"carillon/app/console"
-	"carillon/app/deploy"
-	"carillon/app/docs"
 	"carillon/app/health"
 	"carillon/app/notify"
-	"carillon/app/oidc"
 	"carillon/app/operator"
 	"carillon/app/outbound"
 	"carillon/app/page"
 	"carillon/app/push"
-	"carillon/app/site"
 	"carillon/app/switchboard"
 	"carillon/app/trace"
 	"carillon/app/web"
 	"carillon/gateway"
 	"carillon/tenants"
 	"carillon/tenants/store"
-	"carillon/views"
 )
 
 // node is one running server: every part, wired by hand. Parts are closed in the opposite order of
@@ -319,144 +310,6 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 	return nil
 }
 
-// mount opens the listener first, so that a taken address is found early, then builds the pages and
-// the API on it.
-func (n *node) mount(c checked, x extras) error {
-	listener, err := listen("--addr", c.Addr)
-	if err != nil {
-		return err
-	}
-	n.close = append(n.close, func() error { return closed(listener.Close()) })
-	n.addr = listener.Addr()
-	if c.PublicURL == "" {
-		c.PublicURL = "http://" + n.addr.String()
-	}
-	if n.billing, err = n.openBilling(c); err != nil {
-		return err
-	}
-	pages, err := n.openPages(c, x)
-	if err != nil {
-		return err
-	}
-	edge := web.New(web.Config{Log: n.log, Now: c.now, Nodes: n.store.NodesNow,
-		PublicURL: c.PublicURL, TrustedProxies: prefixes(c.TrustedProxies),
-		Counts: &n.counts, Connections: n.room.http, MemoryTight: n.memoryTight,
-		ErrorPage: pages.console.ErrorPage, Uploads: []string{api.PathUpload, api.PathNotes, api.PathAnnouncement, views.PathCredAdd,
-			views.PathDevicesImport, views.PathDevicesImportNow,
-			views.AgentSoundPath(":id"), views.PathRecording},
-		Loopback: x.local && !x.public, HTTPS: strings.HasPrefix(c.PublicURL, "https://")})
-	bounded := n.bound(listener, c, n.room.http, false)
-	web.Health(edge, n.ready, n.weak)
-	n.v1, err = api.New(api.Config{Store: n.store, Board: n.board, Credentials: n.creds, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Events: n.events, Feed: switchboard.NewFeed(n.board),
-		Media: n.board, Joining: switchboard.NewJoining(n.board),
-		PublicURL: c.PublicURL, ICEServers: c.iceServers, Trace: n.trace, Now: c.now, Log: n.log})
-	if err != nil {
-		return err
-	}
-	n.v1.Mount(edge)
-	if n.billing != nil && n.billing.Hooked() {
-		web.Webhook(edge, billing.HookPath, billing.SignatureHeader, n.billing.Hook)
-	}
-	pages.public.Mount(edge)
-	pages.console.Mount(edge)
-	n.serve = func(ctx context.Context) error { return web.Serve(ctx, edge, bounded) }
-	return nil
-}
-
-// listen says of an address that cannot be had which setting it is and what to do.
-func listen(name, at string) (net.Listener, error) {
-	l, err := net.Listen("tcp", at)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: another program listens on %s; stop it, or give another address", name, at)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s: this user may not listen on %s; give a port above 1023", name, at)
-	case err != nil:
-		return nil, fmt.Errorf("%s: cannot listen on %s; give an address of this machine: %w", name, at, err)
-	}
-	return l, nil
-}
-
-// pages are what people open in a browser.
-type pages struct {
-	console *console.Console
-	public  *site.Site
-}
-
-// openPages makes the pages for people.
-func (n *node) openPages(c checked, x extras) (p pages, err error) {
-	mail, err := n.openMail(c, x)
-	if err != nil {
-		return p, err
-	}
-	if err := n.openAlertMail(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
-		return p, err
-	}
-	if err := n.openDigest(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
-		return p, err
-	}
-	if err := n.openAlertTargets(mail, strings.TrimRight(c.PublicURL, "/")); err != nil {
-		return p, err
-	}
-	breached, err := c.BreachedPasswords.open()
-	if err != nil {
-		return p, err
-	}
-	n.common, err = page.NewCommon(page.CommonConfig{Store: n.store, PublicURL: c.PublicURL, Memory: x.memory.heap, Breached: breached,
-		Now: c.now, Log: n.log})
-	if err != nil {
-		return p, err
-	}
-	texts, err := docs.New(docs.Config{API: api.Description(), Changelog: x.changelog, Metrics: deploy.Page(metricTable()),
-		BaseURL: strings.TrimRight(c.PublicURL, "/")})
-	if err != nil {
-		return p, err
-	}
-	p.public, err = site.New(site.Config{
-		Common: n.common, Docs: texts, Dev: x.dev != nil, Billing: n.billing != nil, Mail: mail, Opened: x.opened,
-		Voice: n.voice, Agent: n.demo.agent, DemoName: n.demo.name, DemoClosed: n.demo.closed, DemoICE: c.demoICE(),
-		Parts: []site.Part{
-			{Name: "Database", Text: "Stores rings and settings.", Answers: n.store.Ready},
-			{Name: "Push", Text: "Sends call notifications to Apple.",
-				Answers: func(context.Context) error { return n.reachesApple() }},
-			{Name: "Voice", Text: "Connects the audio of calls.", Answers: func(context.Context) error { return n.voice.Healthy() }},
-		},
-	})
-	if err != nil {
-		return p, err
-	}
-	passkeys, err := openPasskeys(c.PublicURL)
-	if err != nil {
-		return p, err
-	}
-	own, err := oidc.New(oidc.Config{HTTP: n.targets.Client(providerTime), CheckURL: n.targets.CheckURL, Now: c.now})
-	if err != nil {
-		return p, err
-	}
-	p.console, err = console.New(console.Config{
-		OIDC: own, Resolver: net.DefaultResolver, Passkeys: passkeys,
-		Common: n.common, Board: n.board, Credentials: n.creds, Billing: n.billing, Dev: x.dev, Login: x.login,
-		Calendars: n.calendars,
-		PerSecond: c.RingsPerSecond.is, Mail: mail, Connections: n.events, CheckAgent: n.checkAgent,
-		CheckConnection: n.checkConnection, Exports: n.exports(c.Database), AlertTargets: n.sendsNews,
-		Digest: n.digest,
-	})
-	n.console = p.console
-	return p, err
-}
-
-// exportFolder is where this server keeps exports. PostgreSQL may have several servers on one data
-// folder, so theirs are named after the host. SQLite has one server, whose host has another name in
-// each container.
-func exportFolder(d Database) console.ExportFolder {
-	node := "server"
-	if host, err := os.Hostname(); d.URL != "" && err == nil && host != "" {
-		node = filepath.Base(host)
-	}
-	return console.ExportFolder{Dir: filepath.Join(d.Data, "exports"), Node: node, Free: diskFree}
-}
-
 // Run serves until ctx is done, then lets go in order: no new rings and calls, calls under way, no
 // new requests, requests under way. Close ends the pushes under way.
 func (n *node) Run(ctx context.Context) error {
@@ -480,119 +333,6 @@ func (n *node) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return errors.Join(err, n.v1.SaveRequests(last), n.common.RecordFailures(last))
-}
-
-// rollMost bounds one turn of the roller, so that catching up after a pause holds no long lock.
-const rollMost = 5000
-
-func (n *node) roll(ctx context.Context) error {
-	for ctx.Err() == nil {
-		rolled, err := n.store.Jobs().Roll(ctx, rollMost)
-		if err != nil || rolled < rollMost {
-			return err
-		}
-	}
-	return nil
-}
-
-// breath is what rings get between two removals of old rows.
-const breath = 20 * time.Millisecond
-
-// closeRepeats records what was repeated within ten minutes.
-func (n *node) closeRepeats(ctx context.Context) error {
-	_, err := n.store.Jobs().CloseRepeats(ctx)
-	return err
-}
-
-// endLooks records the end of operators' looks whose time is over.
-func (n *node) endLooks(ctx context.Context) error {
-	_, err := n.store.Jobs().EndLooks(ctx)
-	return err
-}
-
-// signAudits signs the ends of the audit chains.
-func (n *node) signAudits(ctx context.Context) error {
-	_, err := n.store.Jobs().SignHeads(ctx)
-	return err
-}
-
-// retire removes what was kept long enough.
-func (n *node) retire(ctx context.Context) error {
-	tick := time.NewTicker(breath)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		removed, err := n.store.Jobs().Retire(ctx, n.now())
-		if err != nil || removed == 0 {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
-	}
-	return nil
-}
-
-// erase does what is left to erase of people.
-func (n *node) erase(ctx context.Context) error {
-	return n.byParts(ctx, func() (bool, error) {
-		left, err := n.store.Jobs().Erase(ctx)
-		if left > 0 { // what failed fails again in the last part
-			return false, nil
-		}
-		return true, err
-	})
-}
-
-// deleteTenants deletes the tenants whose time is over. One that cannot be deleted now keeps no
-// other one from it.
-func (n *node) deleteTenants(ctx context.Context) error {
-	due, err := n.store.Jobs().DueDeletions(ctx)
-	errs := []error{err}
-	for _, id := range due {
-		if err := n.deleteTenant(ctx, id); err != nil {
-			errs = append(errs, fmt.Errorf("tenant %s: %w", id, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// deleteTenant claims the tenant, which an owner may have kept a moment ago, ends its subscription
-// and removes its rows.
-func (n *node) deleteTenant(ctx context.Context, id tenants.TenantID) error {
-	begun, err := n.store.Jobs().BeginDeletion(ctx, id)
-	if err != nil || !begun {
-		return err
-	}
-	if n.billing != nil {
-		if err := n.billing.Close(ctx, id); err != nil {
-			return err
-		}
-	}
-	return n.byParts(ctx, func() (bool, error) { return n.store.Jobs().DeleteTenant(ctx, id) })
-}
-
-// byParts does parts with a breath between, until there are no more.
-func (n *node) byParts(ctx context.Context, do func() (done bool, err error)) error {
-	tick := time.NewTicker(breath)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		if done, err := do(); done || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err()
-}
-
-// endPushes gives pushes under way a moment to end. What is cut off is pushed by the next process.
-func (n *node) endPushes() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return n.board.Close(ctx)
 }
 
 // Close lets go of every part, the last made first.
