@@ -7,4 +7,4 @@
 // *AnswerError.
 package client
 
-//go:generate go run generate.go python.go
+//go:generate go run generate.go python.go python_kinds.go

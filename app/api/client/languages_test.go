@@ -22,7 +22,7 @@ func TestClientsTellTheirStory(t *testing.T) {
 	program := filepath.Join(dir, "carillon")
 	// As .ci/run builds it, so that the cache has it.
 	runs(t, "../../..", []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", program, ".")
-	runs(t, ".", nil, "go", "run", "generate.go", "python.go", "-to", dir)
+	runs(t, ".", nil, "go", "run", "generate.go", "python.go", "python_kinds.go", "-to", dir)
 
 	for _, folder := range []string{"app/api/client", "static/python", "static/typescript/src", "static/typescript/dist"} {
 		same(t, filepath.Join(dir, folder), filepath.Join("../../..", folder))
