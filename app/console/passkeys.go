@@ -63,12 +63,17 @@ func (k *Console) person(ctx context.Context, u tenants.User) (factor.Person, er
 	})}, err
 }
 
-// byPasskey is whose passkey answered the challenge for a purpose. why says why none is accepted.
-func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer string) (u tenants.User, why string, err error) {
+// byPasskey is whose passkey answered the challenge for a purpose: only's; empty = anybody's. why
+// says why none is accepted.
+func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer string, only tenants.User) (u tenants.User, why string,
+	err error) {
 	_, fault, err := k.ByPasskey(ctx, c, k.Passkeys, purpose, answer, page.PasskeyKeep{
 		Find: func(ctx context.Context, id []byte) (p factor.Person, err error) {
 			if u, err = k.Store.Factors().PasskeyOwner(ctx, id); err != nil {
 				return p, err
+			}
+			if only.ID != "" && u.ID != only.ID { // before it counts as used
+				return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", passkeyRefused)
 			}
 			return k.person(ctx, u)
 		},
@@ -80,6 +85,9 @@ func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer s
 	case fault == page.PasskeyLate:
 		return u, passkeyLate, nil
 	case fault != "":
+		if only.ID != "" {
+			u = only
+		}
 		if u.ID != "" {
 			k.Failed(c, u.ID, u.Email)
 		}
@@ -111,7 +119,7 @@ func (k passkeyPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 			return web.Page(c, views.SignIn(p), fiber.StatusTooManyRequests)
 		})
 	}
-	user, why, err := k.byPasskey(ctx, c, forSignIn, f.Raw("credential"))
+	user, why, err := k.byPasskey(ctx, c, forSignIn, f.Raw("credential"), tenants.User{})
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,7 @@ func provesWith(t *testing.T, h *server, a, b *tenant, key *factortest.Authentic
 		return w.Post("/account/confirm", url.Values{"credential": {string(with.Get([]byte(options)))}, "next": {"/keys/add"}})
 	}
 	prove("/account/confirm/begin", theirs).Want(422).Has(passkeyRefused)
+	b.Quick(b.Owner).Get("/account").Want(200).Has("never used")      // it is refused before it counts as used
 	prove("/signin/passkey/begin", key).Want(422).Has(passkeyRefused) // made for something else
 	w.Get("/keys/add").Want(303)
 	prove("/account/confirm/begin", key).Leads("/keys/add")

@@ -9,7 +9,6 @@ import (
 
 	"carillon/app/page"
 	"carillon/app/web"
-	"carillon/tenants"
 	"carillon/views"
 )
 
@@ -72,9 +71,8 @@ func (k proofPages) prove(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 	ok, fault := false, wrongPassword
 	switch {
 	case passkey:
-		var u tenants.User
-		u, fault, err = k.byPasskey(ctx, c, forProof+v.In.Origin, answer)
-		if ok = fault == "" && u.ID == v.User.ID; !ok {
+		_, fault, err = k.byPasskey(ctx, c, forProof+v.In.Origin, answer, v.User)
+		if ok = fault == ""; !ok {
 			fault = passkeyRefused
 		}
 	case v.User.TwoSteps:

@@ -106,9 +106,11 @@ func (k accountPages) prove(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	p := views.ProofAsk{Next: orTenants(page.OwnPath(f.Text("next"))), Again: f.Text("again") != ""}
 	answer := f.Raw("credential")
 	passkey := answer != "" && k.Passkeys != nil
-	err := k.TryCode(c, asUser(v.operator))
+	var err error
 	if passkey {
 		err = k.TryPasskey(c)
+	} else {
+		err = k.TryCode(c, asUser(v.operator))
 	}
 	if err != nil {
 		return page.SlowDown(c, err, func(msg string) error {
@@ -131,17 +133,17 @@ func (k accountPages) prove(ctx context.Context, c *fiber.Ctx, v *visitor) error
 // proof checks a passkey or a code. why says why it is none; the record has that too.
 func (k accountPages) proof(ctx context.Context, c *fiber.Ctx, v *visitor, passkey bool, answer, code string) (why string, err error) {
 	if passkey {
-		o, why, err := k.byPasskey(ctx, c, forProof+string(v.operator.ID), answer)
-		if err == nil && why == "" && o.ID != v.operator.ID {
-			why = passkeyRefused
+		_, why, err = k.byPasskey(ctx, c, forProof+string(v.operator.ID), answer, v.operator.ID)
+		if err != nil || why != passkeyRefused {
+			return why, err
 		}
-		return why, err
+		return why, k.failed(ctx, failure{who: v.who, action: "operator.proof", of: v.operator, why: failedPasskey})
 	}
 	ok, err := k.codeOf(ctx, v, code)
 	if err != nil || ok {
 		return "", err
 	}
-	return wrongCode, signInPages(k).failed(ctx, c, v.operator, failedCode)
+	return wrongCode, k.failed(ctx, failure{who: v.who, action: "operator.proof", of: v.operator, why: failedCode})
 }
 
 // proved notes that an operator proved again who they are, and gives their sign-in a new token.

@@ -20,6 +20,7 @@ const (
 	failedCode     = "wrong code"
 	failedPasskey  = "a passkey that was refused"
 	passkeyAlone   = "with a passkey"
+	passkeyToo     = "with a password and a passkey"
 	toSignIn       = "Go to sign in"
 	recoveryTitle  = "Recovery codes"
 	accountTitle   = "Your account"
@@ -134,6 +135,7 @@ var actions = map[string]string{
 
 	"operator.codes":      "made new recovery codes for",
 	"operator.recovered":  "used a recovery code of",
+	"operator.proof":      "confirmed who they are:",
 	"operator.sign_in":    "signed in:",
 	"tenant.suspend":      "suspended the tenant",
 	"tenant.resume":       "resumed the tenant",

@@ -65,13 +65,17 @@ func (k *Console) person(ctx context.Context, o tenants.Operator) (factor.Person
 	return p, err
 }
 
-// byPasskey is whose passkey answered the challenge for a purpose. why says why none is accepted;
-// the record has that too.
-func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer string) (o tenants.Operator, why string, err error) {
+// byPasskey is whose passkey answered the challenge for a purpose: only's; empty = anybody's. why
+// says why none is accepted. Then o is whose passkey it is, if somebody's.
+func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer string, only tenants.OperatorID) (o tenants.Operator,
+	why string, err error) {
 	_, fault, err := k.ByPasskey(ctx, c, k.Passkeys, purpose, answer, page.PasskeyKeep{
 		Find: func(ctx context.Context, id []byte) (p factor.Person, err error) {
 			if o, err = k.Store.Operators().PasskeyOwner(ctx, id); err != nil {
 				return p, err
+			}
+			if only != "" && o.ID != only { // before it counts as used
+				return p, tenants.Refuse(tenants.Unauthorized, "unauthorized", passkeyRefused)
 			}
 			return k.person(ctx, o)
 		},
@@ -83,7 +87,7 @@ func (k *Console) byPasskey(ctx context.Context, c *fiber.Ctx, purpose, answer s
 	case fault == page.PasskeyLate:
 		return o, passkeyLate, nil
 	}
-	return o, passkeyRefused, signInPages{k}.failed(ctx, c, o, failedPasskey)
+	return o, passkeyRefused, nil
 }
 
 // ask sends a challenge for a purpose. It is the same for everybody.
@@ -117,7 +121,10 @@ func (k passkeyPages) signIn(ctx context.Context, c *fiber.Ctx) error {
 	if err := k.TryPasskey(c); err != nil {
 		return page.SlowDown(c, err, func(msg string) error { return back(fiber.StatusTooManyRequests, msg) })
 	}
-	o, why, err := k.byPasskey(ctx, c, forSignIn, page.FormOf(c).Raw("credential"))
+	o, why, err := k.byPasskey(ctx, c, forSignIn, page.FormOf(c).Raw("credential"), "")
+	if err == nil && why == passkeyRefused {
+		err = signInPages(k).refused(ctx, c, o, failedPasskey)
+	}
 	if err != nil {
 		return err
 	}

@@ -156,6 +156,9 @@ func TestPasskeyInPlaceOfAnApp(t *testing.T) {
 	b.Post(welcome, form).Want(422).Has("at least 12 characters", "Add passkey")
 	form.Set("password", pagetest.Secret)
 	b.Post(welcome, form).Want(200).Has("Recovery codes")
+	if got := h.entries(1); got[0] != "operator.sign_in "+passkeyToo {
+		t.Errorf("the record has %v", got)
+	}
 	b.Post(welcome+"/passkey", nil).Want(410)
 	b.Get("/account").Want(200).Has("Set up an app")
 	id := passkeyLink.FindStringSubmatch(b.Get("/account").Body)[1]
@@ -202,11 +205,14 @@ func TestStepUp(t *testing.T) {
 	token := b.Cookies[h.common.CookieName()]
 	b.Get("/account/confirm?next=%2Fcodes").Want(200).Has("Use a passkey")
 	b.Post("/account/confirm", url.Values{"code": {"000000"}, "next": {"/codes"}}).Want(422)
+	h.failedProof(o, failedCode)
 	prove := func(begin string, with *factortest.Authenticator) pagetest.Answer {
 		options := b.Post(begin, nil).Want(200).Body
 		return b.Post("/account/confirm", url.Values{"credential": {string(with.Get([]byte(options)))}, "next": {"//evil.example"}})
 	}
 	prove("/account/confirm/begin", theirs).Want(422).Has(passkeyRefused)
+	h.failedProof(o, failedPasskey)
+	other.Get("/account").Want(200).Has("Theirs", "never used")    // it is refused before it counts as used
 	prove("/signin/passkey/begin", key).Want(422).Has(passkeyLate) // made for something else
 	b.Get("/codes").Want(303)
 	prove("/account/confirm/begin", key).Leads("/tenants")
@@ -215,8 +221,14 @@ func TestStepUp(t *testing.T) {
 	}
 	b.Get("/codes").Want(200)
 	b.Post("/codes", nil).Want(200)
+	if got := h.entries(1); got[0] != "operator.codes" {
+		t.Errorf("the record has %v", got)
+	}
 
 	h.Clock.Pass(page.ProofTime)
+	for range 12 { // more passkeys than codes may be tried
+		prove("/account/confirm/begin", theirs).Want(422)
+	}
 	b.Get("/account/app").Want(303)
 	b.Post("/account/confirm", url.Values{"code": {factor.CodeAt(seed, h.Clock.Now())}, "next": {"/account/app"}}).Leads("/account/app")
 	fresh := factor.NewSeed()
@@ -227,8 +239,19 @@ func TestStepUp(t *testing.T) {
 	b.Get("/account").Want(200).Has("Sign out everywhere else")
 	b.Post("/account/sessions/end", nil).Leads("/account")
 	again.Get("/tenants").Leads("/signin")
-	if got := strings.Join(h.entries(4), ", "); got != "operator.sign_ins_ended, operator.sign_in, operator.app, operator.codes" {
+	if got := strings.Join(h.entries(3), ", "); got != "operator.sign_ins_ended, operator.sign_in, operator.app" {
 		t.Errorf("the record has %s", got)
+	}
+}
+
+// failedProof: the newest entry of the record is that the operator did not prove who they are.
+func (h *server) failedProof(o tenants.Operator, why string) {
+	h.Helper()
+	rows, _, err := h.Store.Operators().Audits(h.Context(), store.OperatorAuditQuery{Page: store.Page{Limit: 1}})
+	pagetest.Must(h, err)
+	if a := rows[0]; a.Action != "operator.proof" || !a.Refused || a.Actor.ID != string(o.ID) || a.Target != string(o.ID) ||
+		a.Detail != why {
+		h.Errorf("a failed proof is recorded as %+v", a)
 	}
 }
 

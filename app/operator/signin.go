@@ -65,7 +65,7 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !ok {
-		if err := k.failed(ctx, c, o, failedPassword); err != nil {
+		if err := k.refused(ctx, c, o, failedPassword); err != nil {
 			return err
 		}
 		p.Error = wrongSignIn
@@ -81,18 +81,31 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 // recordRate is how many failed attempts become entries of the record.
 var recordRate = tenants.Rate{Of: "record", Every: 10 * time.Second, Burst: 100, Shared: true}
 
-// failed records a failed attempt. It writes the same for an address that nobody has, so that the
-// time of the answer does not tell; what was typed is not in it, because people type passwords into
+// failure is a failed attempt as the record has it.
+type failure struct {
+	who    store.Who
+	action string
+	of     tenants.Operator
+	why    string
+}
+
+// failed records a failed attempt. What was typed is not in it, because people type passwords into
 // the wrong field. Nobody can remove an entry, so strangers can add few: beyond the rate an attempt
 // is only in the server's log.
-func (k signInPages) failed(ctx context.Context, c *fiber.Ctx, o tenants.Operator, what string) error {
+func (k *Console) failed(ctx context.Context, f failure) error {
 	if k.failures.Admit(k.Now(), "too_many_tries", recordRate) != nil {
-		k.Log.LogAttrs(ctx, slog.LevelWarn, "failed sign-in of an operator, not in the record", slog.String("ip", web.IP(c)),
-			slog.String("operator", string(o.ID)), slog.String("why", what))
+		k.Log.LogAttrs(ctx, slog.LevelWarn, "failed attempt of an operator, not in the record", slog.String("ip", f.who.IP),
+			slog.String("action", f.action), slog.String("operator", string(f.of.ID)), slog.String("why", f.why))
 		return nil
 	}
+	return k.Store.Operators().Record(ctx, f.who, f.action, string(f.of.ID), f.of.Name, f.why, true)
+}
+
+// refused records a failed sign-in of somebody who is not known yet. It writes the same for an
+// address that nobody has, so that the time of the answer does not tell.
+func (k signInPages) refused(ctx context.Context, c *fiber.Ctx, o tenants.Operator, why string) error {
 	who := store.Who{Actor: tenants.System, IP: web.IP(c), RequestID: web.RequestID(c)}
-	return k.Store.Operators().Record(ctx, who, "operator.sign_in", string(o.ID), o.Name, what, true)
+	return k.failed(ctx, failure{who: who, action: "operator.sign_in", of: o, why: why})
 }
 
 func (k signInPages) codePage(c *fiber.Ctx) pages.SecondPage {
@@ -136,7 +149,7 @@ func (k signInPages) giveCode(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	if !ok {
-		if err := k.failed(ctx, c, v.operator, failedCode); err != nil {
+		if err := k.refused(ctx, c, v.operator, failedCode); err != nil {
 			return err
 		}
 		p.Error = wrongCode
@@ -252,7 +265,11 @@ func (k signInPages) enrol(ctx context.Context, c *fiber.Ctx) error {
 	if o, err = k.Store.Operators().Enrol(ctx, h, e, whoOf(c, o)); err != nil {
 		return err
 	}
-	if err := k.admit(ctx, c, o, signedIn{}); err != nil {
+	how := signedIn{}
+	if w.passkey {
+		how.with = passkeyToo
+	}
+	if err := k.admit(ctx, c, o, how); err != nil {
 		return err
 	}
 	return showCodes(c, e.Codes)
