@@ -30,6 +30,7 @@ type Node struct {
 	Shared  bool // it has a message system, so that other nodes may run beside it
 	Started time.Time
 	Seen    time.Time // its last heartbeat, by the database's clock; zero = it has stopped
+	Stopped time.Time // when it stopped; zero = it has not, or its program is an earlier one
 
 	Program  string        // what it was built from; empty = it does not say
 	Step     int64         // the newest step of the schema that it knows; 0 = it does not say
@@ -157,7 +158,7 @@ func (p *pulse) close() error {
 }
 
 func (s Nodes) beat(ctx context.Context, q querier, id tenants.NodeID) (lived bool, err error) {
-	seen, off := "UPDATE nodes SET seen_at = "+s.db.dialect.clock()+", clock_off = ? WHERE id = ?", span(s.clockOff())
+	seen, off := "UPDATE nodes SET seen_at = "+s.db.dialect.clock()+", stopped_at = 0, clock_off = ? WHERE id = ?", span(s.clockOff())
 	touch := func(query string) (found bool, err error) {
 		rows, err := q.query(ctx, query+" RETURNING 1", off, uuid(id))
 		n, err := collect(rows, err, func(n *int64) []any { return []any{n} })
@@ -213,7 +214,7 @@ func (s Nodes) look(ctx context.Context, q querier, id tenants.NodeID) error {
 // Stop says that the node has stopped: what it still holds can be taken over at once.
 func (s Nodes) Stop(ctx context.Context, id tenants.NodeID) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		if _, err := t.exec("UPDATE nodes SET seen_at = 0 WHERE id = ?", uuid(id)); err != nil {
+		if _, err := t.exec("UPDATE nodes SET seen_at = 0, stopped_at = "+s.db.dialect.clock()+" WHERE id = ?", uuid(id)); err != nil {
 			return err
 		}
 		return forgetNodeKey(t, id)
@@ -231,17 +232,18 @@ func (s Nodes) Lives(ctx context.Context, id tenants.NodeID) (bool, error) {
 	return len(found) > 0, err
 }
 
-// Gone lists the nodes that were lost within a day, and those that have stopped and started within
-// a day, the oldest first.
+// Gone lists the nodes that were lost or have stopped within a day, the oldest first. Of a node of
+// an earlier program that has stopped it is only known when it started.
 func (s Nodes) Gone(ctx context.Context) ([]Node, error) {
-	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND ("+s.after("seen_at", nodesKept)+" OR seen_at = 0 AND "+
-		s.after("started_at", nodesKept)+") ORDER BY started_at")
+	return s.list(ctx, s.db.through(noTenant), "NOT "+s.living()+" AND ("+s.after("seen_at", nodesKept)+" OR seen_at = 0 AND ("+
+		s.after("started_at", nodesKept)+" OR "+s.after("stopped_at", nodesKept)+")) ORDER BY started_at")
 }
 
 // Forget removes the nodes that have been gone for a day.
 func (s Nodes) Forget(ctx context.Context) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		long := "NOT " + s.after("seen_at", nodesKept) + " AND NOT " + s.after("started_at", nodesKept)
+		long := "NOT " + s.after("seen_at", nodesKept) + " AND NOT " + s.after("started_at", nodesKept) + " AND NOT " +
+			s.after("stopped_at", nodesKept)
 		gone, err := s.list(ctx, t, long)
 		if err != nil {
 			return err
@@ -268,18 +270,20 @@ func (s Nodes) after(column string, d time.Duration) string {
 
 func (s Nodes) list(ctx context.Context, q querier, where string, args ...any) ([]Node, error) {
 	type row struct {
-		id            uuid
-		name          string
-		shared        bool
-		started, seen int64
-		program       string
-		step, off     int64
+		id                     uuid
+		name                   string
+		shared                 bool
+		started, seen, stopped int64
+		program                string
+		step, off              int64
 	}
-	rows, err := q.query(ctx, "SELECT id, name, shared, started_at, seen_at, program, step, clock_off FROM nodes WHERE "+where, args...)
+	rows, err := q.query(ctx, "SELECT id, name, shared, started_at, seen_at, stopped_at, program, step, clock_off FROM nodes WHERE "+where,
+		args...)
 	found, err := collect(rows, err, func(r *row) []any {
-		return []any{&r.id, &r.name, &r.shared, &r.started, &r.seen, &r.program, &r.step, &r.off}
+		return []any{&r.id, &r.name, &r.shared, &r.started, &r.seen, &r.stopped, &r.program, &r.step, &r.off}
 	})
 	return nouns(found, func(r row) Node {
-		return Node{tenants.NodeID(r.id), r.name, r.shared, moment(r.started), moment(r.seen), r.program, r.step, length(r.off)}
+		return Node{tenants.NodeID(r.id), r.name, r.shared, moment(r.started), moment(r.seen), moment(r.stopped), r.program, r.step,
+			length(r.off)}
 	}), translate(err)
 }

@@ -12,6 +12,8 @@ const (
 	// ProgramsApart is how long nodes of several versions may run before it is a fault: an upgrade
 	// replaces one after the other.
 	ProgramsApart = time.Hour
+	// restartMost is how long a node may be away so that its version counts as having run on.
+	restartMost = 10 * time.Minute
 )
 
 // Unlike is what nodes differ in.
@@ -22,7 +24,8 @@ type Unlike struct {
 }
 
 // Compare compares nodes that live. Since when their versions have run says also who is gone: a
-// node that restarts runs its version on.
+// node that restarts runs its version on. A version that was tried for a while and taken back does
+// not.
 func Compare(living, gone []Node) (u Unlike) {
 	var early, late time.Duration // 0 is the database's clock
 	first := map[string]time.Time{}
@@ -36,14 +39,22 @@ func Compare(living, gone []Node) (u Unlike) {
 	if u.Programs < 2 {
 		return u
 	}
-	for _, n := range gone {
-		if at, ok := first[n.Program]; ok && n.Started.Before(at) {
+	for _, n := range slices.SortedFunc(slices.Values(gone), func(a, b Node) int { return b.ended().Compare(a.ended()) }) {
+		if at, ok := first[n.Program]; ok && n.Started.Before(at) && n.ended().Add(restartMost).After(at) {
 			first[n.Program] = n.Started
 		}
 	}
 	starts := slices.SortedFunc(maps.Values(first), time.Time.Compare)
 	u.Since = starts[1]
 	return u
+}
+
+// ended is when a node that is gone was last there; zero = not known.
+func (n *Node) ended() time.Time {
+	if n.Seen.IsZero() {
+		return n.Stopped
+	}
+	return n.Seen
 }
 
 // ClocksBad reports that the clocks are too far apart.

@@ -15,6 +15,12 @@ func TestCompareNodes(t *testing.T) {
 	node := func(program string, ago, off time.Duration) store.Node {
 		return store.Node{Program: program, Started: now.Add(-ago), ClockOff: off}
 	}
+	ran := func(program string, from, to time.Duration) store.Node {
+		return store.Node{Program: program, Started: now.Add(-from), Stopped: now.Add(-to)}
+	}
+	lost := func(program string, from, to time.Duration) store.Node {
+		return store.Node{Program: program, Started: now.Add(-from), Seen: now.Add(-to)}
+	}
 	const hour = time.Hour
 	for name, c := range map[string]struct {
 		nodes, gone      []store.Node
@@ -33,9 +39,18 @@ func TestCompareNodes(t *testing.T) {
 		"and one restarted": {nodes: []store.Node{node("", 9*hour, 0), node("b", 2*hour, 0), node("b", time.Minute, 0)}, programs: true,
 			since: 2 * hour},
 		"the only one restarted": {nodes: []store.Node{node("a", 9*hour, 0), node("b", time.Minute, 0)},
-			gone: []store.Node{node("b", 2*hour, 0), node("c", 5*hour, 0)}, programs: true, since: 2 * hour},
+			gone: []store.Node{ran("b", 2*hour, 2*time.Minute), ran("c", 5*hour, time.Minute)}, programs: true, since: 2 * hour},
+		"it restarted again and again": {nodes: []store.Node{node("a", 9*hour, 0), node("b", time.Minute, 0)}, programs: true,
+			since: 30 * hour, gone: []store.Node{lost("b", 3*hour, hour), ran("b", 30*hour, 3*hour), ran("b", hour, time.Minute),
+				ran("a", 50*hour, 9*hour)}},
+		"one was tried and taken back": {nodes: []store.Node{node("a", 40*hour, 0), node("b", time.Minute, 0)}, since: time.Minute,
+			gone: []store.Node{ran("b", 20*hour, 20*hour-10*time.Minute)}},
+		"one was tried and killed": {nodes: []store.Node{node("a", 40*hour, 0), node("b", time.Minute, 0)}, since: time.Minute,
+			gone: []store.Node{lost("b", 20*hour, 2*hour)}},
+		"nobody knows when it stopped": {nodes: []store.Node{node("a", 40*hour, 0), node("b", time.Minute, 0)}, since: time.Minute,
+			gone: []store.Node{node("b", 20*hour, 0)}},
 		"the old one restarted": {nodes: []store.Node{node("a", time.Minute, 0), node("b", 2*hour, 0)},
-			gone: []store.Node{node("a", 9*hour, 0)}, programs: true, since: 2 * hour},
+			gone: []store.Node{lost("a", 9*hour, 3*time.Minute)}, programs: true, since: 2 * hour},
 		"a third version came": {nodes: []store.Node{node("a", 9*hour, 0), node("b", 2*hour, 0), node("c", time.Minute, 0)},
 			programs: true, since: 2 * hour},
 		"an upgrade was brought to its end": {nodes: []store.Node{node("b", hour, 0)}, gone: []store.Node{node("a", 9*hour, 0)}},

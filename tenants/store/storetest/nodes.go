@@ -63,6 +63,11 @@ func testNodes(b *bench) {
 	for _, n := range []store.Node{one, two} {
 		b.must(all.Stop(ctx, n.ID))
 	}
+	stopped, err := all.Gone(ctx)
+	b.must(err)
+	if n := stopped[0]; !n.Seen.IsZero() || n.Stopped.Before(n.Started) || n.Stopped.Sub(n.Started) > time.Hour {
+		b.Errorf("a node that has stopped is %+v", n)
+	}
 	expect("the living", names(all.Living(ctx)))
 	expect("the gone", names(all.Gone(ctx)), "one", "two")
 	_, err = all.Start(ctx, alone)
