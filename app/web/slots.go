@@ -35,6 +35,7 @@ type SlotBounds struct {
 	Tenant  int
 	Network int
 	All     int
+	First   int // of All, the last ones, which are only for tenants that have none
 }
 
 // Slots counts what is open at once in this process: for each holder, tenant and network, and
@@ -77,6 +78,10 @@ func (s *Slots) Take(h Holder) (leave func(), err error) {
 			return nil, &tenants.Error{Kind: tenants.TooMany, Code: s.bounds.Code, RetryAfter: s.bounds.After,
 				Msg: fmt.Sprintf("%s has %d %s, which is the most at once. %s", one.who, one.most, s.bounds.What, s.bounds.Cure)}
 		}
+	}
+	if b, n := s.bounds, s.open[slot{"all", "all"}]; b.First > 0 && n >= b.All-b.First && s.open[slot{"tenant", h.Tenant}] > 0 {
+		return nil, &tenants.Error{Kind: tenants.TooMany, Code: b.Code, RetryAfter: b.After,
+			Msg: fmt.Sprintf("This server has %d %s. Those that are left are for organisations that have none. %s", n, b.What, b.Cure)}
 	}
 	for _, one := range all {
 		if one.id != "" {

@@ -45,6 +45,27 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestSlotsForWhoHasNone: tenants that have many leave some to those that have none.
+func TestSlotsForWhoHasNone(t *testing.T) {
+	t.Parallel()
+	s := NewSlots(SlotBounds{Code: "too_many", What: "things open", Cure: "Close one.", Tenant: 4, All: 8, First: 3})
+	for n, tenant := range []string{"a", "a", "a", "a", "b", "c", "d", "e"} { // the last three are first ones
+		if _, err := s.Take(Holder{Tenant: tenant}); err != nil {
+			t.Fatalf("%d, of %s: %v", n, tenant, err)
+		}
+		if n < 4 {
+			continue
+		}
+		kind := tenants.TooMany
+		if n == 7 {
+			kind = tenants.Unavailable
+		}
+		if _, err := s.Take(Holder{Tenant: "b"}); tenants.KindOf(err) != kind {
+			t.Errorf("after %d tenant b gets one more: %v", n+1, err)
+		}
+	}
+}
+
 func TestNetworks(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ ip, network, wider string }{
