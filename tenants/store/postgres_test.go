@@ -229,6 +229,21 @@ func rollInOrder(t *testing.T, address string) {
 	}
 }
 
+// sessions: a connection has the limits and the plans of a server's statements, unless its address
+// says something else.
+func sessions(t *testing.T, address string) {
+	for _, c := range []struct{ more, name, want string }{
+		{"", "jit", "off"}, {"", "max_parallel_workers_per_gather", "0"}, {"", "statement_timeout", "1min"},
+		{"&jit=on", "jit", "on"}, {"&statement_timeout=7000", "statement_timeout", "7s"},
+	} {
+		var got string
+		s := storetest.OpenConfig(t, store.Config{URL: address + c.more})
+		if err := s.Direct(t.Context(), "SHOW "+c.name).Scan(&got); err != nil || got != c.want {
+			t.Errorf("%q: %s is %q, want %q, %v", c.more, c.name, got, c.want, err)
+		}
+	}
+}
+
 // beatsBeside: a node whose writer waits for another one still counts as living.
 func beatsBeside(t *testing.T, address string) {
 	s := storetest.OpenConfig(t, store.Config{URL: address + "&lock_timeout=120000"}) // longer than a heartbeat gets

@@ -23,6 +23,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("a read that fails behind its first row", func(t *testing.T) { failsLate(t, server.Migrated(t)) })
 	t.Run("a tenant whose row is held", func(t *testing.T) { rowHeld(t, server.Migrated(t)) })
 	t.Run("one clock", func(t *testing.T) { oneClock(t, server.Migrated(t)) })
+	t.Run("what a session sets", func(t *testing.T) { sessions(t, server.Migrated(t)) })
 	t.Run("a heartbeat beside the writer", func(t *testing.T) { beatsBeside(t, server.Migrated(t)) })
 	t.Run("agrees with other nodes", func(t *testing.T) { agreeOn(t, server.Migrated(t)) })
 	t.Run("loops of two nodes", func(t *testing.T) { loopsOfTwo(t, server.Migrated(t)) })
