@@ -244,6 +244,8 @@ func TestSuspendingIsInBothRecords(t *testing.T) {
 	b.Post("/audit", nil).Want(200).Has("The record is whole")
 	b.Get("/tenants.csv").Want(200).Has("harbor", "growth")
 	b.Get("/audit.csv").Want(200).Has("tenant.suspend")
+	b.Get("/audit?q=suspended").Want(200).Has("suspended the tenant", "1 entry").Lacks("resumed the tenant") // a word of the page
+	b.Get("/audit?result=refused").Want(200).Lacks("suspended the tenant")
 }
 
 // recorded says which entry each address that changes something writes, and with which form.
