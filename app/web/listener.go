@@ -68,6 +68,9 @@ const (
 	evictions     = 8                // idle connections closed when descriptors run out
 	strainFor     = 10 * time.Second // how long Ready remembers
 	logEvery      = time.Minute
+	// silentMost is how long a client may confirm nothing that was sent to it. With a heartbeat of
+	// a stream before it, that is within a minute.
+	silentMost = 45 * time.Second
 )
 
 // NewListener bounds the connections of ln.
@@ -160,6 +163,7 @@ func (l *Listener) admit(c net.Conn) net.Conn {
 		l.refuse(k, 503, "This server has as many connections as it serves at once. Try again in a moment.")
 		return nil
 	}
+	boundSilence(c)
 	return k
 }
 
