@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"time"
 )
@@ -194,8 +195,14 @@ type AlertData struct {
 }
 
 // EventID returns the id of a ring's event for a connection. It is made of what the event is, so
-// that an event that is found twice is one delivery (RFC 9562, 5.8).
+// that an event that is found twice is one delivery (RFC 9562, 5.8). It begins with the time of the
+// ring's id: the ids of events that are written together then share pages of an index.
 func EventID(c ConnectionID, r RingID, k EventKind) string {
 	sum := sha256.Sum256([]byte(string(c) + " " + string(r) + " " + string(k)))
-	return format([16]byte(sum[:16]), 8)
+	id := [16]byte(sum[:16])
+	if ValidID(string(r)) {
+		_, _ = hex.Decode(id[:4], []byte(r[:8]))
+		_, _ = hex.Decode(id[4:6], []byte(r[9:13]))
+	}
+	return format(id, 8)
 }

@@ -97,6 +97,10 @@ func TestEventIDsAreStable(t *testing.T) {
 	if one != again || !tenants.ValidID(one) || one == tenants.EventID("c", "r", tenants.EventRingPlaced) {
 		t.Errorf("%s and %s", one, again)
 	}
+	const ring = "0190A2F4-7b1c-7d3e-8f00-112233445566"
+	if id := tenants.EventID("c", ring, tenants.EventRingEnded); !tenants.ValidID(id) || id[:13] != "0190a2f4-7b1c" || id[14] != '8' {
+		t.Errorf("%s does not begin with the time of its ring", id)
+	}
 }
 
 func TestRetryPauses(t *testing.T) {
