@@ -156,8 +156,8 @@ func (b *benchSoakCmd) Run(ctx context.Context, c terminal) error {
 type benchEventsCmd struct {
 	Connections int           `help:"Connections that get each event, 1 to 20." default:"5"`
 	PerSecond   int           `help:"Rings a second, 1 to 1000; each has two events." default:"100"`
-	Turns       int           `help:"Turns of each kind, one after the other." default:"7"`
-	Turn        time.Duration `help:"Length of a turn." default:"5s"`
+	Turns       int           `help:"Turns of each kind, one after the other." default:"16"`
+	Turn        time.Duration `help:"Length of a turn." default:"3s"`
 	JSON        bool          `help:"Print one JSON line."`
 }
 
