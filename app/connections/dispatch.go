@@ -10,26 +10,29 @@ import (
 	"carillon/tenants/store"
 )
 
-// dispatch claims what is due and begins attempts, until nothing new may begin.
+// dispatch claims what is due and begins attempts, until nothing new may begin. It begins what is
+// claimed as soon as there is a slot.
 func (e *Engine) dispatch() {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	pace := time.NewTicker(turnEvery)
+	pace := time.NewTimer(0)
 	defer pace.Stop()
 	e.look()
-	for e.claims.Err() == nil {
-		e.turn()
+	for paced := true; e.claims.Err() == nil; {
 		select {
 		case <-e.claims.Done():
 			return
 		case <-look.C:
 			e.look()
 		case <-e.wakes:
-		}
-		select {
-		case <-e.claims.Done():
-			return
+			e.begin()
+			if !paced {
+				pace.Reset(turnEvery)
+			}
+			paced = true
 		case <-pace.C:
+			paced = false
+			e.turn()
 		}
 	}
 }
@@ -120,22 +123,25 @@ func (e *Engine) claim(rooms []store.Room) error {
 // feed writes new deliveries. It claims those that this process sends at once, as far as nothing
 // that is due already waits for the same connection.
 func (e *Engine) feed(c store.Cursor, b store.Batch, all []store.NewDelivery) (moved bool, err error) {
+	if e.alone && !e.careful {
+		moved, err = e.sendFirst(c, b, all)
+		e.careful = !moved // with an error too
+		return moved, err
+	}
 	e.writes.Lock()
 	defer e.writes.Unlock()
-	rooms, left := map[tenants.ConnectionID]int{}, map[tenants.ConnectionID]int{}
-	lines := map[tenants.ConnectionID]store.DueConnection{}
-	for _, d := range all {
-		if left[d.Connection]++; left[d.Connection] == 1 {
-			lines[d.Connection] = store.DueConnection{Tenant: d.Tenant, Connection: d.Connection}
-			rooms[d.Connection] = e.roomFor(lines[d.Connection])
-		}
-	}
+	lines, rooms := e.roomsFor(all)
 	moved, claimed, err := e.Store.Jobs().FeedAndClaim(e.claims, c, b, all, store.Take{Rooms: rooms, Lease: lease})
 	if err != nil || !moved {
 		return false, err
 	}
+	e.careful = false
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	left := map[tenants.ConnectionID]int{}
+	for _, d := range all {
+		left[d.Connection]++
+	}
 	for _, d := range claimed {
 		left[d.Connection]--
 		if l := e.line(lines[d.Connection]); !l.gone {
@@ -148,6 +154,18 @@ func (e *Engine) feed(c store.Cursor, b store.Batch, all []store.NewDelivery) (m
 	}
 	e.wake()
 	return true, nil
+}
+
+// roomsFor is roomFor of all connections that get new deliveries.
+func (e *Engine) roomsFor(all []store.NewDelivery) (map[tenants.ConnectionID]store.DueConnection, map[tenants.ConnectionID]int) {
+	lines, rooms := map[tenants.ConnectionID]store.DueConnection{}, map[tenants.ConnectionID]int{}
+	for _, d := range all {
+		if _, ok := lines[d.Connection]; !ok {
+			lines[d.Connection] = store.DueConnection{Tenant: d.Tenant, Connection: d.Connection}
+			rooms[d.Connection] = e.roomFor(lines[d.Connection])
+		}
+	}
+	return lines, rooms
 }
 
 // roomFor is how many new deliveries of a connection this process may send at once. There is none
@@ -179,12 +197,14 @@ func (e *Engine) begin() {
 			if !ok {
 				continue
 			}
+			began = true
 			if d.DueAt.Sub(e.Now()) < answerWithin {
 				delete(l.rings, d.Ring)
-				began, l.look = true, true // too late for this claim: it comes back
+				l.look = true // too late for this claim: it comes back
+				e.first.leave(d)
 				continue
 			}
-			began = true
+			e.first.begin(d)
 			l.busy++
 			e.tenants[l.Tenant]++
 			e.busy++
@@ -221,7 +241,9 @@ func (e *Engine) attempt(l *line, d tenants.Delivery) {
 		}
 		return
 	}
-	a, after := e.deliver(e.attempts, c, s, d)
+	ctx, begun := e.starts.wait(e.attempts)
+	a, after := e.deliver(ctx, c, s, d)
+	begun()
 	if e.attempts.Err() != nil {
 		return // an attempt that we cut off says nothing: it comes back
 	}
@@ -241,15 +263,18 @@ func (e *Engine) attempt(l *line, d tenants.Delivery) {
 	} else {
 		delete(e.slow, l.Connection)
 	}
+	now := e.first.over(&o)
 	e.mu.Unlock()
-	e.outcomes <- o
+	if now {
+		e.outcomes <- o
+	}
 }
 
 // giveBack makes a delivery and what else was claimed for its connection due again, because the
 // connection could not be read or must not be sent to.
 func (e *Engine) giveBack(l *line, d tenants.Delivery, why error) {
 	e.mu.Lock()
-	all := append([]tenants.Delivery{d}, l.queue...)
+	all := e.first.written(append([]tenants.Delivery{d}, l.queue...))
 	l.queue = nil
 	delete(l.rings, d.Ring)
 	e.mu.Unlock()

@@ -76,6 +76,12 @@ type Engine struct {
 	writer   sync.WaitGroup // settle
 	wakes    chan struct{}  // of the dispatcher
 	outcomes chan outcome
+	starts   starts
+
+	// alone says that nobody else turns facts into deliveries: see sendFirst. careful has the next
+	// batch written first, because the last one could not be written after it was sent. Both are
+	// the feed's.
+	alone, careful bool
 
 	// writes is held for each write: one of ours at a time shares a commit with rings, which wait
 	// for all that is in it.
@@ -88,6 +94,7 @@ type Engine struct {
 	failing int                                // of those, attempts of connections that fail or are slow
 	slow    map[tenants.ConnectionID]time.Time // when they answered late
 	trims   map[store.DueConnection]bool
+	first   *first
 }
 
 // line is the work of one connection in this process.
@@ -140,12 +147,17 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
 		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, slow: map[tenants.ConnectionID]time.Time{},
-		trims: map[store.DueConnection]bool{}}
+		trims: map[store.DueConnection]bool{}, starts: newStarts(), first: newFirst()}
 	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), write: e.feed, wakes: make(chan struct{}, 1),
 		most: factsMost}
 	e.attempts, e.cut = context.WithCancel(context.Background())
 	e.claims, e.stop = context.WithCancel(e.attempts)
-	e.loops.Go(func() { e.feeds.run(e.claims, e.Log) })
+	e.loops.Go(func() {
+		alone, leave := c.Store.Feeds().Alone(e.claims)
+		defer leave()
+		e.alone = alone
+		e.feeds.run(e.claims, e.Log)
+	})
 	e.loops.Go(e.dispatch)
 	e.writer.Go(e.settle)
 	return e, nil

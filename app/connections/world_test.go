@@ -98,8 +98,15 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 func newWorld(t *testing.T, industry tenants.Industry) *world {
 	t.Helper()
+	return newWorldOn(t, industry, store.Config{})
+}
+
+// newWorldOn is newWorld with a store of its own settings.
+func newWorldOn(t *testing.T, industry tenants.Industry, c store.Config) *world {
+	t.Helper()
 	w := &world{T: t, clock: &clock{}, roots: x509.NewCertPool()}
-	w.store = storetest.OpenConfig(t, store.Config{Now: w.clock.Now})
+	c.Now = w.clock.Now
+	w.store = storetest.OpenConfig(t, c)
 	now := w.clock.Now()
 	w.tenant = tenants.NewID[tenants.TenantID](now)
 	w.must(w.store.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: w.tenant, Slug: "tenant", Name: "Tenant",

@@ -81,7 +81,7 @@ func (b *Bare) Write(callers int) (rings int, err error) {
 }
 
 func (b *Bare) commit(place int) (answered int, err error) {
-	if err := b.tx.begin(); err != nil {
+	if err := b.tx.begin(false); err != nil {
 		return 0, err
 	}
 	for _, r := range b.prior {

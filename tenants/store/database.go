@@ -71,7 +71,7 @@ func open(ctx context.Context, c Config, create bool) (*database, error) {
 }
 
 // openSQLite: WAL, so that readers never wait for the writer; FULL, so that an answered request
-// survives a power cut.
+// survives a power cut. What nobody was answered about may be written without; see writer.lazily.
 func (d *database) openSQLite(c Config, create bool) (err error) {
 	dir, pages := c.Dir, cmp.Or(c.Pages, pagesMost)
 	path, err := filepath.Abs(filepath.Join(dir, DatabaseFile))

@@ -194,7 +194,7 @@ type Room struct {
 
 // ClaimDeliveries is Deliveries.Claim for several connections, in one commit.
 func (s Jobs) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time, lease time.Duration) (all []tenants.Delivery, err error) {
-	err = s.w.yield(ctx, allTenants, func(t *tx) error {
+	err = s.w.lazily(ctx, allTenants, func(t *tx) error {
 		all = nil
 		for _, r := range rooms {
 			found, err := (Deliveries{s.of(r.Tenant)}).claim(t, r.Connection, now, lease, r.N)
@@ -234,7 +234,7 @@ func (s Deliveries) claim(t *tx, id tenants.ConnectionID, now time.Time, lease t
 
 // Release gives claimed deliveries back: they are due at once.
 func (s Deliveries) Release(ctx context.Context, id tenants.ConnectionID, claimed []tenants.Delivery) error {
-	return s.s.w.yield(ctx, s.access(), func(t *tx) error {
+	return s.s.w.lazily(ctx, s.access(), func(t *tx) error {
 		for _, d := range claimed {
 			if _, err := t.exec("UPDATE deliveries SET due_at = ? WHERE tenant_id = ? AND connection_id = ? AND seq = ? AND due_at = ?",
 				micros(s.s.now()), uuid(s.id), uuid(id), d.Seq, micros(d.DueAt)); err != nil {
@@ -420,7 +420,7 @@ func (s Deliveries) Trim(ctx context.Context, id tenants.ConnectionID, now time.
 		return 0, err
 	}
 	var n int64
-	err = s.s.w.yield(ctx, s.access(), func(t *tx) (err error) {
+	err = s.s.w.lazily(ctx, s.access(), func(t *tx) (err error) {
 		n, err = t.change("DELETE FROM deliveries WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at = 0 AND seq IN ("+
 			marks(len(seqs))+")",
 			append([]any{uuid(s.id)}, padded(seqs)...)...)

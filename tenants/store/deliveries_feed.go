@@ -59,7 +59,7 @@ func (s Jobs) FeedAndClaim(ctx context.Context, c Cursor, b Batch, all []NewDeli
 	if b.from == b.to && len(all) == 0 {
 		return true, nil, nil
 	}
-	err = s.w.yield(ctx, allTenants, func(t *tx) error {
+	err = s.w.lazily(ctx, allTenants, func(t *tx) error {
 		claimed = nil
 		if moved, err = c.move(t, b.from, b.to); err != nil || !moved {
 			return err
@@ -118,57 +118,78 @@ func (f feeding) write(all []NewDelivery) (claimed []tenants.Delivery, err error
 		f.rows.deliveries.add(uuid(d.Tenant), uuid(d.Connection), uuid(d.Event), uuid(d.Ring), string(d.Kind), string(d.Body),
 			string(tenants.DeliveryWaiting), "", micros(d.At), now, due, 0, 0, 0)
 	}
-	f.wrote = true
-	err = f.rows.deliveries.flush(f.d.dialect, func(text string, args []any, _ int) error { return f.insert(text, args, wanted, claimed) })
+	err = f.insert(len(wanted) > 0, func(event string, seq int64) {
+		if i, ok := wanted[event]; ok {
+			claimed[i].Seq = seq
+		}
+	})
 	return slices.DeleteFunc(claimed, func(d tenants.Delivery) bool { return d.Seq == 0 }), err
 }
 
-// insert writes rows and gives those that were claimed their seq. An event that the connection has
-// already is left as it is, and is not claimed.
-func (f feeding) insert(text string, args []any, wanted map[string]int, claimed []tenants.Delivery) error {
-	text += " ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING"
-	if len(wanted) == 0 {
-		_, err := f.run(text, args)
-		return err
-	}
+// insert writes the rows that were collected, and says their seqs if they are wanted. An event that
+// the connection has already is left as it is, and has none.
+func (f feeding) insert(wanted bool, each func(event string, seq int64)) error {
 	type row struct {
 		seq   int64
 		event uuid
 	}
-	f.d.observe(text)
-	rows, err := f.open(text+" RETURNING seq, event_id", args)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.seq, &r.event} })
-	for _, r := range found {
-		if i, ok := wanted[string(r.event)]; ok {
-			claimed[i].Seq = r.seq
+	f.wrote = true
+	return f.rows.deliveries.flush(f.d.dialect, func(text string, args []any, _ int) error {
+		text += " ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING"
+		if !wanted {
+			_, err := f.run(text, args)
+			return err
 		}
-	}
-	return f.fail(err)
+		f.d.observe(text)
+		rows, err := f.open(text+" RETURNING seq, event_id", args)
+		found, err := collect(rows, err, func(r *row) []any { return []any{&r.seq, &r.event} })
+		for _, r := range found {
+			each(string(r.event), r.seq)
+		}
+		return f.fail(err)
+	})
 }
 
 // waiting reads until when what waits of the same rings does.
 func (f feeding) waiting(all []NewDelivery) error {
-	rings, of := map[tenants.ConnectionID][]tenants.RingID{}, map[tenants.ConnectionID]tenants.TenantID{}
+	return f.fail(waitingOf(context.Background(), f.d.dialect, f.tx, all, f.due))
+}
+
+// byConnection are the new deliveries of each connection.
+func byConnection(all []NewDelivery) map[DueConnection][]NewDelivery {
+	by := map[DueConnection][]NewDelivery{}
 	for _, d := range all {
-		if d.Ring != "" && !slices.Contains(rings[d.Connection], d.Ring) {
-			rings[d.Connection], of[d.Connection] = append(rings[d.Connection], d.Ring), d.Tenant
-		}
+		to := DueConnection{d.Tenant, d.Connection}
+		by[to] = append(by[to], d)
 	}
+	return by
+}
+
+// waitingOf reads until when what waits of the rings of new deliveries does.
+func waitingOf(ctx context.Context, d dialect, q querier, all []NewDelivery, due map[queueOf]int64) error {
 	type row struct {
 		ring uuid
 		due  int64
 	}
-	for id, named := range rings {
-		args := slices.Insert(some(of[id], named), 1, any(uuid(id)))
-		rows, err := f.query(context.Background(), "SELECT e.ring_id, MAX(e.due_at + 0) FROM deliveries e"+
-			f.d.dialect.by("deliveries_ring")+" WHERE e.tenant_id = ? AND e.connection_id = ? AND e.ring_id IN ("+
-			marks(len(named))+") AND e.due_at > 0 GROUP BY e.ring_id", args...)
+	for to, those := range byConnection(all) {
+		var rings []tenants.RingID
+		for _, n := range those {
+			if n.Ring != "" && !slices.Contains(rings, n.Ring) {
+				rings = append(rings, n.Ring)
+			}
+		}
+		if len(rings) == 0 {
+			continue
+		}
+		rows, err := q.query(ctx, "SELECT e.ring_id, MAX(e.due_at + 0) FROM deliveries e"+d.by("deliveries_ring")+
+			" WHERE e.tenant_id = ? AND e.connection_id = ? AND e.ring_id IN ("+marks(len(rings))+") AND e.due_at > 0 GROUP BY e.ring_id",
+			slices.Insert(some(to.Tenant, rings), 1, any(uuid(to.Connection)))...)
 		found, err := collect(rows, err, func(r *row) []any { return []any{&r.ring, &r.due} })
 		if err != nil {
-			return f.fail(err)
+			return err
 		}
 		for _, r := range found {
-			f.due[queueOf{id, tenants.RingID(r.ring)}] = r.due
+			due[queueOf{to.Connection, tenants.RingID(r.ring)}] = r.due
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ type Attempted struct {
 // which deliveries are due now that were not before.
 func (s Jobs) Settle(ctx context.Context, all []Attempted) (freed []DueConnection, err error) {
 	turned := false
-	err = s.w.yield(ctx, allTenants, func(t *tx) error {
+	err = s.w.lazily(ctx, allTenants, func(t *tx) error {
 		freed, turned = nil, false
 		for _, x := range all {
 			p := settling{Deliveries: Deliveries{s.of(x.Tenant)}, tx: t, id: x.Connection}
@@ -104,8 +104,16 @@ func (p *settling) all(outcomes []Outcome, gone bool) error {
 	return err
 }
 
-// works notes that a connection delivered: it is not failing any more.
+// works notes that a connection delivered: it is not failing any more. When it last delivered is
+// noted to the second: a row that changes with each delivery would cost as much as the delivery.
 func (p *settling) works(at time.Time) error {
+	type row struct{ failing, delivered int64 }
+	rows, err := p.query(context.Background(), "SELECT failing_since, delivered_at FROM connections WHERE tenant_id = ? AND id = ?",
+		uuid(p.Deliveries.id), uuid(p.id))
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.failing, &r.delivered} })
+	if err != nil || len(found) == 0 || found[0].failing == 0 && found[0].delivered >= micros(at.Add(-time.Second)) {
+		return err
+	}
 	n, err := p.change("UPDATE connections SET delivered_at = ?, failing_since = 0, warned_at = 0 WHERE tenant_id = ? AND id = ? AND "+
 		"failing_since <> 0", micros(at), uuid(p.Deliveries.id), uuid(p.id))
 	if err != nil {
@@ -115,8 +123,6 @@ func (p *settling) works(at time.Time) error {
 		p.turned = true
 		return p.alerts().settle(p.scope, string(p.id))
 	}
-	// To the second is enough: a row that changes with each delivery would cost as much as the
-	// delivery.
 	_, err = p.exec("UPDATE connections SET delivered_at = ? WHERE tenant_id = ? AND id = ? AND delivered_at < ?", micros(at),
 		uuid(p.Deliveries.id), uuid(p.id), micros(at.Add(-time.Second)))
 	return err

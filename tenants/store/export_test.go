@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 	"sync"
 	"time"
 
@@ -123,6 +125,29 @@ func Grouped(waiting []string) (groups [][]string) {
 		groups = append(groups, ids)
 	}
 	return groups
+}
+
+// Lazy says in how many commits a patient write, one that is lazy and an urgent one behind them
+// are, and with what durability (SQLite's number of it) each runs.
+func (s *Store) Lazy(ctx context.Context) (commits int64, levels [3]int64, err error) {
+	s.w.queue.mu.Lock()
+	s.w.queue.patience = time.Hour
+	s.w.queue.mu.Unlock()
+	release := s.Busy()
+	level := func(i int) func(*tx) error {
+		return func(t *tx) error { return t.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&levels[i]) }
+	}
+	before, patient, lazy := s.w.commits.Load(), make(chan error, 1), make(chan error, 1)
+	go func() {
+		patient <- s.w.wait(ctx, &job{access: noTenant, run: level(0), patient: true, done: make(chan struct{})})
+	}()
+	go func() { lazy <- s.w.lazily(ctx, noTenant, level(1)) }()
+	for waiting := 0; waiting < 2; waiting, _ = s.w.queue.stats() {
+		runtime.Gosched()
+	}
+	release()
+	err = errors.Join(<-lazy, s.w.do(ctx, noTenant, level(2)), <-patient)
+	return s.w.commits.Load() - before - 1, levels, err // without Busy's own
 }
 
 // Patience is how long a patient write waits for another.

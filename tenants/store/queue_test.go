@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carillon/tenants/store"
+	"carillon/tenants/store/storetest"
 )
 
 // TestFloodDelaysNobody: behind a thousand writes of one tenant, each other tenant's first write is
@@ -75,6 +76,17 @@ func TestWritesGiveWay(t *testing.T) {
 			t.Errorf("beside %d urgent writes, after %s: %d, then %d; want %d, then %d", test.urgent, test.waited, next, behind, test.next,
 				test.behind)
 		}
+	}
+}
+
+// TestNobodyWaitsForAnFsyncOfLazyWrites: on SQLite a lazy write has a commit of its own, without an
+// fsync; all others have one.
+func TestNobodyWaitsForAnFsyncOfLazyWrites(t *testing.T) {
+	t.Parallel()
+	const normal, full = 1, 2 // SQLite's numbers
+	commits, levels, err := storetest.Open(t).Lazy(t.Context())
+	if want := [3]int64{full, normal, full}; err != nil || commits != 2 || levels != want {
+		t.Errorf("%d commits with the levels %d, want %d: %v", commits, levels, want, err)
 	}
 }
 

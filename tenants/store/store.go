@@ -72,7 +72,8 @@ type core struct {
 	programs atomic.Int64 // see ProgramsNow
 	follows  atomic.Bool  // see Leads
 	bounds   bounds
-	beats    beats // of this node
+	feeds    chan struct{} // held by who feeds alone; see Feeds.Alone
+	beats    beats         // of this node
 	pulse    pulse
 }
 
@@ -117,7 +118,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Revoked = func(tenants.TenantID) {}
 	}
 	s := &Store{core{now: c.Now, seal: c.Seal, db: db, w: w, seen: seen, plans: c.Plans, industries: c.Industries,
-		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID()), bounds: usualBounds}}
+		revoked: c.Revoked, clock: shared, self: uuid(tenants.NewRandomID()), bounds: usualBounds, feeds: make(chan struct{}, 1)}}
 	err = s.checkMasterKey(ctx)
 	if err == nil && !c.ReadOnly {
 		err = s.continueFacts(ctx)

@@ -28,6 +28,7 @@ type tx struct {
 	bound  map[string]string    // PostgreSQL's texts, by ours
 	gorm   *gorm.DB
 	access access // of the job at hand
+	lazy   bool   // SQLite's commits are written without an fsync
 
 	wrote  bool  // the job at hand has written, or collected rows
 	failed error // a statement of the job at hand failed; PostgreSQL then takes no other one in this transaction
@@ -58,6 +59,7 @@ func (t *tx) connect(ctx context.Context) (err error) {
 	if t.conn, err = t.d.writes.Conn(ctx); err != nil {
 		return fmt.Errorf("store: the writer's connection: %w", err)
 	}
+	t.lazy = false
 	return nil
 }
 
@@ -75,14 +77,25 @@ func (t *tx) close() error {
 }
 
 // begin opens a transaction. A connection that does not take it is dropped, and the next begin has
-// a new one.
-func (t *tx) begin() error {
+// a new one. The commit of a lazy one, on SQLite, is durable with the next that is not.
+func (t *tx) begin(lazy bool) error {
 	if t.conn == nil {
 		if err := t.connect(context.Background()); err != nil {
 			return err
 		}
 	}
 	t.forget()
+	if lazy != t.lazy {
+		// SQLite obeys when it prepares the statement, so it is prepared each time.
+		level := "PRAGMA synchronous = FULL"
+		if lazy {
+			level = "PRAGMA synchronous = NORMAL"
+		}
+		if _, err := t.conn.ExecContext(context.Background(), level); err != nil {
+			return err
+		}
+		t.lazy = lazy
+	}
 	err := t.control(t.d.dialect.begin())
 	if err != nil && !t.d.dialect.isFile() {
 		_ = t.close() // it is broken; its own error says nothing new

@@ -57,6 +57,7 @@ type job struct {
 	patient bool
 	// yields has a job wait while others do that somebody's ring waits for; see queue.late
 	yields bool
+	lazy   bool // alone in a group it is committed without an fsync; see lazily
 	err    error
 	done   chan struct{} // closed once err is final; nil when nobody waits
 	next   *job          // behind it in its line
@@ -85,6 +86,13 @@ func (w *writer) yield(ctx context.Context, at access, run func(*tx) error) erro
 	return w.wait(ctx, &job{access: at, run: run, yields: true, done: make(chan struct{})})
 }
 
+// lazily is yield for what is done again where it is lost. On SQLite its commit becomes durable
+// with the next one of others, and no ring waits for an fsync of it. The end of this process does
+// not undo it; a power cut may, in the order of the commits.
+func (w *writer) lazily(ctx context.Context, at access, run func(*tx) error) error {
+	return w.wait(ctx, &job{access: at, run: run, yields: true, lazy: w.tx.d.dialect.isFile(), done: make(chan struct{})})
+}
+
 func (w *writer) wait(ctx context.Context, j *job) error {
 	for {
 		err := w.once(ctx, j)
@@ -96,7 +104,7 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 			return err
 		}
 		j = &job{access: j.access, tenant: j.tenant, run: j.run, change: j.change, patient: j.patient, yields: j.yields,
-			done: make(chan struct{})}
+			lazy: j.lazy, done: make(chan struct{})}
 	}
 }
 
@@ -169,11 +177,11 @@ func started(group []*job) []*job {
 
 // settle tries until each job has its final err. It gives the jobs, with those that joined.
 func (w *writer) settle(group []*job) []*job {
-	careful := false
+	careful, lazy := false, len(group) == 1 && group[0].lazy
 	var err error
 	w.tx.held.group()
 	for n := 0; n < tries+w.tx.held.n; n++ { // a row that is not waited for again costs no try
-		if err = w.tx.begin(); err != nil {
+		if err = w.tx.begin(lazy); err != nil {
 			continue // with a new connection, if there is one to be had
 		}
 		held := w.tx.held.n

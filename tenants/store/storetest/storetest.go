@@ -132,7 +132,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"sounds", testSounds}, {"connections", testConnections}, {"texts", testTexts}, {"audit feed", testAuditFeed},
 		{"rosters", testRosters},
 		{"deliveries", testDeliveries},
-		{"fed and claimed", testFedAndClaimed},
+		{"fed and claimed", testFedAndClaimed}, {"sent first", testSentFirst},
 		{"replay", testReplay}, {"delivery hours", testDeliveryHours},
 		{"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
 			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},

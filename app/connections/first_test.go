@@ -1,0 +1,117 @@
+package connections_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"carillon/app/connections"
+	"carillon/tenants"
+	"carillon/tenants/store"
+)
+
+// TestDeliveredInOneWrite: on SQLite an event that is answered at once is written when it has been
+// delivered, and never changed.
+func TestDeliveredInOneWrite(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex // guards changes
+	changes := 0
+	w := newWorldOn(t, tenants.RealEstate, store.Config{Observe: func(q string) {
+		if strings.HasPrefix(q, "UPDATE deliveries") {
+			mu.Lock()
+			changes++
+			mu.Unlock()
+		}
+	}})
+	w.with(roleFunc(func(context.Context, tenants.Connection, connections.Secrets, connections.Event) (connections.Answer, error) {
+		return connections.Answer{Status: 204}, nil
+	}))
+	c, _ := w.connect("https://127.0.0.1/", tenants.EventRingPlaced)
+	n := 0
+	w.until("a delivery is one write", func() bool { // on a busy machine an answer may come too late for that
+		mu.Lock()
+		before := changes
+		mu.Unlock()
+		n++
+		w.place()
+		w.until("it is recorded", func() bool { return len(w.attempts(c)) == n })
+		mu.Lock()
+		defer mu.Unlock()
+		return changes == before
+	})
+	all, _, err := w.scope.Deliveries().List(t.Context(), store.DeliveryQuery{Connection: c.ID})
+	w.must(err)
+	for _, d := range all {
+		if d.State != tenants.DeliveryDelivered || d.Tries != 1 || d.Status != 204 || !d.DueAt.IsZero() {
+			t.Errorf("%+v", d)
+		}
+	}
+	if len(all) != n {
+		t.Errorf("%d deliveries, want %d", len(all), n)
+	}
+}
+
+// TestLateAnswersAreWritten: an event whose answer is long in coming is written meanwhile as one
+// that is under way, and those of the same ring wait for it, in order.
+func TestLateAnswersAreWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	began, hold := make(chan tenants.EventKind, 10), make(chan struct{})
+	w.with(roleFunc(func(ctx context.Context, _ tenants.Connection, _ connections.Secrets,
+		e connections.Event) (connections.Answer, error) {
+		began <- e.Kind
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		return connections.Answer{Status: 200}, nil
+	}))
+	c, _ := w.connect("https://127.0.0.1/")
+	ring := w.place()
+	if k := <-began; k != tenants.EventRingPlaced {
+		t.Fatalf("first came %s", k)
+	}
+	list := func() []tenants.Delivery {
+		all, _, err := w.scope.Deliveries().List(t.Context(), store.DeliveryQuery{Connection: c.ID})
+		w.must(err)
+		return all
+	}
+	w.until("it is written as under way", func() bool {
+		all := list()
+		return len(all) == 1 && all[0].State == tenants.DeliveryWaiting && all[0].DueAt.After(w.clock.Now())
+	})
+	w.record(ring, tenants.FactAccepted)
+	w.until("the next one is written", func() bool { return len(list()) == 2 })
+	select {
+	case k := <-began:
+		t.Errorf("%s came beside it", k)
+	default:
+	}
+	hold <- struct{}{}
+	if k := <-began; k != tenants.EventRingAccepted {
+		t.Errorf("then came %s", k)
+	}
+	close(hold)
+	w.until("both are recorded", func() bool { return len(w.attempts(c)) == 2 })
+	for _, d := range list() {
+		if d.State != tenants.DeliveryDelivered || d.Tries != 1 {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+// TestTurnsToFeed: when the engine that feeds on SQLite ends, another one of the process goes on.
+func TestTurnsToFeed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	r := w.trust(newReceiver(t, nil))
+	w.connect(r.URL, tenants.EventRingPlaced)
+	first := w.start(patience)
+	w.start(patience)
+	w.place()
+	r.next(t)
+	w.must(first.Close())
+	w.place()
+	r.next(t)
+}
