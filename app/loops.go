@@ -33,8 +33,8 @@ func (n *node) loops() []loop {
 	jobs := n.store.Jobs()
 	all := []loop{
 		{"sweep", 250 * time.Millisecond, byRow, n.board.Sweep},
-		{"roll the tally", time.Second, byRow, led(n.store.Leads, n.roll)},
-		{"file the rings of devices", time.Second, byRow, n.store.DeviceRings().FileAll},
+		{"roll the tally", time.Second, byRow, led(n.store.Leads, standBy, n.roll)},
+		{"file the rings of devices", time.Second, byRow, led(n.store.Leads, standBy, n.store.DeviceRings().FileAll)},
 		{"checkpoint", 5 * time.Second, byNode, n.store.Checkpoint},
 		{"renew calls", 10 * time.Second, byNode, n.board.Renew},
 		{"store how calls sounded", 5 * time.Second, byNode, n.board.SaveQuality},
@@ -52,12 +52,12 @@ func (n *node) loops() []loop {
 		{"store the requests of keys", 2 * time.Second, byNode, n.v1.SaveRequests},
 		{"review connections", time.Minute, byTurn, n.events.Review},
 		{"read calendars", time.Minute, byTurn, n.calendars.Read},
-		{"send audit entries", tenants.AuditEvery, byRow, led(n.store.Leads, n.feedAudits)},
+		{"send audit entries", tenants.AuditEvery, byRow, led(n.store.Leads, standBy, n.feedAudits)},
 		{"close repeated audit entries", time.Minute, byTurn, n.closeRepeats},
 		{"end looks of operators", time.Minute, byRow, n.endLooks},
 		{"verify audit chains", time.Second, byNode, n.console.VerifyAudits},
 		{"sign audit chains", 10 * time.Minute, byTurn, n.signAudits},
-		{"write exports", time.Second, byRow, n.console.RunExports},
+		{"write exports", time.Second, byRow, led(n.store.Leads, standBy, n.console.RunExports)},
 		{"remove exports", time.Minute, byNode, n.console.SweepExports},
 		{"erase people", time.Second, byTurn, n.erase},
 		{"delete tenants", time.Minute, byTurn, n.deleteTenants},
@@ -85,9 +85,12 @@ func (n *node) loops() []loop {
 // already, unless that one is stuck.
 const standBy = 5 * time.Second
 
+// standByLost is the same for calls of nodes that are gone, which end within ten seconds.
+const standByLost = time.Second
+
 // led has a loop run on the leading node each time, and on the others from time to time: what all
 // of them read each second, one of them can use.
-func led(leads func() bool, do func(context.Context) error) func(context.Context) error {
+func led(leads func() bool, standBy time.Duration, do func(context.Context) error) func(context.Context) error {
 	var last time.Time
 	return func(ctx context.Context) error {
 		now := time.Now()
@@ -115,7 +118,7 @@ func (n *node) clusterLoops() []loop {
 	return append(all,
 		loop{"follow the other nodes", followEvery, byNode, func(ctx context.Context) error { return n.follow(ctx, follow) }},
 		loop{"keep calls", 2 * time.Second, byNode, switchboard.NewHeld(n.board).Keep},
-		loop{"end calls of nodes that are gone", 500 * time.Millisecond, byRow, n.endLost},
+		loop{"end calls of nodes that are gone", 500 * time.Millisecond, byRow, led(n.store.Leads, standByLost, n.endLost)},
 		loop{"forget holders", time.Minute, byTurn, n.store.Nodes().ForgetHolders})
 }
 

@@ -19,7 +19,7 @@ func TestLed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		leads, ran := true, 0
-		do := led(func() bool { return leads }, func(context.Context) error {
+		do := led(func() bool { return leads }, standBy, func(context.Context) error {
 			ran++
 			return nil
 		})

@@ -89,6 +89,7 @@ type Push struct {
 	Environment Environment
 	NoHedge     bool           // from the credential, when the ring is placed; not stored
 	Profile     PayloadProfile // the same
+	Turn        time.Time      // when the push may go, by the turns at its device that all nodes share; zero = nobody asked; not stored
 	Tries       int
 	Status      int       // HTTP status of Apple's last answer; 0 = none yet
 	Reason      string    // Apple's reason, empty on 200

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"carillon/app/agents"
@@ -114,6 +115,7 @@ type Board struct {
 	passed  passed[tenants.TenantID] // WebSockets from other nodes
 	passing passed[tenants.RingID]   // WebSockets to other nodes
 	sounded qualities
+	swept   atomic.Pointer[time.Time] // when Sweep last looked for due rings
 
 	draining draining
 	sounds   *agents.Sounds

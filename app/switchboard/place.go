@@ -124,6 +124,9 @@ func (b *Board) commit(ctx context.Context, span trace.Span, scope *store.Scope,
 	step := span.Step("commit")
 	defer step.End()
 	step.Ring(string(r.ID))
+	if b.Spacing > 0 && b.Store.NodesNow() > 1 { // the others push to its devices too
+		scope = scope.Paced(b.paced.turns(b.Now(), b.Spacing))
+	}
 	if earlier, err = scope.Rings().Add(ctx, r, i, b.Now().Add(lease)); err != nil {
 		step.Failed()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"carillon/app/push"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // Apple answers 429 TooManyRequests to a device that is pushed to too often. From then on its
@@ -49,6 +50,21 @@ func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) (
 	apart = max(apart, p.apart)
 	p.free = at.Add(apart)
 	return at.Sub(now), apart
+}
+
+// next says when the device's next place is, and how far it is apart from the one behind it. It
+// reserves nothing.
+func (s *spacing) next(d tenants.DeviceID, now time.Time, apart time.Duration) (time.Time, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.of[d]
+	if p == nil {
+		return now, apart
+	}
+	if p.free.After(now) {
+		now = p.free
+	}
+	return now, max(apart, p.apart)
 }
 
 // answered spaces the device's pushes further apart after a 429, and as usual again after a 200.
@@ -100,6 +116,18 @@ func (s *spacing) sweep(now time.Time) {
 	}
 }
 
+// turnSpare is how long the commit of a ring may take whose pushes' turns are reserved in it: so
+// much longer the device is kept free. A push that is later than that asks for another turn.
+const turnSpare = 100 * time.Millisecond
+
+// turns are those of a new ring's pushes, which its commit reserves.
+func (s *spacing) turns(now time.Time, usual time.Duration) store.Turns {
+	return func(d tenants.DeviceID) (time.Time, time.Duration) {
+		from, apart := s.next(d, now, usual)
+		return from, apart + turnSpare
+	}
+}
+
 // space waits for the attempt's turn at its device. It reports whether the push may go: not when
 // the ring's time is up, or when it ended during the wait.
 func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (bool, error) {
@@ -109,11 +137,14 @@ func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (
 	start := b.Now()
 	wait, apart := b.paced.turn(a.Device, start, b.Spacing)
 	if b.Store.NodesNow() > 1 { // the others push to the device too
-		at, err := b.Store.Jobs().Pace(ctx, a.Device, start.Add(wait), apart)
-		if err != nil {
-			return false, err
+		at := a.Push.Turn
+		if at.IsZero() || start.Sub(at) > turnSpare {
+			var err error
+			if at, err = b.Store.Jobs().Pace(ctx, a.Device, start.Add(wait), apart); err != nil {
+				return false, err
+			}
 		}
-		wait = at.Sub(start)
+		wait = max(wait, at.Sub(start))
 	}
 	if wait <= 0 {
 		return true, nil

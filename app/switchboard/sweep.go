@@ -18,6 +18,10 @@ const (
 	expireMost = 64
 )
 
+// sweepApart is how far apart a node that does not lead looks for due rings. The leading one looks
+// at each Sweep; the others find what it cannot, because it died or is stuck.
+const sweepApart = time.Second
+
 // sweeper finishes rings that nobody works on any more.
 type sweeper struct{ *Board }
 
@@ -28,7 +32,12 @@ type sweeper struct{ *Board }
 // push may miss its ring.
 func (b *Board) Sweep(ctx context.Context) error {
 	errs := []error{b.sweepChains(ctx)}
-	due, err := b.Store.Jobs().Due(ctx, b.Now())
+	now := b.Now()
+	if last := b.swept.Load(); !b.Store.Leads() && last != nil && now.Sub(*last) < sweepApart {
+		return errors.Join(append(errs, b.storeLate(ctx))...)
+	}
+	b.swept.Store(&now)
+	due, err := b.Store.Jobs().Due(ctx, now)
 	if err != nil {
 		return errors.Join(append(errs, fmt.Errorf("find due rings: %w", err))...)
 	}

@@ -318,6 +318,36 @@ func oneClock(t *testing.T, address string) {
 	}
 }
 
+// paceWithRings: a ring has the turn of its push from its own commit, behind those that another
+// node has reserved.
+func paceWithRings(t *testing.T, one, two *store.Store, now time.Time) {
+	id := tenants.NewID[tenants.TenantID](now)
+	err := one.Tenants().Add(t.Context(), store.Who{}, tenants.Tenant{ID: id, Slug: "paced", Name: "T", Industry: tenants.Legal,
+		State: tenants.TenantActive, TimeZone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns := func(tenants.DeviceID) (time.Time, time.Duration) { return now, 500 * time.Millisecond }
+	for i, s := range []*store.Store{one, two, one} {
+		r := ring(now, 100+i)
+		if _, err := s.For(id).Paced(turns).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := r.Attempts[0].Push.Turn.Sub(now), time.Duration(i)*500*time.Millisecond; got != want {
+			t.Errorf("ring %d may push after %v, want %v", i, got, want)
+		}
+	}
+	r := ring(now, 200)
+	_, err = two.For(id).Rings().Add(t.Context(), r, store.Idempotency{}, r.ExpiresAt)
+	if at := r.Attempts[0].Push.Turn; err != nil || !at.IsZero() {
+		t.Errorf("a turn that nobody asked for: %v %v", at, err)
+	}
+	at, err := two.Jobs().Pace(t.Context(), r.Attempts[0].Device, now, 500*time.Millisecond)
+	if err != nil || at.Sub(now) != 1500*time.Millisecond {
+		t.Errorf("a push behind three rings goes after %v, %v", at.Sub(now), err)
+	}
+}
+
 // agreeOn: two nodes use one provider token, keep their pushes to a device apart, and know of each
 // other.
 func agreeOn(t *testing.T, address string) {
@@ -358,6 +388,7 @@ func agreeOn(t *testing.T, address string) {
 	if at.Sub(now) != time.Minute {
 		t.Errorf("a late push waits for %v", at.Sub(now))
 	}
+	paceWithRings(t, one, two, now)
 
 	if one.NodesNow() != 1 {
 		t.Errorf("%d nodes before any has started", one.NodesNow())

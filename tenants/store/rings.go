@@ -48,6 +48,7 @@ func (s Rings) Add(ctx context.Context, r *tenants.Ring, i Idempotency, due time
 		}
 		if r.To.Group == "" {
 			t.rings().addRing(s.id, r, due)
+			t.rings().reserve(s.turns, r)
 			return nil
 		}
 		if err := t.rings().takeTurn(s.scope, r); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"carillon/tenants"
 )
 
@@ -39,13 +41,53 @@ func (s *Store) AgreeToken(ctx context.Context, key string, proposed, refused, o
 	return moment(us), translate(err)
 }
 
+// pace keeps a device free for a push.
+const pace = "INSERT INTO device_paces (device_id, free_at) VALUES (?, ?) ON CONFLICT (device_id) DO UPDATE SET " +
+	"free_at = ? + CASE WHEN device_paces.free_at > ? THEN device_paces.free_at ELSE ? END RETURNING free_at"
+
+func paceArgs(d tenants.DeviceID, from time.Time, apart time.Duration) []any {
+	return []any{uuid(d), micros(from.Add(apart)), span(apart), micros(from), micros(from)}
+}
+
+// Turns gives when a device's next push may go at the earliest, and how far it is apart from the
+// one behind it.
+type Turns func(tenants.DeviceID) (from time.Time, apart time.Duration)
+
+// Paced returns the same scope, whose Rings.Add reserves the turns of the ring's pushes in the same
+// commit, as Jobs.Pace does, and puts them into the attempts' Push. Not of a ring to a group, and
+// on PostgreSQL only: what has no Turn asks Jobs.Pace.
+func (s *Scope) Paced(turns Turns) *Scope {
+	p := *s
+	p.turns = turns
+	return &p
+}
+
+// reserve reserves the turns of a new ring's pushes.
+func (t ringsTx) reserve(turns Turns, r *tenants.Ring) {
+	if turns == nil || !t.d.dialect.pipelines() {
+		return
+	}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		from, apart := turns(a.Device)
+		t.rows.later = append(t.rows.later, sent{text: pace, args: paceArgs(a.Device, from, apart), rows: func(rows pgx.Rows) error {
+			var free int64
+			for rows.Next() {
+				if err := rows.Scan(&free); err != nil {
+					return err
+				}
+			}
+			a.Push.Turn = moment(free).Add(-apart)
+			return rows.Err()
+		}})
+	}
+}
+
 // Pace reserves the next push to a device, from a moment on and apart from the one before by so
 // much, also from one of another node, and gives when it may go.
 func (s Jobs) Pace(ctx context.Context, d tenants.DeviceID, from time.Time, apart time.Duration) (at time.Time, err error) {
 	err = s.w.do(ctx, noTenant, func(t *tx) error {
-		rows, err := t.query(ctx, "INSERT INTO device_paces (device_id, free_at) VALUES (?, ?) ON CONFLICT (device_id) DO UPDATE SET "+
-			"free_at = ? + CASE WHEN device_paces.free_at > ? THEN device_paces.free_at ELSE ? END RETURNING free_at",
-			uuid(d), micros(from.Add(apart)), span(apart), micros(from), micros(from))
+		rows, err := t.query(ctx, pace, paceArgs(d, from, apart)...)
 		free, err := collect(rows, err, func(us *int64) []any { return []any{us} })
 		if err == nil {
 			at = moment(free[0]).Add(-apart)

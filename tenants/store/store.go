@@ -218,8 +218,9 @@ type scope struct {
 	id  tenants.TenantID
 	who Who
 
-	patient bool // see Patient
-	fenced  bool // see Fenced
+	patient bool  // see Patient
+	fenced  bool  // see Fenced
+	turns   Turns // see Paced
 }
 
 // For returns the tenant's scope. Its changes count as made by Carillon itself until By says who

@@ -35,6 +35,7 @@ func totals(ctx context.Context, s *store.Scope) map[string]func(store.Page) (st
 // apart are the methods with nothing of another tenant to ask for; each says why.
 var apart = map[string]string{
 	"By": "changes who acts", "Fenced": "changes which server writes", "Patient": "changes when writes commit",
+	"Paced":          "changes what a ring reserves",
 	"Devices.Called": "see testMerges", "Devices.Earlier": "see testMerges", "Devices.LookAlike": "see testMerges",
 	"Devices.Merge": "see testMerges", "Devices.Now": "see testMerges",
 	"Tenant":    "the scope itself",
