@@ -15,11 +15,11 @@ import (
 	"carillon/tenants/store"
 )
 
-// feedBounds are the bounds of GET /v1/events. Each stream passes over the facts of every tenant,
-// so it costs more than one of a ring, and a server has few. No two tenants can take them all.
+// feedBounds are the bounds of GET /v1/events. The streams of one tenant share a reader, which
+// passes over the facts of every tenant. No two tenants can take them all.
 var feedBounds = web.SlotBounds{
 	Code: "too_many_streams", What: "streams of all rings open", Cure: "Share one between your programs, or close some of them.",
-	After: 10 * time.Second, Each: map[string]int{web.KindKey: 4}, Tenant: 16, Network: 16, All: 32, First: 12,
+	After: 10 * time.Second, Each: map[string]int{web.KindKey: 4}, Tenant: 16, Network: 16, All: 256, First: 12,
 }
 
 // followEvents: GET /v1/events. It begins with the next fact, or behind Last-Event-ID. The stream
