@@ -61,6 +61,37 @@ func TestLateWritesAreBounded(t *testing.T) {
 	}
 }
 
+// TestTurnsThatWereReserved: pushes keep the turns of their rings' commits, whichever comes first.
+func TestTurnsThatWereReserved(t *testing.T) {
+	t.Parallel()
+	const apart = 500 * time.Millisecond
+	now := time.Unix(1_700_000_000, 0)
+	var s spacing
+	from, reserved := s.turns(now, apart)("a")
+	if !from.Equal(now) || reserved != apart+turnSpare {
+		t.Errorf("the first turn is at %v for %v", from, reserved)
+	}
+	first, second := now, now.Add(reserved) // as the database gives them
+	for _, at := range []time.Time{second, first} {
+		if !s.keeps("a", at, now.Add(turnSpare/2), apart) {
+			t.Errorf("the turn at %v does not hold", at.Sub(now))
+		}
+	}
+	if from, _ := s.turns(now, apart)("a"); !from.Equal(second.Add(apart)) {
+		t.Errorf("a later ring may push after %v", from.Sub(now))
+	}
+	if s.keeps("a", time.Time{}, now, apart) || s.keeps("b", now, now.Add(turnSpare+1), apart) {
+		t.Error("a turn that nobody reserved, or one that is over, holds")
+	}
+	s.slow("a", now)
+	if s.keeps("a", second, now, apart) {
+		t.Error("a turn holds although Apple asked for a pause")
+	}
+	if _, apart := s.turns(now, apart)("a"); apart != 0 {
+		t.Error("a turn is reserved although Apple asked for a pause")
+	}
+}
+
 // TestSpacingIsForgottenOnceAMinute: devices are looked through once a
 // minute and not for each push.
 func TestSpacingIsForgottenOnceAMinute(t *testing.T) {

@@ -52,19 +52,43 @@ func (s *spacing) turn(d tenants.DeviceID, now time.Time, apart time.Duration) (
 	return at.Sub(now), apart
 }
 
-// next says when the device's next place is, and how far it is apart from the one behind it. It
-// reserves nothing.
-func (s *spacing) next(d tenants.DeviceID, now time.Time, apart time.Duration) (time.Time, time.Duration) {
+// next says when the device's next place is, and reports whether its pushes are the usual time
+// apart. It reserves nothing.
+func (s *spacing) next(d tenants.DeviceID, now time.Time, apart time.Duration) (at time.Time, usual bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.of[d]
 	if p == nil {
-		return now, apart
+		return now, true
 	}
 	if p.free.After(now) {
 		now = p.free
 	}
-	return now, max(apart, p.apart)
+	return now, p.apart <= apart
+}
+
+// keeps reports that a turn that was reserved with the ring still holds, and keeps the device free
+// behind it here too. It does not where the commit took longer than turnSpare, or where Apple asked
+// for a pause meanwhile: the push asks for another turn then.
+func (s *spacing) keeps(d tenants.DeviceID, at, now time.Time, apart time.Duration) bool {
+	if at.IsZero() || now.Sub(at) > turnSpare {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep(now)
+	p := s.of[d]
+	if p == nil {
+		p = &pace{}
+		s.of[d] = p
+	}
+	if p.apart > apart {
+		return false
+	}
+	if free := at.Add(apart); free.After(p.free) {
+		p.free = free
+	}
+	return true
 }
 
 // answered spaces the device's pushes further apart after a 429, and as usual again after a 200.
@@ -120,11 +144,14 @@ func (s *spacing) sweep(now time.Time) {
 // much longer the device is kept free. A push that is later than that asks for another turn.
 const turnSpare = 100 * time.Millisecond
 
-// turns are those of a new ring's pushes, which its commit reserves.
-func (s *spacing) turns(now time.Time, usual time.Duration) store.Turns {
+// turns are those of a new ring's pushes, which its commit reserves. A device at which Apple asked
+// for a pause has none: its push asks for one when it goes.
+func (s *spacing) turns(now time.Time, apart time.Duration) store.Turns {
 	return func(d tenants.DeviceID) (time.Time, time.Duration) {
-		from, apart := s.next(d, now, usual)
-		return from, apart + turnSpare
+		if from, usual := s.next(d, now, apart); usual {
+			return from, apart + turnSpare
+		}
+		return time.Time{}, 0
 	}
 }
 
@@ -135,16 +162,19 @@ func (b *Board) space(ctx context.Context, r *tenants.Ring, a tenants.Attempt) (
 		return true, nil
 	}
 	start := b.Now()
-	wait, apart := b.paced.turn(a.Device, start, b.Spacing)
-	if b.Store.NodesNow() > 1 { // the others push to the device too
-		at := a.Push.Turn
-		if at.IsZero() || start.Sub(at) > turnSpare {
-			var err error
-			if at, err = b.Store.Jobs().Pace(ctx, a.Device, start.Add(wait), apart); err != nil {
+	var wait time.Duration
+	if at := a.Push.Turn; b.paced.keeps(a.Device, at, start, b.Spacing) {
+		wait = at.Sub(start)
+	} else {
+		var apart time.Duration
+		wait, apart = b.paced.turn(a.Device, start, b.Spacing)
+		if b.Store.NodesNow() > 1 { // the others push to the device too
+			at, err := b.Store.Jobs().Pace(ctx, a.Device, start.Add(wait), apart)
+			if err != nil {
 				return false, err
 			}
+			wait = at.Sub(start)
 		}
-		wait = max(wait, at.Sub(start))
 	}
 	if wait <= 0 {
 		return true, nil

@@ -33,8 +33,10 @@ type sweeper struct{ *Board }
 func (b *Board) Sweep(ctx context.Context) error {
 	errs := []error{b.sweepChains(ctx)}
 	now := b.Now()
-	if last := b.swept.Load(); !b.Store.Leads() && last != nil && now.Sub(*last) < sweepApart {
-		return errors.Join(append(errs, b.storeLate(ctx))...)
+	if last := b.swept.Load(); !b.Store.Leads() && last != nil {
+		if d := now.Sub(*last); d >= 0 && d < sweepApart {
+			return errors.Join(append(errs, b.storeLate(ctx))...)
+		}
 	}
 	b.swept.Store(&now)
 	due, err := b.Store.Jobs().Due(ctx, now)

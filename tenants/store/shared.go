@@ -50,7 +50,7 @@ func paceArgs(d tenants.DeviceID, from time.Time, apart time.Duration) []any {
 }
 
 // Turns gives when a device's next push may go at the earliest, and how far it is apart from the
-// one behind it.
+// one behind it; 0 = it needs no turn.
 type Turns func(tenants.DeviceID) (from time.Time, apart time.Duration)
 
 // Paced returns the same scope, whose Rings.Add reserves the turns of the ring's pushes in the same
@@ -70,6 +70,9 @@ func (t ringsTx) reserve(turns Turns, r *tenants.Ring) {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		from, apart := turns(a.Device)
+		if apart == 0 {
+			continue
+		}
 		t.rows.later = append(t.rows.later, sent{text: pace, args: paceArgs(a.Device, from, apart), rows: func(rows pgx.Rows) error {
 			var free int64
 			for rows.Next() {
