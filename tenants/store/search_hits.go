@@ -4,8 +4,12 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"gorm.io/gorm"
+
+	"carillon/tenants"
 )
 
 // hits are the rings that a search or a person leads to.
@@ -33,6 +37,9 @@ type way struct {
 // hits finds what q searches for, and how much it is. Ways that find nothing are left out, but for
 // the first.
 func (s Rings) hits(ctx context.Context, q RingQuery) (hits, error) {
+	if h, ok := s.s.found.last(s.id, q, s.s.now()); ok {
+		return h, nil
+	}
 	h, err := s.ways(ctx, q)
 	if err != nil || len(h.ways) == 0 {
 		return h, err
@@ -60,7 +67,40 @@ func (s Rings) hits(ctx context.Context, q RingQuery) (hits, error) {
 		some = h.ways[:1]
 	}
 	h.ways = some
+	s.s.found.keep(s.id, q, s.s.now(), h)
 	return h, nil
+}
+
+// lastHits is what the last search found: the total behind a page asks again at once, and to count
+// ten thousand hits takes as long as the page.
+type lastHits struct {
+	mu     sync.Mutex // guards the others
+	tenant tenants.TenantID
+	query  RingQuery
+	at     time.Time
+	hits   hits
+}
+
+// hitsFor is how long hits stay counted.
+const hitsFor = time.Second
+
+func (l *lastHits) last(t tenants.TenantID, q RingQuery, now time.Time) (hits, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	age := now.Sub(l.at)
+	return l.hits, l.tenant == t && l.query == q.anyPage() && age >= 0 && age < hitsFor
+}
+
+func (l *lastHits) keep(t tenants.TenantID, q RingQuery, now time.Time, h hits) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tenant, l.query, l.at, l.hits = t, q.anyPage(), now, h
+}
+
+// anyPage is the query without what says which of its rings make a page.
+func (q RingQuery) anyPage() RingQuery {
+	q.From, q.To, q.Sort, q.After, q.Upto, q.Limit, q.oldest, q.rung = time.Time{}, time.Time{}, "", "", "", 0, false, ""
+	return q
 }
 
 // ways are those to what q searches for; without a search, to the rings of its person.

@@ -72,6 +72,7 @@ type core struct {
 	programs atomic.Int64 // see ProgramsNow
 	follows  atomic.Bool  // see Leads
 	bounds   bounds
+	found    lastHits
 	feeds    chan struct{} // held by who feeds alone; see Feeds.Alone
 	beats    beats         // of this node
 	pulse    pulse
