@@ -30,8 +30,11 @@ var sessionLimits = map[string]string{
 
 // sessionPlans are set on each connection like sessionLimits. Statements of a server read a few
 // rows of tables that have many. To compile one, or to start processes that share it, takes longer
-// than to run it, and PostgreSQL does both where it expects more rows than there are.
-var sessionPlans = map[string]string{"jit": "off", "max_parallel_workers_per_gather": "0"}
+// than to run it, and PostgreSQL does both where it expects more rows than there are. It also keeps
+// the plan of a statement that it made while the table of a month was new: to read the table from
+// end to end, which grows with each ring until autovacuum looks at it, a minute later at best. With
+// 5,000 rings in it each push read them all.
+var sessionPlans = map[string]string{"jit": "off", "max_parallel_workers_per_gather": "0", "enable_seqscan": "off"}
 
 // postgresConfig reads an address.
 func postgresConfig(address string) (*pgx.ConnConfig, error) {

@@ -233,7 +233,8 @@ func rollInOrder(t *testing.T, address string) {
 // says something else.
 func sessions(t *testing.T, address string) {
 	for _, c := range []struct{ more, name, want string }{
-		{"", "jit", "off"}, {"", "max_parallel_workers_per_gather", "0"}, {"", "statement_timeout", "1min"},
+		{"", "jit", "off"}, {"", "max_parallel_workers_per_gather", "0"}, {"", "enable_seqscan", "off"},
+		{"", "statement_timeout", "1min"},
 		{"&jit=on", "jit", "on"}, {"&statement_timeout=7000", "statement_timeout", "7s"},
 	} {
 		var got string
