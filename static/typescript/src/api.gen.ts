@@ -360,9 +360,10 @@ export interface paths {
          *     a client that gets few events comes back with an old one. `event` is the kind of the fact. `data` is an object of
          *     the schema RingEvent, with `ring`. Facts come within about a second. Comments, the end of a key and the age of a
          *     stream are as for one ring. An API key may have 4 of these streams open at once, an organisation 16 and a network
-         *     address 16: more are answered 429. A server has 32, and answers 503 to more. Both come with `Retry-After`. A stream
-         *     whose connection was lost without a word counts for up to 15 minutes: a client that comes back and gets 429 or 503
-         *     should go on trying. To be told without a connection of your own, use a webhook.
+         *     address 16: more are answered 429. A server has 256, and answers 503 to more; the last 12 are for organisations that
+         *     have none, and others get 429. Both come with `Retry-After`. A stream whose connection was lost without a word counts
+         *     for up to a minute on Linux, and elsewhere for up to 15 minutes: a client that comes back and gets 429 or 503 should
+         *     go on trying. To be told without a connection of your own, use a webhook.
          */
         get: operations["followEvents"];
         put?: never;
