@@ -244,7 +244,13 @@ func TestSuspendingIsInBothRecords(t *testing.T) {
 	b.Post("/audit", nil).Want(200).Has("The record is whole")
 	b.Get("/tenants.csv").Want(200).Has("harbor", "growth")
 	b.Get("/audit.csv").Want(200).Has("tenant.suspend")
-	b.Get("/audit?q=suspended").Want(200).Has("suspended the tenant", "1 entry").Lacks("resumed the tenant") // a word of the page
+	b.Get("/audit?q=suspended").Want(200).Has("suspended the tenant", "1 entry").Lacks("resumed the tenant")        // a word of the page
+	b.Get("/audit?q=suspended+harbor").Want(200).Has("suspended the tenant", "1 entry").Lacks("resumed the tenant") // of two columns
+	b.Get("/audit?q=suspended+mirabelle").Want(200).Has("No matches")
+	b.Get(home).Want(200).Has(`href="/audit?target=` + string(h.tenant.Id) + `"`)
+	b.Get("/audit?target="+string(h.tenant.Id)).Want(200).Has("suspended the tenant", "3 entries").Lacks("signed in")
+	b.Get("/audit?target="+string(h.tenant.Id)+"&q=resumed").Want(200).Has("resumed the tenant", "1 entry")
+	b.Get("/audit?target=" + string(tenants.NewID[tenants.TenantID](time.Now()))).Want(200).Has("No matches") // of one that is gone
 	b.Get("/audit?result=refused").Want(200).Lacks("suspended the tenant")
 }
 

@@ -156,11 +156,17 @@ func resultChoices() []views.Choice {
 	return []views.Choice{{Value: "", Text: "Any result"}, {Value: tenants.AuditRefused, Text: "Refused only"}}
 }
 
-// actionsSaying are the actions whose words here have each word that was typed.
-func actionsSaying(typed string) (all []string) {
-	words := strings.Fields(strings.ToLower(typed))
+const targetLabel = "Tenant"
+
+// targetChoices are all tenants, and the one whose entries a page shows.
+func targetChoices(id, name string) []views.Choice {
+	return []views.Choice{{Value: "", Text: "Any tenant"}, {Value: id, Text: name}}
+}
+
+// actionsSaying are the actions whose words here have a word that was typed, in lower case.
+func actionsSaying(word string) (all []string) {
 	for action, text := range actions {
-		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+		if strings.Contains(text, word) {
 			all = append(all, action)
 		}
 	}

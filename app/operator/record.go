@@ -49,9 +49,9 @@ func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) er
 }
 
 func (k recordPages) list(q *page.Query) page.List[tenants.Audit] {
-	refused := q.OneOf("result", tenants.AuditRefused) != ""
+	target, refused := q.ID("target"), q.OneOf("result", tenants.AuditRefused) != ""
 	asked := func(p store.Page) store.OperatorAuditQuery {
-		return store.OperatorAuditQuery{Page: p, Refused: refused, Meant: actionsSaying(p.Search)}
+		return store.OperatorAuditQuery{Page: p, Target: target, Refused: refused, Meant: actionsSaying}
 	}
 	return page.List[tenants.Audit]{Words: auditListWords,
 		Find: func(ctx context.Context, p store.Page) ([]tenants.Audit, string, error) {
@@ -74,8 +74,20 @@ func (k recordPages) audit(ctx context.Context, c *fiber.Ctx, v *visitor) error 
 
 func (k recordPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, verdict *views.Callout) error {
 	q := page.QueryOf(c)
-	rows, table, err := k.list(q).Page(ctx, q, views.Filter{Name: "result", Label: resultLabel,
-		Choices: q.Chosen("result", resultChoices()...)})
+	list := k.list(q)
+	filters := []views.Filter{{Name: "result", Label: resultLabel, Choices: q.Chosen("result", resultChoices()...)}}
+	if target := q.ID("target"); target != "" {
+		t, err := k.Store.For(tenants.TenantID(target)).Tenant(ctx)
+		if tenants.KindOf(err) == tenants.Unknown { // its entries stay when it is gone
+			t.Name, err = target, nil
+		}
+		if err != nil {
+			return err
+		}
+		filters = append(filters, views.Filter{Name: "target", Label: targetLabel,
+			Choices: q.Chosen("target", targetChoices(target, t.Name)...)})
+	}
+	rows, table, err := list.Page(ctx, q, filters...)
 	if err != nil {
 		return err
 	}

@@ -64,9 +64,10 @@ var operatorAuditOrders = orders[auditRow]{"created", map[Sort]order[auditRow]{
 // and details.
 type OperatorAuditQuery struct {
 	Page
-	Target  string   // a tenant or an operator
-	Refused bool     // refused attempts only
-	Meant   []string // actions that the search means too: it may be made of other words
+	Target  string // a tenant or an operator
+	Refused bool   // refused attempts only
+	// Meant are the actions that a word of the search means too: pages may say them in other words.
+	Meant func(word string) []string
 }
 
 func (s Operators) audits(ctx context.Context, q OperatorAuditQuery) *gorm.DB {
@@ -78,11 +79,19 @@ func (s Operators) audits(ctx context.Context, q OperatorAuditQuery) *gorm.DB {
 		db = db.Where("result = ?", tenants.AuditRefused)
 	}
 	if q.Search != "" {
-		found, args := s.db.dialect.alike(q.Search, "actor_name", "action", "target_name", "detail")
-		if len(q.Meant) > 0 {
-			found, args = "("+found+") OR action IN ?", append(args, q.Meant)
+		words := strings.Fields(tenants.Unaccented(q.Search))
+		if len(words) == 0 { // signs that are no letters
+			words = []string{q.Search}
 		}
-		db = db.Where("("+found+")", args...)
+		for _, word := range words {
+			found, args := s.db.dialect.alike(word, "actor_name", "action", "target_name", "detail")
+			if q.Meant != nil {
+				if meant := q.Meant(word); len(meant) > 0 {
+					found, args = "("+found+") OR action IN ?", append(args, meant)
+				}
+			}
+			db = db.Where("("+found+")", args...)
+		}
 	}
 	return db
 }

@@ -30,8 +30,8 @@ func WelcomePath(token string) string { return "/welcome/" + token }
 // TenantPath is a tenant's page.
 func TenantPath(id string) string { return PathTenants + "/" + id }
 
-// AuditOf is the record of what operators did to what has this name.
-func AuditOf(name string) string { return PathAudit + "?q=" + url.QueryEscape(name) }
+// AuditOf is the record of what operators did to a tenant.
+func AuditOf(id string) string { return PathAudit + "?target=" + url.QueryEscape(id) }
 
 // SuspendPath asks for the reason of a suspension.
 func SuspendPath(id string) string { return TenantPath(id) + "/suspend" }
