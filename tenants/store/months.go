@@ -23,8 +23,8 @@ const monthsAhead = 3
 // after MonthMore. A month also goes once it is empty and every rule lets its last ring go.
 //
 // Facts go with the table of their month, or, of a ring that went before under a shorter rule, with
-// it. The first table of facts holds everything of before the split and may stay for a year more,
-// so its facts go with their ring too.
+// it; so do those of a ring whose month should be gone and is not. The first table of facts holds
+// everything of before the split and may stay for a year more, so its facts go with their ring too.
 type Months struct{ *core }
 
 // MonthMore is how much longer than RingsKept a ring may be stored where the tables of its month go
@@ -224,17 +224,22 @@ func (s Months) pastEveryRule(ctx context.Context, now time.Time, all []tenants.
 	return before, translate(err)
 }
 
-// beforeMonths are those of the rings that are in the first table, which holds everything of before
-// facts were split by month. It goes only when its newest ring was kept long enough, and that may
-// be a year later, so their facts go row by row.
-func (s *scope) beforeMonths(ctx context.Context, rings []tenants.RingID) (out []tenants.RingID, err error) {
+// outsideMonths are those of the rings whose facts go row by row. The first table holds everything
+// of before facts were split by month. It goes only when its newest ring was kept long enough, and
+// that may be a year later. And a month that should be gone may stay for as long as something
+// keeps it, such as a ring that has not ended.
+func (s *scope) outsideMonths(ctx context.Context, now time.Time, rings []tenants.RingID) (out []tenants.RingID, err error) {
+	before := uuid(tenants.FirstID[tenants.RingID](now.Add(time.Microsecond - RingsKept - MonthMore)))
 	rows, err := s.reads().query(ctx, "SELECT upper FROM carillon_fact_bounds() WHERE name = 'facts_first'")
 	bounds, err := collect(rows, err, func(bound *uuid) []any { return []any{bound} })
-	if err != nil || len(bounds) == 0 {
+	if err != nil {
 		return nil, translate(err)
 	}
+	if len(bounds) > 0 {
+		before = max(before, bounds[0])
+	}
 	for _, ring := range rings {
-		if uuid(ring) < bounds[0] {
+		if uuid(ring) < before {
 			out = append(out, ring)
 		}
 	}

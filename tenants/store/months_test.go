@@ -75,7 +75,7 @@ func months(t *testing.T, server *storetest.Server) {
 	run(t, "pgx", address, "CREATE TABLE facts_first PARTITION OF facts FOR VALUES FROM (MINVALUE) TO (carillon_first_id('2020-01-01Z'));"+
 		"SELECT carillon_isolation()")
 	december, first := place(time.Date(2019, 12, 15, 0, 0, 0, 0, time.UTC), true), place(time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), true)
-	retire(time.Now())
+	retire(first.CreatedAt.Add(store.RingsKept + time.Hour))
 	if old, new := stored("ring_id = ?", string(december.ID)), stored("ring_id = ?", string(first.ID)); old != 0 || new == 0 {
 		t.Errorf("%d facts of a ring in the first table are left, and %d of one in the table of a month", old, new)
 	}
@@ -96,12 +96,18 @@ func months(t *testing.T, server *storetest.Server) {
 
 	// The rings of February go by rows, and nobody reads their facts, which still are there.
 	run(t, "pgx", address, "SELECT set_config('app.tenant', '*', false); UPDATE rings SET due_at = NULL WHERE due_at IS NOT NULL")
-	retire(now)
+	retire(february.CreatedAt.Add(store.RingsKept + time.Hour))
 	if _, err := scope.Rings().Facts(ctx, february.ID, 0); tenants.KindOf(err) != tenants.Unknown {
 		t.Errorf("facts of a ring that was removed: %v", err)
 	}
 	if stored("ring_id = ?", string(february.ID)) == 0 {
 		t.Error("the facts of February were deleted row by row")
+	}
+	// Where its month should be gone and is not, the facts go with their ring.
+	late := place(time.Date(2020, 2, 20, 0, 0, 0, 0, time.UTC), true)
+	retire(late.CreatedAt.Add(s.RingsMost() + time.Hour))
+	if n := stored("ring_id = ?", string(late.ID)); n != 0 {
+		t.Errorf("%d facts of a ring whose month stays are left", n)
 	}
 
 	// They go with their tenant, and only those of it.

@@ -243,7 +243,7 @@ func (s *scope) past(ctx context.Context, now time.Time, rules tenants.Rules, be
 	}
 	p.facts = p.rings
 	if s.s.db.dialect.splitsMonths() && len(p.rings) > 0 && sooner(RingsKept, rules, tenants.DataRings) == RingsKept {
-		if p.facts, err = s.beforeMonths(ctx, p.rings); err != nil {
+		if p.facts, err = s.outsideMonths(ctx, now, p.rings); err != nil {
 			return p, err
 		}
 	}
