@@ -28,6 +28,7 @@ type Table struct {
 	List     string          // its name in addresses, "rings"; empty = nothing is kept
 	Place    string          // the query of what is shown, without its page: "?state=missed", or empty
 	Asked    string          // the columns that the address asks for
+	Chosen   bool            // somebody chose the columns: a narrow screen leaves none out
 	Hidden   map[string]bool // columns that are not shown, by key
 	Choose   []Tick          // the columns to choose from
 	Views    []SavedView

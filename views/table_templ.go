@@ -30,7 +30,7 @@ func TableOf(t Table) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		var templ_7745c5c3_Var2 = []any{"card list", templ.KV("list-many", t.shown() > 5)}
+		var templ_7745c5c3_Var2 = []any{"card list", templ.KV("list-many", t.shown() > 5), templ.KV("list-chosen", t.Chosen)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var2...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -16,10 +16,10 @@ func TestPeopleChooseColumns(t *testing.T) {
 	h := open(t)
 	b := h.full("beta", "Beta")
 	w := b.Quick(b.Owner)
-	w.Get("/rings").Want(200).Has(">Caller</th>", ">Agent</th>").Lacks(">Apple</th>")
+	w.Get("/rings").Want(200).Has(">Caller</th>", ">Agent</th>").Lacks(">Apple</th>", "list-chosen")
 	w.Post("/lists/columns", url.Values{"list": {"rings"}, "column": {"apple", "caller", "made-up"},
 		"place": {"?state=failed&cols=agent"}}).Leads("/rings?state=failed")
-	w.Get("/rings").Want(200).Has(">Caller</th>", ">Apple</th>", "/rings.csv?cols=caller%2Capple").Lacks(">Agent</th>")
+	w.Get("/rings").Want(200).Has(">Caller</th>", ">Apple</th>", "/rings.csv?cols=caller%2Capple", "list-chosen").Lacks(">Agent</th>")
 	head := func(path string) string { return strings.SplitN(w.Get(path).Want(200).Body, "\r\n", 2)[0] }
 	want := "id,state,to,caller,test,placed_at,ended_at,apple_status,apple_reason"
 	if got := head("/rings.csv?cols=caller,apple"); got != want {
@@ -31,7 +31,7 @@ func TestPeopleChooseColumns(t *testing.T) {
 	b.Quick(b.viewer()).Get("/rings").Want(200).Has(">Agent</th>") // each person has their own
 	w.Get("/rings?cols=reference").Want(200).Has(">Reference</th>").Lacks(">Caller</th>")
 	w.Post("/lists/columns", url.Values{"list": {"rings"}, "standard": {"1"}, "column": {"apple"}}).Leads("/rings")
-	w.Get("/rings").Want(200).Has(">Agent</th>").Lacks(">Apple</th>")
+	w.Get("/rings").Want(200).Has(">Agent</th>").Lacks(">Apple</th>", "list-chosen")
 }
 
 func TestSavedViews(t *testing.T) {

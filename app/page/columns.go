@@ -82,7 +82,7 @@ func (l List[T]) dress(ctx context.Context, q *Query, t *views.Table) error {
 		}
 	}
 	q.shown = strings.Join(l.Chosen(shown), ",")
-	t.Place = q.whole("")
+	t.Chosen, t.Place = q.shown != "", q.whole("")
 	t.Hidden = map[string]bool{}
 	for _, c := range l.Columns {
 		on := slices.Contains(shown, c.Key)
