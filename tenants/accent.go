@@ -13,16 +13,25 @@ var accents = map[rune]string{
 	'u': "ùúûüũūŭůűųụủưứừửữự", 'w': "ŵ", 'y': "ýÿŷỳỵỷỹ", 'z': "źżž",
 }
 
-// plainLetters has the letter of each form.
+// dots are the letters of Turkish that are an i in one case only: unicode's upper case of one and
+// lower case of the other is a plain letter.
+const dots = "ıİ"
+
+// plainLetters has the letter of each form in lower case.
 var plainLetters = func() map[rune]rune {
 	all := map[rune]rune{}
-	for plain, forms := range accents {
-		for _, r := range forms {
-			all[r] = plain
+	for plain := range accents {
+		for _, r := range Accented(plain) {
+			all[unicode.ToLower(r)] = plain
 		}
 	}
 	return all
 }()
+
+// optional are the scripts in which people write a name with signs or without them: accents that
+// are signs of their own, and the vowels of Arabic and Hebrew. In others, such as Thai, a sign of
+// the same kind is a letter like any.
+var optional = []*unicode.RangeTable{unicode.Inherited, unicode.Arabic, unicode.Hebrew}
 
 // Unaccented is text in lower case and without accents, as people type a name that they look for:
 // "zoe" of "Zoë".
@@ -31,7 +40,7 @@ func Unaccented(text string) string {
 		if plain, ok := plainLetters[r]; ok {
 			return plain
 		}
-		if unicode.Is(unicode.Mn, r) { // an accent that is a sign of its own
+		if unicode.Is(unicode.Mn, r) && unicode.In(r, optional...) {
 			return -1
 		}
 		return r
@@ -41,7 +50,11 @@ func Unaccented(text string) string {
 // Accented are the forms of a letter with accents, in both cases; empty for most.
 func Accented(letter rune) string {
 	forms := accents[letter]
-	return forms + strings.ToUpper(forms)
+	forms += strings.ToUpper(forms)
+	if letter == 'i' {
+		forms += dots
+	}
+	return forms
 }
 
 // AccentedLetters are all letters that have forms with accents, in the order of the alphabet.

@@ -10,7 +10,8 @@ import (
 func TestUnaccented(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{"Zoë": "zoe", "JOSÉ Ñandú": "jose nandu", "Nguyễn Thị Hạnh": "nguyen thi hanh",
-		"Jose\u0301": "jose", "Łukasz Gżegżółka": "lukasz gzegzolka", "Ærø 12%": "æro 12%", "ana": "ana", "": ""} {
+		"Jose\u0301": "jose", "Łukasz Gżegżółka": "lukasz gzegzolka", "Ærø 12%": "æro 12%", "ana": "ana", "": "",
+		"İbrahim IŞIK ışık": "ibrahim isik isik", "กุหลาบ": "กุหลาบ", "कुमार": "कुमार", "مُحَمَّد": "محمد", "דָּוִד": "דוד"} {
 		if got := tenants.Unaccented(typed); got != want {
 			t.Errorf("%q: %q, wanted %q", typed, got, want)
 		}

@@ -332,13 +332,16 @@ func testTargets(b *bench) {
 // testNames: people are found by parts of their names in any order, whatever the case and accents.
 func testNames(b *bench) {
 	ctx, s := b.Context(), b.tenant()
-	for _, name := range []string{"Zoë Núñez", "Ana Ruiz", "Ngô Thị Hạnh", "Ärger 50%", "Дмитрий"} {
+	for _, name := range []string{"Zoë Núñez", "Ana Ruiz", "Ngô Thị Hạnh", "Ärger 50%", "Дмитрий", "İbrahim Işık", "กุหลาบ",
+		"कुमार", "دَاوُد", "דָּוִד", "Garci\u0301a"} {
 		b.device(s, name)
 	}
 	for typed, want := range map[string]string{
 		"zoe": "Zoë Núñez", "ZOË": "Zoë Núñez", "nunez zo": "Zoë Núñez", "úñE": "Zoë Núñez", "uiz": "Ana Ruiz", "ruíz ana": "Ana Ruiz",
 		"hanh ngo": "Ngô Thị Hạnh", "arger": "Ärger 50%", "50%": "Ärger 50%", "5_%": "", "Д": "Дмитрий", "дМИТ": "Дмитрий", "ana nunez": "",
-		"[az]oe": "", "*": "",
+		"[az]oe": "", "*": "", "İbrahim": "İbrahim Işık", "ibra IŞIK": "İbrahim Işık", "isik": "İbrahim Işık", "ışık": "İbrahim Işık",
+		"กุหลาบ": "กุหลาบ", "กหลาบ": "", "कुमार": "कुमार", "कमार": "", "دَاوُد": "دَاوُد", "דָּוִד": "דָּוִד",
+		"garci\u0301a": "Garci\u0301a", "GARCI\u0301A": "Garci\u0301a", "\u0301 uiz": "Ana Ruiz",
 	} {
 		people, _, err := s.Devices().People(ctx, store.PersonQuery{Search: typed, Limit: 9})
 		b.must(err)
