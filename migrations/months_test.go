@@ -85,3 +85,38 @@ func TestFactsBecomeMonths(t *testing.T) {
 	add(now, 1)
 	has("facts", "10 to 10")
 }
+
+// TestFactTransactionsUndone: the step is undone where it was followed by tables of later months,
+// and facts are written as before.
+func TestFactTransactionsUndone(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("pgx", storetest.StartPostgres(t).Migrated(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // the setting of the tenant is the connection's
+	p, err := migrations.Provider(db, migrations.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().AddDate(0, 7, 0)
+	var made int
+	if err := db.QueryRowContext(t.Context(), "SELECT carillon_fact_months($1)", at.AddDate(0, 1, 0)).Scan(&made); err != nil || made == 0 {
+		t.Fatal(made, err)
+	}
+	if _, err := p.DownTo(t.Context(), 74); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "SELECT set_config('app.tenant', '*', false)"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "INSERT INTO facts (tenant_id, ring_id, attempt_id, kind, at, received_at, raw_at, raw_sent_at, "+
+		"detail) VALUES ($1, $1, $1, 'shown', 0, 0, 0, 0, '')", tenants.NewID[tenants.RingID](at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), 75); err != nil {
+		t.Fatal(err)
+	}
+}

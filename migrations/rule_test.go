@@ -36,6 +36,7 @@ var (
 	doBlock    = regexp.MustCompile(`(?i)\A-- \+goose StatementBegin\s+DO\b`)
 	locks      = regexp.MustCompile(`(?i)\bALTER\s+TABLE\b|\bDROP\s+(TABLE|INDEX|TRIGGER)\s+(IF\b|\w+)|` +
 		`\bCREATE\s+(UNIQUE\s+)?INDEX\s+(IF\b|\w+)|\bCREATE\s+(CONSTRAINT\s+)?TRIGGER\b`)
+	ofRings   = regexp.MustCompile(`(?i)\b(ALTER|LOCK)\s+TABLE\s+(ONLY\s+)?(facts|rings|attempts)\b`)
 	lockLimit = regexp.MustCompile(`(?i)\bSET\s+LOCAL\s+lock_timeout\b|set_config\('lock_timeout'`)
 )
 
@@ -130,6 +131,10 @@ func TestStepsSayWhetherTheyContract(t *testing.T) {
 // limited is the first step of PostgreSQL that must not wait for long for a lock.
 const limited = "postgres/00051"
 
+// hurried is the first step that must give up still sooner if each ring waits behind it: it is
+// tried dozens of times.
+const hurried = "postgres/00075"
+
 // TestStepsDoNotWaitLongForALock: what locks a table that servers use has a time-out, because rings
 // wait behind it. `migrate up` tries again.
 func TestStepsDoNotWaitLongForALock(t *testing.T) {
@@ -160,6 +165,9 @@ func TestStepsDoNotWaitLongForALock(t *testing.T) {
 		}
 		if name >= limited && long(string(text)) {
 			t.Errorf("%s locks a table: put `SET LOCAL lock_timeout = '2s';` first, after `-- +goose Up`.", name)
+		}
+		if name >= hurried && ofRings.MatchString(string(text)) && !strings.Contains(string(text), "lock_timeout = '500ms';") {
+			t.Errorf("%s locks a table that each ring writes: put `SET LOCAL lock_timeout = '500ms';` first.", name)
 		}
 	}
 }

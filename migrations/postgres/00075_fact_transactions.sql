@@ -2,10 +2,13 @@
 -- gives each. A dump that is restored into another PostgreSQL server brings numbers which that
 -- server has not given yet: new facts would come before those that were read already, and nobody
 -- would count them or send them on. So there the numbers of new facts begin behind the highest one
--- of the dump: carillon_xact_base is added to them.
+-- of the dump: carillon_xact_base is added to them. They begin far behind it, because the first
+-- server may have written more after the dump: readers of its events come with a place behind those.
 
 -- +goose Up
-SET LOCAL lock_timeout = '2s';
+-- Rings wait behind a statement that waits for facts, so it gives up before PostgreSQL would look for
+-- a deadlock and end what a server does. The step is tried again.
+SET LOCAL lock_timeout = '500ms';
 
 CREATE FUNCTION carillon_xact_base() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT 0::bigint';
 
@@ -37,7 +40,7 @@ BEGIN
 		PERFORM pg_advisory_xact_lock(7305808869231654); -- another program may be doing the same
 	END LOOP;
 	EXECUTE format('CREATE OR REPLACE FUNCTION carillon_xact_base() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS %L',
-		'SELECT ' || newest || '::bigint');
+		'SELECT ' || newest + 1000000000000 || '::bigint'); -- far more than were lost
 	RETURN true;
 END
 $$;
@@ -53,5 +56,6 @@ $$;
 
 -- +goose Down
 DROP FUNCTION carillon_continue_facts();
-ALTER TABLE ONLY facts ALTER xact SET DEFAULT (pg_current_xact_id()::text::bigint);
+-- The tables of the months that were made since have the default too.
+ALTER TABLE facts ALTER xact SET DEFAULT (pg_current_xact_id()::text::bigint);
 DROP FUNCTION carillon_xact_base();

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,7 +14,8 @@ import (
 
 // restored: a database that was restored from a dump works as before, with its policies and the
 // tables of its months. New facts follow those of the dump, also where the server that wrote them
-// had had far more transactions than this one.
+// had had far more transactions than this one, and readers of events come with a place that this
+// one never had.
 func restored(t *testing.T, server *storetest.Server) {
 	address, keys, ctx := server.Migrated(t), storetest.Keys(t), t.Context()
 	name := func(address string) string {
@@ -72,7 +74,22 @@ func restored(t *testing.T, server *storetest.Server) {
 	if facts := next(c); len(facts) != 1 || facts[0].Ring != first {
 		t.Errorf("the facts of the dump are %v", facts)
 	}
+	lost, err := there.Feed().Newest(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var xact, seq int64
+	if _, err := fmt.Sscanf(lost.String(), "%d-%d", &xact, &seq); err != nil {
+		t.Fatal(err)
+	}
+	// After the dump the other server wrote so many facts more.
+	if lost, err = there.Feed().Resume(ctx, fmt.Sprintf("%d-%d", xact+1000000, seq+1000000)); err != nil {
+		t.Errorf("a place behind what was lost: %v", err)
+	}
 	second := place(there)
+	if facts, _, _, err := there.Feed().Next(ctx, lost); err != nil || len(facts) != 1 || facts[0].Ring != second {
+		t.Errorf("behind what was lost: %v, %v", facts, err)
+	}
 	if facts := next(c); len(facts) != 1 || facts[0].Ring != second {
 		t.Errorf("after the ring that was placed here, the facts are %v", facts)
 	}
