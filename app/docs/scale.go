@@ -15,8 +15,8 @@ type Measured struct {
 
 	// Per ring, on three nodes.
 	NodeCPU     float64 // µs, of nodes and NATS, at 200 rings a second
-	PostgresCPU float64 // µs
-	Commits     float64 // of PostgreSQL; several rings share one
+	PostgresCPU float64 // µs, at the same rate
+	Commits     float64 // of PostgreSQL at the same rate, those of reads too; with more rings several share one
 	Log         float64 // bytes of PostgreSQL's write-ahead log
 	Bytes       float64 // that its database grows by, indexes included
 	Messages    float64 // that NATS passes on
@@ -40,12 +40,12 @@ var measured = Measured{
 	Date: "28 November 2026", Machine: "an AMD EPYC with 2 cores (Linux, Go 1.26.8, PostgreSQL 15.18)",
 	Command: "carillon bench nodes",
 	Full: []FullLoad{
-		{"one server on SQLite", 6236, 14.6, 45.7, 892},
-		{"one node on PostgreSQL", 1528, 52.4, 434, 1150},
-		{"two nodes", 632, 159, 352, 1233},
-		{"three nodes", 504, 171, 553, 1475},
+		{"one server on SQLite", 10499, 8.6, 27.8, 758},
+		{"one node on PostgreSQL", 3722, 25.0, 61.0, 858},
+		{"two nodes", 3422, 27.1, 64.6, 1192},
+		{"three nodes", 3120, 30.1, 72.2, 1392},
 	},
-	NodeCPU: 1475, PostgresCPU: 2263, Commits: 1.54, Log: 4378, Bytes: 2645, Messages: 0.3,
+	NodeCPU: 1392, PostgresCPU: 1250, Commits: 3.1, Log: 4252, Bytes: 2530, Messages: 0.1,
 	CallCPU: 0.46, Packets: 200, Packet: 130,
 }
 
