@@ -253,17 +253,18 @@ func (e *Engine) attempt(l *line, d tenants.Delivery) {
 		o.Retry = e.retry(d, after)
 	}
 	e.mu.Lock()
-	o.Held = l.settled(d, !o.Retry.IsZero())
+	o.Held = l.settled(e.first, d, !o.Retry.IsZero())
 	l.failing = !a.Good
 	if o.gone {
-		l.gone, l.queue = true, nil // what was claimed is given up with all that waits
+		l.gone = true // what was claimed is given up with all that waits
+		l.drop(e.first, func(tenants.Delivery) bool { return true })
 	}
 	if a.Took > slowFrom {
 		e.slow[l.Connection] = e.Now()
 	} else {
 		delete(e.slow, l.Connection)
 	}
-	now := e.first.over(&o)
+	now := e.first.over(l, &o)
 	e.mu.Unlock()
 	if now {
 		e.outcomes <- o

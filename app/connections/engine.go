@@ -124,13 +124,23 @@ func (l *line) next() (d tenants.Delivery, ok bool) {
 
 // settled makes way for the next of a delivery's ring, and reports whether it is in the queue. When
 // the delivery will be tried again, what is behind it waits as well, and leaves the queue.
-func (l *line) settled(d tenants.Delivery, again bool) (held bool) {
+func (l *line) settled(f *first, d tenants.Delivery, again bool) (held bool) {
 	delete(l.rings, d.Ring)
 	same := func(o tenants.Delivery) bool { return d.Ring != "" && o.Ring == d.Ring }
 	if again {
-		l.queue = slices.DeleteFunc(l.queue, same)
+		l.drop(f, same)
 	}
 	return slices.ContainsFunc(l.queue, same)
+}
+
+// drop takes deliveries out of the queue that are not sent by this claim.
+func (l *line) drop(f *first, which func(tenants.Delivery) bool) {
+	for _, d := range l.queue {
+		if which(d) {
+			f.drop(d)
+		}
+	}
+	l.queue = slices.DeleteFunc(l.queue, which)
 }
 
 type outcome struct {

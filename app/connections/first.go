@@ -60,15 +60,23 @@ func (f *first) leave(d tenants.Delivery) {
 	}
 }
 
+// drop is leave for what leaves the queue for good. What is written as under way already stays so:
+// how the attempt before it went says what becomes of it.
+func (f *first) drop(d tenants.Delivery) {
+	if x := f.of(d); x != nil && !x.leased {
+		f.leave(d)
+	}
+}
+
 func (f *first) less() {
 	if f.left--; f.left == 0 {
 		close(f.ended)
 	}
 }
 
-// over takes how an attempt went. It is false where the delivery is not written yet: then the feed
-// has it written, or what was sent is forgotten because it was not to be written.
-func (f *first) over(o *outcome) (written bool) {
+// over takes how an attempt of the line went. It is false where the delivery is not written yet:
+// then the feed has it written, or what was sent is forgotten because it was not to be written.
+func (f *first) over(l *line, o *outcome) (written bool) {
 	if x := f.of(o.Delivery); x != nil {
 		x.out = o
 		if !x.back {
@@ -76,8 +84,11 @@ func (f *first) over(o *outcome) (written bool) {
 		}
 		return false
 	}
-	f.name(&o.Delivery)
-	return o.Delivery.Seq != 0
+	if f.name(&o.Delivery); o.Delivery.Seq == 0 {
+		l.forget(o)
+		return false
+	}
+	return true
 }
 
 // name gives a delivery that was written while it was under way its seq.
@@ -202,6 +213,7 @@ func (e *Engine) wrote(all []store.NewDelivery, lines map[tenants.ConnectionID]s
 		switch {
 		case x == nil || x.back && !x.leased:
 			l.look = true // the next claim takes it
+		case x.back && seq != 0 && l.gone: // it is given up with all that waits
 		case x.back && seq != 0: // too late for that: the next attempt gives it back
 			x.Delivery.Seq = seq
 			l.queue = append(l.queue, x.Delivery)
@@ -211,6 +223,8 @@ func (e *Engine) wrote(all []store.NewDelivery, lines map[tenants.ConnectionID]s
 		case x.out != nil && seq != 0:
 			x.out.Delivery.Seq = seq
 			settle = append(settle, *x.out)
+		case x.out != nil:
+			l.forget(x.out)
 		case x.begun && x.out == nil && seq != 0:
 			f.seqs[d.Event] = seq
 		case !x.begun:
@@ -219,6 +233,14 @@ func (e *Engine) wrote(all []store.NewDelivery, lines map[tenants.ConnectionID]s
 	}
 	f.sent = nil
 	return settle
+}
+
+// forget is for an outcome that is not written: the receiver will be asked again, also one that
+// wants no more.
+func (l *line) forget(o *outcome) {
+	if o.gone {
+		l.gone, l.look = false, true
+	}
 }
 
 // named gives a delivery in the queue its seq. One without leaves the queue.

@@ -115,3 +115,63 @@ func TestTurnsToFeed(t *testing.T) {
 	w.place()
 	r.next(t)
 }
+
+// TestGoneIsForgottenWithItsBatch: a receiver whose 410 is not written, because its batch was not,
+// gets what comes later.
+func TestGoneIsForgottenWithItsBatch(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"in time": false, "after the batch": true} {
+		w := newWorld(t, tenants.RealEstate)
+		sent, over := make(chan chan int, 10_000), make(chan struct{}) // each takes the status that its receiver answers
+		w.with(roleFunc(func(ctx context.Context, _ tenants.Connection, _ connections.Secrets,
+			_ connections.Event) (connections.Answer, error) {
+			status := make(chan int, 1)
+			sent <- status
+			select {
+			case s := <-status:
+				return connections.Answer{Status: s}, nil
+			case <-over:
+				return connections.Answer{Status: 204}, nil
+			case <-ctx.Done():
+				return connections.Answer{}, ctx.Err()
+			}
+		}))
+		w.connect("https://127.0.0.1/", tenants.EventRingPlaced)
+		var first chan int
+		w.until(name+": a batch cannot be written", func() bool {
+			w.place()
+			first = <-sent
+			if w.passFacts() {
+				return true
+			}
+			first <- 204 // it was written already
+			return false
+		})
+		if late {
+			w.place()
+			status := <-sent // of the next batch
+			status <- 204
+		}
+		first <- 410
+		w.until(name+": the receiver gets events again", func() bool {
+			w.place()
+			return len(sent) > 0
+		})
+		close(over)
+	}
+}
+
+// passFacts takes the facts that the engine has not written yet away from it, and is false when
+// there are none.
+func (w *world) passFacts() bool {
+	w.Helper()
+	c := w.store.Cursor("connections")
+	b, err := c.Next(w.Context(), 100)
+	w.must(err)
+	if len(b.Facts) == 0 {
+		return false
+	}
+	moved, err := w.store.Jobs().Feed(w.Context(), c, b, nil)
+	w.must(err)
+	return moved
+}

@@ -230,6 +230,11 @@ func TestGoneDropsTheQueue(t *testing.T) {
 		w.place()
 	}
 	w.until("four are under way", func() bool { return sent.Load() == 4 })
+	w.until("all are written", func() bool { // one that has ended gets none
+		all, _, err := w.scope.Deliveries().List(t.Context(), store.DeliveryQuery{Connection: c.ID})
+		w.must(err)
+		return len(all) == 12
+	})
 	close(hold)
 	w.until("the connection has ended and all is given up", func() bool {
 		w.must(w.engine.Review(t.Context()))
