@@ -70,6 +70,7 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 	if err != nil {
 		return gateway.Answer{}, err
 	}
+	h.pickedUp(a, id)
 	to, err := Held{b}.elsewhere(ctx, d.Tenant, id, true)
 	switch {
 	case err != nil:

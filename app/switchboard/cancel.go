@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,45 +17,83 @@ import (
 // Cancel gives a ring up: live attempts are cancelled, an answered ring is hung up, an ended ring
 // stays as it ended. A call of this process ends first: if its end cannot be stored now, for
 // example on a full disk, the person does not have to go on listening. Its end is then stored by
-// the sweep, and is no error.
+// the sweep, and is no error. Who cancelled is in the audit row also when the gateway has told the
+// end meanwhile: that is stored behind it.
 func (b *Board) Cancel(ctx context.Context, c Caller, id tenants.RingID) (*tenants.Ring, error) {
-	now, ended := b.Now(), b.hangUpCallOf(c.Tenant.ID, id, gateway.Cancelled)
-	Held{b}.storeSoon(id) // what happened before; the call's end comes behind it
-	called := false
-	cancel := func(r *tenants.Ring) []tenants.Fact {
-		var facts []tenants.Fact
-		r.DropSteps()
-		for i := range r.Attempts {
-			called = called || r.Attempts[i].State == tenants.Answered
-			facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, now)...)
-		}
-		return append(facts, r.Finish(tenants.FactCancelled, now)...)
+	x := &cancelling{Held: Held{b}, by: c, id: id, now: b.Now(), called: b.Media != nil && b.calls.has(id, c.Tenant.ID)}
+	if !x.called {
+		x.storeSoon(id) // what happened before
+		x.store(ctx)
+	} else {
+		ctx = context.WithoutCancel(ctx) // nobody takes back that the call ends
+		x.soon.add(lateWrite{ring: id, own: func() { x.store(ctx) }})
+		b.hangUpCallOf(c.Tenant.ID, id, gateway.Cancelled)
+		x.storeSoon(id)
 	}
-	changed, facts, err := b.scope(c).Rings().Change(ctx, id, nil, time.Time{},
-		func(r *tenants.Ring) ([]tenants.Fact, error) { return cancel(r), nil })
-	switch {
-	case err != nil && ended && tenants.KindOf(err) == tenants.Unavailable:
-		return b.cancelLater(ctx, c, id, cancel)
-	case err != nil:
-		return nil, err
+	if x.err != nil {
+		return nil, x.err
 	}
-	b.tell(changed, facts)
-	if called {
+	if x.answered {
 		b.hangUpCall(ctx, c.Tenant.ID, id)
 	}
-	return changed, nil
+	return x.ring, nil
 }
 
-// cancelLater has the sweep store the end of a ring, and gives the ring as it will be then.
-func (b *Board) cancelLater(
-	ctx context.Context, c Caller, id tenants.RingID, cancel func(*tenants.Ring) []tenants.Fact,
-) (*tenants.Ring, error) {
-	r, err := b.scope(c).Rings().Get(ctx, id)
+// cancelling is one Cancel.
+type cancelling struct {
+	Held
+	by     Caller
+	id     tenants.RingID
+	now    time.Time
+	called bool // it was a call of this process, which has ended
+
+	answered bool // the ring was answered when its end was stored
+	ring     *tenants.Ring
+	err      error
+}
+
+// cancelWithin bounds how long a write of a cancel may take: what else is stored of the call waits
+// for it.
+const cancelWithin = 10 * time.Second
+
+// store stores the end of the ring. If a call's cannot be stored now, the sweep does it.
+func (x *cancelling) store(ctx context.Context) {
+	within, done := context.WithTimeout(ctx, cancelWithin)
+	defer done()
+	answered := false
+	r, facts, err := x.scope(x.by).Rings().Change(within, x.id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		answered = slices.ContainsFunc(r.Attempts, func(a tenants.Attempt) bool { return a.State == tenants.Answered })
+		return x.change(r), nil
+	})
+	switch {
+	case err != nil && x.called && tenants.KindOf(err) == tenants.Unavailable:
+		r, err = x.later(ctx)
+	case err == nil:
+		x.answered = answered
+		x.tell(r, facts)
+	}
+	x.ring, x.err = r, err
+}
+
+func (x *cancelling) change(r *tenants.Ring) (facts []tenants.Fact) {
+	r.DropSteps()
+	for i := range r.Attempts {
+		facts = append(facts, stop(r, &r.Attempts[i], tenants.FactCancelled, x.now)...)
+	}
+	return append(facts, r.Finish(tenants.FactCancelled, x.now)...)
+}
+
+// later has the sweep store the end of the ring, and gives the ring as it will be then.
+func (x *cancelling) later(ctx context.Context) (*tenants.Ring, error) {
+	ctx, done := context.WithTimeout(ctx, cancelWithin)
+	defer done()
+	scope := x.scope(x.by)
+	r, err := scope.Rings().Get(ctx, x.id)
 	if err != nil {
 		return nil, err
 	}
-	if cancel(r) != nil { // it is not stored yet
-		b.late.add(lateWrite{scope: b.scope(c), ring: id, change: cancel})
+	if x.change(r) != nil { // it is not stored yet
+		x.late.add(lateWrite{scope: scope, ring: x.id, change: x.change})
 	}
 	return r, nil
 }
@@ -185,6 +224,16 @@ func (r *recent[K]) note(key K, now time.Time) {
 		r.swept = now
 	}
 	r.at[key] = now
+	r.count.Store(int64(len(r.at)))
+}
+
+func (r *recent[K]) drop(key K) {
+	if r.count.Load() == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.at, key)
 	r.count.Store(int64(len(r.at)))
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"carillon/gateway"
 	"carillon/tenants"
+	"carillon/tenants/store"
 )
 
 // toldMedia is a gateway that tells which calls it is to end.
@@ -65,6 +66,48 @@ func TestACallEndsBeforeItsEndIsStored(t *testing.T) {
 		must(t, <-done)
 		for _, r := range rings {
 			w.state(r.ID, tenants.Ended)
+		}
+	}
+}
+
+// endingMedia is a gateway that has told the end of a call before HangUp returns.
+type endingMedia struct {
+	*refusingMedia
+	ended bool
+}
+
+func (m *endingMedia) HangUp(_ string, by gateway.EndReason) {
+	if !m.ended {
+		m.ended = true
+		m.on(gateway.Event{Kind: gateway.Ended, Reason: by, At: time.Now()})
+	}
+}
+
+// TestTheAuditLogSaysWhoCancelledACall: also when the gateway tells its end first, whether or not
+// something of the call waits to be stored.
+func TestTheAuditLogSaysWhoCancelledACall(t *testing.T) {
+	t.Parallel()
+	for _, waits := range []bool{false, true} {
+		w, quiet := silent(t)
+		m := &endingMedia{refusingMedia: quiet}
+		w.config.Media = m
+		w.open()
+		d := w.device("")
+		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+		must(t, answerError(w, d, r))
+		if waits {
+			m.on(gateway.Event{Kind: gateway.Connected, At: w.clock.Now()})
+		}
+		got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
+		must(t, err)
+		if got.State != tenants.Ended || got.Call.EndedBy != string(gateway.Cancelled) ||
+			got.Attempts[0].Has(tenants.FactConnected) != waits {
+			t.Errorf("it waits %v: %s, %+v", waits, got.State, got.Call)
+		}
+		rows, _, err := w.scope.Audits().List(t.Context(), store.AuditQuery{Action: "ring.hang_up"})
+		must(t, err)
+		if len(rows) != 1 || rows[0].Target != string(r.ID) || rows[0].Actor != w.caller.Actor {
+			t.Errorf("it waits %v: %+v", waits, rows)
 		}
 	}
 }

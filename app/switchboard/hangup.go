@@ -50,6 +50,14 @@ func (b Held) hungUpBy(id tenants.RingID, d tenants.DeviceID) gateway.EndReason 
 	return ""
 }
 
+// pickedUp forgets that the phone hung up before it answers a ring that is no call yet: that was of
+// no call, or of an answer that is over.
+func (b Held) pickedUp(a *tenants.Attempt, id tenants.RingID) {
+	if a.State != tenants.Answered {
+		b.hungUp.drop(hangUp{ring: id, by: gateway.PhoneHungUp, phone: a.Device})
+	}
+}
+
 // HangUp ends the call that the device answered, also while its answer is under way. Hanging up
 // twice, or a call that is over, is fine.
 func (b *Board) HangUp(ctx context.Context, d tenants.Device, id tenants.RingID) error {

@@ -108,6 +108,31 @@ func TestAHangUpDuringTheAnswer(t *testing.T) {
 	}
 }
 
+// TestAHangUpBeforeTheAnswer: it was of no call, and the phone that answers later gets its own.
+func TestAHangUpBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	for name, hangUp := range map[string]func(*world, *tenants.Ring, tenants.Device) error{
+		"at this server": phoneHangsUp, "through another server": hangUpPassedOn,
+	} {
+		w, m := frail(t)
+		d := w.device("ada")
+		r := w.place(tenants.Request{To: tenants.To{Person: "ada"}})
+		must(t, hangUp(w, r, d))
+		if err := answerError(w, d, r); err != nil || len(m.hungUp) != 0 {
+			t.Errorf("%s: answered with %v, hung up %q", name, err, m.hungUp)
+		}
+		w.state(r.ID, tenants.Answered)
+		must(t, hangUp(w, r, d)) // this one counts
+		if want := string(r.ID) + " " + string(gateway.PhoneHungUp); len(m.hungUp) != 1 || m.hungUp[0] != want {
+			t.Errorf("%s: hung up %q", name, m.hungUp)
+		}
+		m.hungUp = nil // the gateway has not told its end yet
+		if err := answerError(w, d, r); tenants.KindOf(err) != tenants.Gone || len(m.hungUp) != 1 {
+			t.Errorf("%s: answered again with %v, hung up %q", name, err, m.hungUp)
+		}
+	}
+}
+
 // TestAnotherPhoneHangsUpDuringTheAnswer: it is not on the call, which goes on.
 func TestAnotherPhoneHangsUpDuringTheAnswer(t *testing.T) {
 	t.Parallel()

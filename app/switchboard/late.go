@@ -20,6 +20,11 @@ type lateWrite struct {
 	ring   tenants.RingID
 	change func(*tenants.Ring) []tenants.Fact
 	held   bool // of a call here: it is dropped once another node holds the call
+
+	// own stores the change of somebody else than Carillon itself, who waits for it; only ring is
+	// set beside it. It keeps its place among the others, and is no part of their write, which has
+	// no audit row.
+	own func()
 }
 
 // lateWrites are the writes that could not be stored, for example on a full disk. Those of one ring
@@ -85,6 +90,10 @@ func (b Held) writeHeld(t tenants.TenantID, id tenants.RingID, change func(*tena
 func (b Held) keepWrite(w lateWrite) { b.soon.store(w.ring, &w, b.keepNow) }
 
 func (b Held) keepNow(w lateWrite) {
+	if w.own != nil {
+		w.own()
+		return
+	}
 	id := w.ring
 	var err error
 	if !b.late.has(id) {

@@ -34,6 +34,10 @@ func TestRecentForgets(t *testing.T) {
 			t.Errorf("%v: %d are remembered, want %d", c.after, len(r.at), c.n)
 		}
 	}
+	r.drop("e")
+	if r.has("e") || !r.has("f") {
+		t.Error("not e alone was dropped")
+	}
 }
 
 // TestLateWritesAreBounded: what waits for the disk is counted, found by its ring, and stays in

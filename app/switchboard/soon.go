@@ -14,7 +14,8 @@ import (
 const soonAfter = 500 * time.Millisecond
 
 // soonWrites are the changes that wait for soonAfter. Those of one ring are stored in one write,
-// and before what happens to the call later. The zero value is ready.
+// apart from those of somebody else, and before what happens to the call later. The zero value is
+// ready.
 type soonWrites struct {
 	mu sync.Mutex // guards of and the lists in it
 	of map[tenants.RingID]*soon
@@ -78,8 +79,30 @@ func (s *soonWrites) store(id tenants.RingID, then *lateWrite, store func(lateWr
 		if len(list) == 0 {
 			return
 		}
-		store(together(list))
+		for _, w := range apart(list) {
+			store(w)
+		}
 	}
+}
+
+// apart are the writes of one ring, in order: together what lies between two that are somebody's
+// own.
+func apart(list []lateWrite) (all []lateWrite) {
+	for len(list) > 0 {
+		n := slices.IndexFunc(list, func(w lateWrite) bool { return w.own != nil })
+		switch n {
+		case 0:
+			n = 1
+			all = append(all, list[0])
+		case -1:
+			n = len(list)
+			fallthrough
+		default:
+			all = append(all, together(list[:n]))
+		}
+		list = list[n:]
+	}
+	return all
 }
 
 // together is several writes of one ring as one.

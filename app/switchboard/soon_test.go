@@ -55,3 +55,39 @@ func TestWhatWaitsIsStoredFirst(t *testing.T) {
 		t.Errorf("with nothing that waits: %q", all[n-1])
 	}
 }
+
+// TestSomebodysOwnChangeKeepsItsPlace: it is stored alone, behind what happened before and before
+// what happened later.
+func TestSomebodysOwnChangeKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	var s soonWrites
+	var all []string
+	named := func(name string) lateWrite {
+		return lateWrite{ring: "r", change: func(*tenants.Ring) []tenants.Fact { return []tenants.Fact{{Detail: name}} }}
+	}
+	write := func(w lateWrite) {
+		if w.own != nil {
+			w.own()
+			return
+		}
+		one := ""
+		for _, f := range w.change(nil) {
+			one += f.Detail
+		}
+		all = append(all, one)
+	}
+	own := func(name string) lateWrite { return lateWrite{ring: "r", own: func() { all = append(all, name) }} }
+	for _, w := range []lateWrite{named("a"), named("b"), own("C"), own("D"), named("e")} {
+		s.add(w)
+	}
+	f := named("f")
+	s.store("r", &f, write)
+	if !slices.Equal(all, []string{"ab", "C", "D", "ef"}) {
+		t.Errorf("stored as %q", all)
+	}
+	s.add(own("G"))
+	s.store("r", nil, write)
+	if n := len(all); all[n-1] != "G" || s.find("r") != nil {
+		t.Errorf("stored as %q", all)
+	}
+}
