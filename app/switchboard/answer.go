@@ -80,6 +80,10 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 	case to != "":
 		answer, here, err := Held{b}.passAnswer(ctx, to, r, d.ID, sdp)
 		if !here {
+			if err == nil && h.hungUpBy(id, d.ID) == gateway.PhoneHungUp { // the hang-up may have been there before the answer
+				h.post(to, askHangUp, request{Tenant: d.Tenant, Ring: id, Device: d.ID})
+				return gateway.Answer{}, errRingEnded
+			}
 			return answer, err
 		}
 	}

@@ -89,6 +89,9 @@ func (x *cancelling) later(ctx context.Context) (*tenants.Ring, error) {
 	defer done()
 	scope := x.scope(x.by)
 	r, err := scope.Rings().Get(ctx, x.id)
+	if tenants.KindOf(err) == tenants.Unavailable { // the call ends all the same, and who ended it is kept
+		x.late.add(lateWrite{scope: scope, ring: x.id, change: x.change})
+	}
 	if err != nil {
 		return nil, err
 	}

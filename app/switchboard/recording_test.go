@@ -38,6 +38,7 @@ func TestACallThatWasAnsweredTwiceStopsBeingRecorded(t *testing.T) {
 	w.said(r.ID, tenants.FactRecording, "recorded: it was announced")
 	w.eventually("the desk talks", func() bool { return desk.conversed.Load() == 1 })
 	one := w.dial(caller, r)
+	w.eventually("some of it is recorded", func() bool { return one.Stats().PacketsOut > 100 })
 	_, err := w.board.Transfer(t.Context(), w.caller, r.ID, switchboard.Transfer{Person: "doctor"})
 	must(t, err)
 	w.said(r.ID, tenants.FactRecording, "not recorded any more: the call was given to another person")

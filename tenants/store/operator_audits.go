@@ -79,14 +79,14 @@ func (s Operators) audits(ctx context.Context, q OperatorAuditQuery) *gorm.DB {
 		db = db.Where("result = ?", tenants.AuditRefused)
 	}
 	if q.Search != "" {
-		words := strings.Fields(tenants.Unaccented(q.Search))
+		words := strings.Fields(strings.ToLower(q.Search))
 		if len(words) == 0 { // signs that are no letters
 			words = []string{q.Search}
 		}
 		for _, word := range words {
 			found, args := s.db.dialect.alike(word, "actor_name", "action", "target_name", "detail")
-			if q.Meant != nil {
-				if meant := q.Meant(word); len(meant) > 0 {
+			if plain := tenants.Unaccented(word); q.Meant != nil && plain != "" {
+				if meant := q.Meant(plain); len(meant) > 0 {
 					found, args = "("+found+") OR action IN ?", append(args, meant)
 				}
 			}

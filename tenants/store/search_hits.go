@@ -67,7 +67,9 @@ func (s Rings) hits(ctx context.Context, q RingQuery) (hits, error) {
 		some = h.ways[:1]
 	}
 	h.ways = some
-	s.s.found.keep(s.id, q, s.s.now(), h)
+	if h.n >= manyHits {
+		s.s.found.keep(s.id, q, s.s.now(), h)
+	}
 	return h, nil
 }
 
@@ -81,8 +83,12 @@ type lastHits struct {
 	hits   hits
 }
 
-// hitsFor is how long hits stay counted.
-const hitsFor = time.Second
+// hitsFor is how long many hits stay counted: at least manyHits. Of few each new one is seen at
+// once.
+const (
+	hitsFor  = time.Second
+	manyHits = 1000
+)
 
 func (l *lastHits) last(t tenants.TenantID, q RingQuery, now time.Time) (hits, bool) {
 	l.mu.Lock()
