@@ -19,6 +19,9 @@ type Bus interface {
 	// the tenant itself may no longer act, which every listener of the tenant gets. It never
 	// blocks. Call it after commit, never before.
 	Tell(tenants.TenantID, tenants.RingID)
+	// TellSoon is Tell for facts that people look at, and nobody acts on: listeners of other nodes
+	// may get the hint a tenth of a second later, together with others.
+	TellSoon(tenants.TenantID, tenants.RingID)
 	// Listen listens to one ring, or with an empty ring id to every ring of the tenant.
 	Listen(tenants.TenantID, tenants.RingID) *Listener
 	// Close ends every Listener.
@@ -56,6 +59,9 @@ func (b *Local) Tell(t tenants.TenantID, r tenants.RingID) {
 		e.add(r)
 	}
 }
+
+// TellSoon is Tell.
+func (b *Local) TellSoon(t tenants.TenantID, r tenants.RingID) { b.Tell(t, r) }
 
 // tellTenant wakes every listener of a tenant. It scans all listeners of the bus, because
 // revocations are rare. Called with mu held.

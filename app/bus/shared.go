@@ -33,6 +33,9 @@ const (
 	// mergeFor is how long hints about rings wait for others: each message costs every node, and a
 	// ring has several facts in a row. Revocations do not wait.
 	mergeFor = 10 * time.Millisecond
+	// soonFor is how long those wait that nobody acts on. Most hints are of this kind, and a node
+	// that is woken for each of them works more for the others' rings than for its own.
+	soonFor = 100 * time.Millisecond
 	// hintSize is the size of a hint in a message: the ids of tenant and ring; zeroes = no ring.
 	hintSize = 32
 )
@@ -63,9 +66,11 @@ type Shared struct {
 	revoked func(tenants.TenantID)
 	log     *slog.Logger
 
-	mu      sync.Mutex // guards pending
+	mu      sync.Mutex // guards pending and waits
 	pending map[topic]struct{}
-	wake    chan struct{} // holds one token once pending is to be sent
+	waits   bool          // a token is in soon, or was, since pending was last taken
+	soon    chan struct{} // holds one token once pending is to be sent within soonFor
+	wake    chan struct{} // holds one token once it is to be sent within mergeFor
 	urgent  chan struct{} // holds one token once it is to be sent at once
 	stop    chan struct{}
 	ended   sync.WaitGroup
@@ -97,7 +102,7 @@ func Share(c SharedConfig) (*Shared, error) {
 		return nil, errors.New("bus: Node, Log and Servers are required")
 	}
 	b := &Shared{Local: New(), node: c.Node, revoked: c.Revoked, log: c.Log, pending: map[topic]struct{}{},
-		wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
+		soon: make(chan struct{}, 1), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
 	b.lostAt.Store(time.Now().UnixNano())
 	options := append(c.options(),
 		nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
@@ -156,16 +161,34 @@ func (b *Shared) Counts() *Counts { return &b.counts }
 func (b *Shared) Tell(t tenants.TenantID, r tenants.RingID) {
 	b.Local.Tell(t, r)
 	b.mu.Lock()
-	if r == "" || len(b.pending) < tellMost {
-		b.pending[topic{t, r}] = struct{}{}
-	} else {
-		b.counts.Dropped.Add(1)
-	}
+	b.add(topic{t, r})
 	b.mu.Unlock()
 	if r == "" {
 		token(b.urgent)
 	} else {
 		token(b.wake)
+	}
+}
+
+// TellSoon is Tell for what may wait for soonFor.
+func (b *Shared) TellSoon(t tenants.TenantID, r tenants.RingID) {
+	b.Local.Tell(t, r)
+	b.mu.Lock()
+	b.add(topic{t, r})
+	first := !b.waits
+	b.waits = true
+	b.mu.Unlock()
+	if first {
+		token(b.soon)
+	}
+}
+
+// add has a hint wait to be sent. Called with mu held.
+func (b *Shared) add(p topic) {
+	if p.ring == "" || len(b.pending) < tellMost {
+		b.pending[p] = struct{}{}
+	} else {
+		b.counts.Dropped.Add(1)
 	}
 }
 
@@ -182,29 +205,41 @@ func (b *Shared) Hear(t tenants.TenantID, r tenants.RingID) { b.Local.Tell(t, r)
 
 // send sends what waits until Close, and then what still does.
 func (b *Shared) send() {
-	merge := time.NewTimer(mergeFor)
-	defer merge.Stop()
+	timer := time.NewTimer(soonFor)
+	defer timer.Stop()
+	var due time.Time // when pending is sent; zero = nothing waits for it
+	within := func(d time.Duration) {
+		if at := time.Now().Add(d); due.IsZero() || at.Before(due) {
+			due = at
+			timer.Reset(d)
+		}
+	}
 	for more := true; more; {
 		select {
+		case <-b.soon:
+			within(soonFor)
+			continue
 		case <-b.wake:
-			merge.Reset(mergeFor)
-			select {
-			case <-merge.C:
-			case <-b.urgent:
-			case <-b.stop:
-				more = false
-			}
+			within(mergeFor)
+			continue
+		case <-timer.C:
 		case <-b.urgent:
 		case <-b.stop:
 			more = false
 		}
-		for _, message := range b.take() {
-			if err := b.conn.Publish(hintsSubject, message); err != nil {
-				b.counts.Dropped.Add(int64(len(message)/hintSize - b.keep(message)))
-				continue
-			}
-			b.counts.Sent.Add(int64(len(message) / hintSize))
+		due = time.Time{}
+		b.publish()
+	}
+}
+
+// publish sends what waits now.
+func (b *Shared) publish() {
+	for _, message := range b.take() {
+		if err := b.conn.Publish(hintsSubject, message); err != nil {
+			b.counts.Dropped.Add(int64(len(message)/hintSize - b.keep(message)))
+			continue
 		}
+		b.counts.Sent.Add(int64(len(message) / hintSize))
 	}
 }
 
@@ -234,6 +269,7 @@ func (b *Shared) take() (messages [][]byte) {
 		}
 	}
 	clear(b.pending)
+	b.waits = false
 	if len(message) > 0 {
 		messages = append(messages, message)
 	}

@@ -83,6 +83,9 @@ func TestHintsReachOtherNodes(t *testing.T) {
 		for !slices.Contains(next(t, l), ringA) { // the connection may wake it too
 		}
 	}
+	a.TellSoon(tenantA, ringA)
+	for !slices.Contains(next(t, one), ringA) {
+	}
 	a.Tell(tenantA, "")
 	if got := <-revoked; got != tenantA {
 		t.Errorf("revoked %s", got)

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +84,23 @@ type Audience interface {
 // hints is the bus as an audience.
 type hints struct{ bus.Bus }
 
-func (h hints) Recorded(r *tenants.Ring, _ []tenants.Fact) { h.Tell(r.Tenant, r.ID) }
+func (h hints) Recorded(r *tenants.Ring, facts []tenants.Fact) {
+	if slices.ContainsFunc(facts, actedOn) {
+		h.Tell(r.Tenant, r.ID)
+	} else {
+		h.TellSoon(r.Tenant, r.ID)
+	}
+}
+
+// actedOn reports whether a phone or an agent may do something because of the fact. All others are
+// for people who look at the ring, and are most facts.
+func actedOn(f tenants.Fact) bool {
+	switch f.Kind {
+	case tenants.FactPlaced, tenants.FactSent, tenants.FactAccepted, tenants.FactWoke, tenants.FactShown:
+		return false
+	}
+	return true
+}
 
 // Meter counts. Its methods must not block.
 type Meter interface {
