@@ -102,7 +102,8 @@ func Share(c SharedConfig) (*Shared, error) {
 		return nil, errors.New("bus: Node, Log and Servers are required")
 	}
 	b := &Shared{Local: New(), node: c.Node, revoked: c.Revoked, log: c.Log, pending: map[topic]struct{}{},
-		soon: make(chan struct{}, 1), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}), asked: make(chan struct{}, askedMost)}
+		soon: make(chan struct{}, 1), wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stop: make(chan struct{}),
+		asked: make(chan struct{}, askedMost)}
 	b.lostAt.Store(time.Now().UnixNano())
 	options := append(c.options(),
 		nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),

@@ -25,6 +25,7 @@ func TestNodes(t *testing.T) {
 		"a phone that reports elsewhere": reportsElsewhere,
 		"a server that died":             deadServer,
 		"a call that moved":              movedCall,
+		"a holder that is stopped":       stoppedHolder,
 		"calls of a node that is gone":   lostCalls,
 		"agents that wait":               idleAgents,
 		"facts recorded elsewhere":       feedOfBoth,

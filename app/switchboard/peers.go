@@ -38,6 +38,9 @@ const (
 	// silentAfter is how long a node that does not answer may have missed its heartbeats before
 	// another one goes on with a call whose phone asks for it.
 	silentAfter = 4 * time.Second
+	// silentLook is how often a node that waits for another one's answer looks whether that one is
+	// silent: a process that was stopped keeps its connections and answers nothing.
+	silentLook = time.Second
 	// lostMost bounds the calls of nodes that are gone which are ended in one turn.
 	lostMost = 256
 )
@@ -224,16 +227,47 @@ func (b Held) letGo(t tenants.TenantID, id tenants.RingID) {
 func (b Held) passAnswer(
 	ctx context.Context, to tenants.NodeID, r *tenants.Ring, d tenants.DeviceID, sdp string,
 ) (a gateway.Answer, here bool, err error) {
-	err = b.ask(ctx, to, askAnswer, request{Tenant: r.Tenant, Ring: r.ID, Device: d, SDP: sdp}, &a)
-	if !errors.Is(err, bus.ErrUnreachable) || b.draining.begun.Load() {
-		return a, false, err
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() {
+		answered <- b.ask(asking, to, askAnswer, request{Tenant: r.Tenant, Ring: r.ID, Device: d, SDP: sdp}, &a)
+	}()
+	look := time.NewTicker(silentLook)
+	defer look.Stop()
+	for {
+		select {
+		case err = <-answered:
+			if !errors.Is(err, bus.ErrUnreachable) || b.draining.begun.Load() {
+				return a, false, err
+			}
+			here, e := b.goOn(ctx, to, r)
+			if here {
+				return a, true, nil
+			}
+			return a, false, errors.Join(err, e)
+		case <-look.C:
+			if b.draining.begun.Load() {
+				continue
+			}
+			if here, _ := b.goOn(ctx, to, r); here {
+				cancel()
+				<-answered
+				return gateway.Answer{}, true, nil
+			}
+		}
 	}
-	took, e := b.Store.For(r.Tenant).Rings().TakeOver(ctx, r.ID, to, b.Peers.Self(), silentAfter)
-	if e != nil || !took {
-		return a, false, errors.Join(err, e)
+}
+
+// goOn makes this node the holder of a call in place of one that has been silent for a while.
+func (b Held) goOn(ctx context.Context, from tenants.NodeID, r *tenants.Ring) (here bool, err error) {
+	if here, err = b.Store.For(r.Tenant).Rings().TakeOver(ctx, r.ID, from, b.Peers.Self(), silentAfter); err != nil {
+		return false, err
 	}
-	b.Log.Warn("a call goes on here: its node does not answer", "ring", r.ID, "node", to)
-	return a, true, nil
+	if here {
+		b.Log.Warn("a call goes on here: its node does not answer", "ring", r.ID, "node", from)
+	}
+	return here, nil
 }
 
 // lost reports whether another node has gone on with a call that was on this one.

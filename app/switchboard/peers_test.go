@@ -27,6 +27,14 @@ func (peer) Post(tenants.NodeID, string, []byte) {}
 
 func (peer) Pipe(string) (*bus.Pipe, error) { return nil, errors.New("nobody answers") }
 
+// stoppedPeer is a node whose other nodes are stopped: they take requests and answer none.
+type stoppedPeer struct{ peer }
+
+func (stoppedPeer) Ask(ctx context.Context, _ tenants.NodeID, _ string, _ []byte) ([]byte, error) {
+	<-ctx.Done()
+	return nil, bus.ErrUnreachable
+}
+
 // asNode gives the first server a name among the nodes, calls without sound, and an agent for each.
 func (p *pair) asNode(a agents.Agent) (self tenants.NodeID, media *refusingMedia) {
 	p.one.t.Helper()
@@ -73,6 +81,29 @@ func movedCall(t *testing.T, p *pair) {
 	p.one.board.StoreSoon(r.ID)
 	if got, err := rings.Get(t.Context(), r.ID); err != nil || !took || !got.Attempts[0].Has(tenants.FactConnected) {
 		t.Errorf("not recorded by its holder: %+v %v", got, err)
+	}
+}
+
+// stoppedHolder: a phone that answers again does not wait for a node that has fallen silent.
+func stoppedHolder(t *testing.T, p *pair) {
+	self, _ := p.asNode(&attendant{})
+	p.one.config.Peers = stoppedPeer{peer(self)}
+	w, other := p.one, tenants.NewID[tenants.NodeID](p.one.clock.Now())
+	w.open()
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	p.a.next(t)
+	p.a.say <- 200
+	w.state(r.ID, tenants.Pushed)
+	_, err := w.store.Nodes().Start(t.Context(), store.Node{ID: other, Name: "stopped", Shared: true})
+	must(t, err)
+	_, err = w.scope.Rings().Hold(t.Context(), r.ID, other)
+	must(t, err)
+	if _, err := w.board.Answer(t.Context(), d, r.ID, "v=0"); err != nil {
+		t.Fatal(err)
+	}
+	if holder, err := w.store.Nodes().Holder(t.Context(), r.ID); err != nil || holder != self {
+		t.Errorf("held by %s: %v", holder, err)
 	}
 }
 
