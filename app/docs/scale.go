@@ -40,12 +40,12 @@ var measured = Measured{
 	Date: "28 November 2026", Machine: "an AMD EPYC with 2 cores (Linux, Go 1.26.8, PostgreSQL 15.18)",
 	Command: "carillon bench nodes",
 	Full: []FullLoad{
-		{"one server on SQLite", 10499, 8.6, 27.8, 758},
-		{"one node on PostgreSQL", 3722, 25.0, 61.0, 858},
-		{"two nodes", 3422, 27.1, 64.6, 1192},
-		{"three nodes", 3120, 30.1, 72.2, 1392},
+		{"one server on SQLite", 11603, 7.7, 31.7, 927},
+		{"one node on PostgreSQL", 3951, 23.6, 61.5, 687},
+		{"two nodes", 3850, 23.2, 64.3, 1017},
+		{"three nodes", 3435, 26.5, 67.4, 1087},
 	},
-	NodeCPU: 1392, PostgresCPU: 1250, Commits: 3.1, Log: 4252, Bytes: 2530, Messages: 0.1,
+	NodeCPU: 1087, PostgresCPU: 1573, Commits: 2.6, Log: 4568, Bytes: 2650, Messages: 0.1,
 	CallCPU: 0.46, Packets: 200, Packet: 130,
 }
 
