@@ -24,6 +24,8 @@ func (k *Console) accountRoutes() []route {
 		{method: post, path: views.PathSignInEnd, operator: x.endOthers},
 		{method: get, path: views.PathConfirmMe, operator: x.ask},
 		{method: post, path: views.PathConfirmMe, operator: x.prove},
+		{method: get, path: views.PathPassword, stepUp: true, operator: x.passwordForm},
+		{method: post, path: views.PathPassword, stepUp: true, operator: x.setPassword},
 		{method: get, path: views.PathApp, stepUp: true, operator: x.appForm},
 		{method: post, path: views.PathApp, stepUp: true, operator: x.setApp},
 		{method: get, path: pages.PathCodes, stepUp: true, operator: in.askCodes},
@@ -189,6 +191,55 @@ func (k accountPages) setApp(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 		return err
 	}
 	return k.Done(c, page.FlashSaved, views.PathAccount)
+}
+
+func (k accountPages) passwordForm(_ context.Context, c *fiber.Ctx, v *visitor) error {
+	return k.passwordPage(c, v, pages.PasswordPage{}, fiber.StatusOK)
+}
+
+func (k accountPages) passwordPage(c *fiber.Ctx, v *visitor, p pages.PasswordPage, status int) error {
+	p.Shell = k.shell(c, v, passwordTitle, "", up(accountTitle, views.PathAccount))
+	return web.Page(c, pages.Password(p), status)
+}
+
+// setPassword changes the operator's own password, for who knows the one of before. Their sign-ins
+// end but this one, which gets a new token.
+func (k accountPages) setPassword(ctx context.Context, c *fiber.Ctx, v *visitor) error {
+	f := page.FormOf(c)
+	back := func(p pages.PasswordPage) error { return k.passwordPage(c, v, p, fiber.StatusUnprocessableEntity) }
+	if _, err := k.TryAs(&page.Visitor{User: asUser(v.operator)}); err != nil {
+		return page.SlowDown(c, err, func(msg string) error {
+			return k.passwordPage(c, v, pages.PasswordPage{Current: msg}, fiber.StatusTooManyRequests)
+		})
+	}
+	current, fresh := f.Raw("current"), f.Raw("password")
+	ok, err := k.Passwords.Match(ctx, true, current, v.operator.Password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := k.failed(ctx, failure{who: v.who, action: "operator.password", of: v.operator, why: failedCurrent}); err != nil {
+			return err
+		}
+		return back(pages.PasswordPage{Current: wrongCurrent})
+	}
+	fault := k.CheckPassword(ctx, fresh, page.About{Email: v.operator.Email, Name: v.operator.Name})
+	if fault == "" && fresh == current {
+		fault = samePassword
+	}
+	if fault != "" {
+		return back(pages.PasswordPage{New: fault})
+	}
+	phc, err := k.Passwords.Hash(ctx, true, fresh)
+	if err != nil {
+		return err
+	}
+	token := page.NewToken()
+	if err := k.Store.Operators().SetPassword(ctx, v.who, v.operator.ID, phc, v.in.Hash, tenants.Secret(token).Hash()); err != nil {
+		return err
+	}
+	k.SetCookie(c, k.CookieName(), token, v.in.ExpiresAt.Sub(k.Now()), false)
+	return k.Done(c, page.FlashPassword, views.PathAccount)
 }
 
 func orTenants(next string) string {

@@ -206,6 +206,25 @@ func (k partnerPages) show(ctx context.Context, c *fiber.Ctx, v *visitor, refere
 	return web.Page(c, pages.Partner(p), status)
 }
 
+// payoutsCSV is the payouts of a partner as a file, the newest first.
+func (k partnerPages) payoutsCSV(ctx context.Context, c *fiber.Ctx, _ *visitor) error {
+	e, err := k.one(ctx, c)
+	if err != nil {
+		return err
+	}
+	paid, err := k.Store.Ledger().Payouts(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	currency := k.Store.Plans().Currency
+	l := page.List[tenants.Payout]{Words: payoutWords(e.Code), Find: page.InMemory(paid, nil),
+		Head: []string{"id", "partner", "code", "reference", "amount", "currency", "paid_at"},
+		Cells: page.Each(func(o tenants.Payout) []string {
+			return []string{string(o.ID), e.Name, e.Code, o.Reference, tenants.FormatCents(o.Cents), currency, page.Stamp(o.CreatedAt)}
+		})}
+	return l.Send(ctx, c, k.Common, page.QueryOf(c))
+}
+
 // paid records a payout of what the page showed. Where another sum is payable now, nothing is
 // recorded.
 func (k partnerPages) paid(ctx context.Context, c *fiber.Ctx, v *visitor) error {

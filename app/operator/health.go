@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,7 +11,6 @@ import (
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
-	"carillon/views"
 	pages "carillon/views/operator"
 )
 
@@ -31,7 +29,7 @@ func (k healthPages) health(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err != nil {
 		return err
 	}
-	ending, err := k.ending(ctx, now)
+	all, err := k.certificates(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,39 +43,16 @@ func (k healthPages) health(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	}
 	p := pages.HealthPage{Shell: k.shell(c, v, healthTitle, pages.NavHealth),
 		Notices: append(troubles(s, queues, now), apart(nodes, gone, now)...), Nodes: nodeRows(nodes),
-		Stats: serverStats(s, queues, now), Queues: queueRows(queues, k.Billing != nil, now), Teams: teamRows(k.Teams()),
-		NoMail: k.Mails == nil, Server: serverRows(s), Writer: writerRows(s, queues), Apple: appleRows(s), Ending: ending}
-	if k.Mails != nil {
-		for _, m := range k.Mails.Failed() {
-			p.Mails = append(p.Mails, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: m.Why, At: at(m.At),
-				Tries: triesOf(m.Tries)})
-		}
+		Stats: serverStats(s, queues, now), Queues: queueRows(queues, k.Billing != nil, now), NoMail: k.Mails == nil,
+		Server: serverRows(s), Writer: writerRows(s, queues), Apple: appleRows(s)}
+	teams, mails, ending := k.Teams(), k.failed(), within(all, now.Add(endsShown))
+	teams, p.MoreTeams = glance(teams, teamsGlanced, teamWords)
+	mails, p.MoreMails = glance(mails, mailsGlanced, mailWords)
+	if ending, p.MoreEnding = glance(ending, endingGlanced, endingWords); len(ending) == 0 && len(all) > 0 {
+		p.MoreEnding = pages.More{Total: inUse(len(all)), Href: pages.PathEnding + "?ends=" + endsEver}
 	}
+	p.Teams, p.Mails, p.Ending = teamRows(teams), mailRows(mails), endingRows(ending, now)
 	return web.Page(c, pages.Health(p), fiber.StatusOK)
-}
-
-// ending are the certificates in use that end soon, the next one first.
-func (k healthPages) ending(ctx context.Context, now time.Time) (rows []views.Row, err error) {
-	all, err := k.Store.Tenants().Credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
-	of, err := k.Store.Tenants().List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names := map[tenants.TenantID]string{}
-	for _, t := range of {
-		names[t.ID] = t.Name
-	}
-	slices.SortFunc(all, func(a, b tenants.Credential) int { return a.NotAfter.Compare(b.NotAfter) })
-	for _, one := range all {
-		if one.State == tenants.CredentialActive && !one.NotAfter.IsZero() && one.NotAfter.Sub(now) < endsShown {
-			rows = append(rows, views.Row{Name: names[one.Tenant], Text: endsOn(one.NotAfter, now),
-				Href: pages.TenantPath(string(one.Tenant))})
-		}
-	}
-	return rows, nil
 }
 
 // resend queues a mail that failed once more.
@@ -95,5 +70,5 @@ func (k healthPages) resend(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err := k.Store.Operators().Record(ctx, v.who, "mail.resend", "", m.Subject, m.To, false); err != nil {
 		return err
 	}
-	return k.Done(c, page.FlashResent, pages.PathHealth)
+	return k.Done(c, page.FlashResent, page.Back(c, pages.PathHealth))
 }

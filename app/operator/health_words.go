@@ -165,22 +165,8 @@ func bytesShown(n int64) string {
 	return strconv.FormatFloat(size, 'f', digits, 64) + " " + units[unit]
 }
 
-// badShare is the share of errors from which a team is marked.
-const badShare = 0.05
-
-func teamRows(all []push.TeamAnswers) (rows []pages.TeamRow) {
-	for _, t := range all {
-		name := t.Team
-		if name == "" {
-			name = "other teams"
-		}
-		rows = append(rows, pages.TeamRow{Team: name, Hour: teamSpan(t.Hour), Day: teamSpan(t.Day)})
-	}
-	return rows
-}
-
 func teamSpan(a push.Answers) pages.TeamSpan {
-	errors := a.Sum() - a.Accepted
+	errors := errorsOf(a)
 	var parts []string
 	for _, x := range []struct {
 		n    int64
@@ -191,7 +177,7 @@ func teamSpan(a push.Answers) pages.TeamSpan {
 		}
 	}
 	return pages.TeamSpan{Pushes: count(a.Sum()), Errors: views.Percent(int(errors), int(a.Sum())), Detail: strings.Join(parts, ", "),
-		Bad: a.Limited > 0 || float64(errors) > badShare*float64(a.Sum()) && errors > 0}
+		Bad: a.Limited > 0 || budgetUsed(a) > 1}
 }
 
 func serverRows(s Server) []views.Row {

@@ -74,6 +74,9 @@ var partnerWords = page.Words{
 		Text: "No partners yet. Add one with “carillon affiliate add”, or let people join at /affiliate."},
 }
 
+// payoutWords name the file of what a partner was paid.
+func payoutWords(code string) page.Words { return page.Words{Name: "Payouts", File: "payouts-" + code} }
+
 func partnerStates() []views.Choice {
 	return []views.Choice{{Value: "", Text: "All partners"}, {Value: "payable", Text: "Payable now"}}
 }

@@ -270,7 +270,7 @@ var unrecorded = map[string]string{
 	"POST /account/confirm/begin": "gives a challenge", "POST /account/passkeys/begin": "gives a challenge",
 	"POST /account/passkeys/add": "TestPasskeys", "POST /account/passkeys/:id": "TestPasskeys",
 	"POST /account/passkeys/:id/remove": "TestPasskeys", "POST /account/app": "TestStepUp", "POST /account/sessions/end": "TestStepUp",
-	"POST /audit":            "verifies; changes nothing",
+	"POST /account/password": "TestPassword", "POST /audit": "verifies; changes nothing",
 	"POST /tenants/:id/look": "needs the tenant's consent; TestLook of console", "POST /mails/:id/resend": "TestHealth",
 	"POST /partners/:id/paid": "TestPartners", "POST /events/:id/replay": "TestEvents",
 }
@@ -362,6 +362,8 @@ func TestMoney(t *testing.T) {
 	pay := url.Values{"reference": {"bank 7"}, "amount": {"109.78"}}
 	b.Post(home+"/paid", pay).Leads(home)
 	b.Post(home+"/paid", pay).Want(409).Has("recorded already")
+	b.Get(home).Want(200).Has(home + "/payouts.csv")
+	b.Get(home+"/payouts.csv").Want(200).Has("id,partner,code,reference,amount,currency,paid_at", ",Ana Ruiz,ABCDEFGH,bank 7,109.78,usd,")
 }
 
 // earns makes a partner's commission of one payment of 499 payable.

@@ -18,6 +18,9 @@ const (
 	wrongFirstCode = "This code does not fit the key. Check the time of your phone, and enter the code that the app shows now."
 	failedPassword = "wrong address or password"
 	failedCode     = "wrong code"
+	failedCurrent  = "wrong current password"
+	wrongCurrent   = "The current password is wrong. Try again."
+	samePassword   = "This is your password already. Choose another one."
 	failedPasskey  = "a passkey that was refused"
 	passkeyAlone   = "with a passkey"
 	passkeyToo     = "with a password and a passkey"
@@ -26,6 +29,7 @@ const (
 	accountTitle   = "Your account"
 	confirmMeTitle = "Confirm that it is you"
 	appTitle       = "Connect an authenticator app"
+	passwordTitle  = "Change your password"
 	tryAgainLater  = "Wait a moment and try again. If it happens again, look at the server’s log for the request ID."
 )
 
@@ -83,13 +87,35 @@ func newCodes(left int) views.Confirm {
 
 // stateOf is an operator's state in words.
 func stateOf(o tenants.Operator) (string, views.Tone, views.Icon) {
-	switch {
-	case !o.DisabledAt.IsZero():
+	switch stateCode(o) {
+	case operatorDisabled:
 		return "Disabled", views.ToneBad, views.IconBan
-	case !o.Ready:
+	case operatorInvited:
 		return "Link not used yet", views.ToneWarn, views.IconHourglass
 	}
 	return "Active", views.ToneGood, views.IconCheck
+}
+
+// The states of an operator in addresses and files.
+const (
+	operatorActive   = "active"
+	operatorInvited  = "link"
+	operatorDisabled = "disabled"
+)
+
+func stateCode(o tenants.Operator) string {
+	switch {
+	case !o.DisabledAt.IsZero():
+		return operatorDisabled
+	case !o.Ready:
+		return operatorInvited
+	}
+	return operatorActive
+}
+
+func operatorStates() []views.Choice {
+	return []views.Choice{{Value: "", Text: "Any state"}, {Value: operatorActive, Text: "Active"},
+		{Value: operatorInvited, Text: "Link not used yet"}, {Value: operatorDisabled, Text: "Disabled"}}
 }
 
 // stepsOf is what an operator signs in with beside the password.
@@ -108,8 +134,11 @@ func stepsOf(o tenants.Operator) string {
 }
 
 var operatorWords = page.Words{
-	Name: "Operators", Path: pages.PathOperators, Search: "Name or email", One: "operator", Many: "operators",
-	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-seen", Text: "Last sign-in first"}, {Key: "-created", Text: "Newest first"}},
+	Name: "Operators", Path: pages.PathOperators, CSV: pages.PathOperatorsCSV, File: "operators", Search: "Name or email",
+	One: "operator", Many: "operators",
+	Sorts: []page.Sort{{Key: "name", Text: "Name, A to Z"}, {Key: "-name", Text: "Name, Z to A"},
+		{Key: "-seen", Text: "Last sign-in first"}, {Key: "seen", Text: "Longest away first"},
+		{Key: "-created", Text: "Newest first"}, {Key: "created", Text: "Oldest first"}},
 	Empty: views.Empty{Icon: views.IconPeople, Text: "No operators."},
 }
 
@@ -127,6 +156,8 @@ var actions = map[string]string{
 	"operator.enable":  "enabled the operator",
 	"operator.enrol":   "chose a password and a second step:",
 	"operator.app":     "connected another authenticator app of",
+
+	"operator.password": "changed the password of",
 
 	"operator.passkey":         "added a passkey of",
 	"operator.passkey_renamed": "renamed a passkey of",

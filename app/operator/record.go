@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,15 +27,30 @@ var operatorOrders = map[store.Sort]func(a, b tenants.Operator) int{
 	"seen":    func(a, b tenants.Operator) int { return a.SeenAt.Compare(b.SeenAt) },
 }
 
+// people is the list of operators that the search and filters of q leave.
+func (k recordPages) people(ctx context.Context, q *page.Query) (page.List[tenants.Operator], error) {
+	all, err := k.Store.Operators().List(ctx)
+	if err != nil {
+		return page.List[tenants.Operator]{}, err
+	}
+	state := q.OneOf("state", operatorActive, operatorInvited, operatorDisabled)
+	found := matching(all, q.Text("q"), func(o tenants.Operator) []string { return []string{o.Name, o.Email} })
+	found = slices.DeleteFunc(found, func(o tenants.Operator) bool { return state != "" && stateCode(o) != state })
+	return page.List[tenants.Operator]{Words: operatorWords, Find: page.InMemory(found, operatorOrders), Total: totalOf(found),
+		Head: []string{"id", "name", "email", "state", "app", "passkeys", "last_sign_in_at", "created_at", "disabled_at"},
+		Cells: page.Each(func(o tenants.Operator) []string {
+			return []string{string(o.ID), o.Name, o.Email, stateCode(o), strconv.FormatBool(o.App), plain(int64(o.Passkeys)),
+				page.Stamp(o.SeenAt), page.Stamp(o.CreatedAt), page.Stamp(o.DisabledAt)}
+		})}, nil
+}
+
 func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	q := page.QueryOf(c)
-	all, err := k.Store.Operators().List(ctx)
+	l, err := k.people(ctx, q)
 	if err != nil {
 		return err
 	}
-	found := matching(all, q.Text("q"), func(o tenants.Operator) []string { return []string{o.Name, o.Email} })
-	l := page.List[tenants.Operator]{Words: operatorWords, Find: page.InMemory(found, operatorOrders), Total: totalOf(found)}
-	rows, table, err := l.Page(ctx, q)
+	rows, table, err := l.Page(ctx, q, views.Filter{Name: "state", Label: stateLabel, Choices: q.Chosen("state", operatorStates()...)})
 	if err != nil {
 		return err
 	}
@@ -46,6 +62,15 @@ func (k recordPages) operators(ctx context.Context, c *fiber.Ctx, v *visitor) er
 		p.Rows = append(p.Rows, r)
 	}
 	return web.Page(c, pages.Operators(p), fiber.StatusOK)
+}
+
+func (k recordPages) operatorsCSV(ctx context.Context, c *fiber.Ctx, _ *visitor) error {
+	q := page.QueryOf(c)
+	l, err := k.people(ctx, q)
+	if err != nil {
+		return err
+	}
+	return l.Send(ctx, c, k.Common, q)
 }
 
 func (k recordPages) list(q *page.Query) page.List[tenants.Audit] {
@@ -132,14 +157,22 @@ func (k recordPages) verify(ctx context.Context, c *fiber.Ctx, v *visitor) error
 
 // matching leaves the rows that have each word that was typed, whatever its case and accents.
 func matching[T any](all []T, search string, words func(T) []string) []T {
-	typed, found := strings.Fields(tenants.Unaccented(search)), []T{}
+	typed, found := typedWords(search), []T{}
 	for _, x := range all {
-		text := tenants.Unaccented(strings.Join(words(x), "\n"))
-		if !slices.ContainsFunc(typed, func(word string) bool { return !strings.Contains(text, word) }) {
+		if hasAll(words(x), typed) {
 			found = append(found, x)
 		}
 	}
 	return found
+}
+
+// typedWords are the words of a search as they are compared.
+func typedWords(search string) []string { return strings.Fields(tenants.Unaccented(search)) }
+
+// hasAll reports whether the texts have each of the words between them.
+func hasAll(texts, typed []string) bool {
+	text := tenants.Unaccented(strings.Join(texts, "\n"))
+	return !slices.ContainsFunc(typed, func(word string) bool { return !strings.Contains(text, word) })
 }
 
 // totalOf counts rows that are all here.

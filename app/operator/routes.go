@@ -53,8 +53,15 @@ func (k *Console) routes() []route {
 		{method: post, path: pages.PlanPath(":id"), stepUp: true, operator: all.setPlan},
 		{method: post, path: pages.LookPath(":id"), stepUp: true, operator: all.look},
 		{method: get, path: pages.PathHealth, operator: health.health},
+		{method: get, path: pages.PathTeams, operator: health.teams},
+		{method: get, path: pages.PathTeamsCSV, operator: health.teamsCSV},
+		{method: get, path: pages.PathEnding, operator: health.ending},
+		{method: get, path: pages.PathEndingCSV, operator: health.endingCSV},
+		{method: get, path: pages.PathMails, operator: health.mails},
+		{method: get, path: pages.PathMailsCSV, operator: health.mailsCSV},
 		{method: post, path: pages.ResendPath(":id"), operator: health.resend},
 		{method: get, path: pages.PathOperators, operator: record.operators},
+		{method: get, path: pages.PathOperatorsCSV, operator: record.operatorsCSV},
 		{method: get, path: pages.PathAudit, operator: record.audit},
 		{method: post, path: pages.PathAudit, operator: record.verify},
 		{method: get, path: pages.PathAuditCSV, operator: record.auditCSV},
@@ -69,6 +76,7 @@ func (k *Console) moneyRoutes() []route {
 		{method: get, path: pages.PathPartnersCSV, operator: partners.csv},
 		{method: get, path: pages.PartnerPath(":id"), operator: partners.partner},
 		{method: post, path: pages.PaidPath(":id"), stepUp: true, operator: partners.paid},
+		{method: get, path: pages.PayoutsPath(":id"), operator: partners.payoutsCSV},
 	}
 	if k.Billing == nil {
 		return all

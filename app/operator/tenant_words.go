@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	stateLabel   = "State"
-	noPlan       = "No plan, no limits"
-	trialPlan    = "A trial of the smallest plan"
-	suspendTitle = "Suspend"
-	resumeTitle  = "Resume"
-	lookTitle    = "Open the console"
-	whyLabel     = "Reason"
-	whyHelp      = "The people of the tenant read it in their console."
-	wrongUntil   = "Give a day that is still to come, or leave the field empty."
-	wrongPlan    = "There is no such plan. Choose one of the list."
-	paysStripe   = "This tenant pays through Stripe. Cancel that subscription there first."
+	stateLabel     = "State"
+	noPlan         = "No plan, no limits"
+	trialPlan      = "A trial of the smallest plan"
+	suspendTitle   = "Suspend"
+	resumeTitle    = "Resume"
+	lookTitle      = "Open the console"
+	whyLabel       = "Reason"
+	whyHelp        = "The people of the tenant read it in their console."
+	wrongUntil     = "Give a day that is still to come, or leave the field empty."
+	wrongPlan      = "There is no such plan. Choose one of the list."
+	withoutConsent = "without its consent"
+	paysStripe     = "This tenant pays through Stripe. Cancel that subscription there first."
 )
 
 var tenantWords = page.Words{
-	Name: "Tenants", Path: pages.PathTenants, CSV: pages.PathTenantsCSV, File: "tenants", Search: "Name, short name, industry, plan or id",
-	One: "tenant", Many: "tenants",
+	Name: "Tenants", Path: pages.PathTenants, CSV: pages.PathTenantsCSV, File: "tenants",
+	Search: "Name, plan, industry, id or an owner’s email", One: "tenant", Many: "tenants",
 	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-rings", Text: "Most rings first"}, {Key: "-calls", Text: "Most calls first"},
 		{Key: "answered", Text: "Fewest answered first"}, {Key: "-devices", Text: "Most devices first"},
 		{Key: "-last", Text: "Last ring first"}, {Key: "-alerts", Text: "Most alerts first"}, {Key: "-created", Text: "Newest first"},

@@ -3,6 +3,7 @@ package operator
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,27 @@ type tenantPages struct{ *Console }
 // overview is a tenant with what its subscription allows.
 type overview struct {
 	store.TenantOverview
-	may tenants.Entitlement
+	may    tenants.Entitlement
+	owners []string // their addresses, where somebody searches
+}
+
+// words are what a tenant is found by, beside its owners.
+func (t overview) words() []string {
+	return []string{t.Tenant.Name, t.Tenant.Slug, t.Tenant.File().Name, string(t.Tenant.ID), planName(t)}
+}
+
+// foundBy are the owners by which a search found the tenant; none where its other words are enough.
+func (t overview) foundBy(search string) (owners []string) {
+	typed := typedWords(search)
+	if hasAll(t.words(), typed) {
+		return nil
+	}
+	for _, email := range t.owners {
+		if slices.ContainsFunc(typed, func(word string) bool { return hasAll([]string{email}, []string{word}) }) {
+			owners = append(owners, email)
+		}
+	}
+	return owners
 }
 
 // month is the first moment of the month, UTC.
@@ -46,6 +67,19 @@ func (k tenantPages) all(ctx context.Context) ([]overview, error) {
 		out[i].may = tenants.Entitle(t.Subscription, plan, tenants.Usage{}, k.Now())
 	}
 	return out, nil
+}
+
+// searched is all for a list: where somebody searches, with the addresses of owners.
+func (k tenantPages) searched(ctx context.Context, q *page.Query) ([]overview, error) {
+	all, err := k.all(ctx)
+	if err != nil || q.Raw("q") == "" {
+		return all, err
+	}
+	owners, err := k.Store.Operators().Owners(ctx)
+	for i := range all {
+		all[i].owners = owners[all[i].Tenant.ID]
+	}
+	return all, err
 }
 
 // planOf is the plan of a code; one that the plans file does not have has its code as name.
@@ -82,9 +116,7 @@ var tenantOrders = map[store.Sort]func(a, b overview) int{
 func (k tenantPages) list(all []overview, q *page.Query) page.List[overview] {
 	state := q.OneOf("state", string(tenants.TenantActive), string(tenants.TenantSuspended), "trouble")
 	found := []overview{}
-	for _, t := range matching(all, q.Text("q"), func(t overview) []string {
-		return []string{t.Tenant.Name, t.Tenant.Slug, t.Tenant.File().Name, string(t.Tenant.ID), planName(t)}
-	}) {
+	for _, t := range matching(all, q.Text("q"), func(t overview) []string { return append(t.words(), t.owners...) }) {
 		if state == "" || state == string(t.Tenant.State) || state == "trouble" && t.may.Refusal() != nil {
 			found = append(found, t)
 		}
@@ -102,7 +134,7 @@ func (k tenantPages) list(all []overview, q *page.Query) page.List[overview] {
 
 func (k tenantPages) tenants(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 	q := page.QueryOf(c)
-	all, err := k.all(ctx)
+	all, err := k.searched(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -117,14 +149,14 @@ func (k tenantPages) tenants(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 			Industry: t.Tenant.File().Name, Plan: planName(t), Standing: standingShown(t), Trouble: t.may.Refusal() != nil,
 			State: stateOfTenant(t.Tenant), Rings: count(t.Counts.Rings), Calls: count(t.Counts.Answered),
 			Answered: views.Percent(int(t.Counts.Answered), int(t.Counts.Over())), Devices: count(t.Devices), Last: at(t.LastRing),
-			Alerts: int(t.Alerts)})
+			Alerts: int(t.Alerts), Owners: strings.Join(t.foundBy(table.Query), ", ")})
 	}
 	return web.Page(c, pages.Tenants(p), fiber.StatusOK)
 }
 
 func (k tenantPages) csv(ctx context.Context, c *fiber.Ctx, _ *visitor) error {
 	q := page.QueryOf(c)
-	all, err := k.all(ctx)
+	all, err := k.searched(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -294,15 +326,19 @@ func (k tenantPages) setPlan(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 	return k.Done(c, page.FlashPlanGiven, pages.TenantPath(string(t.Tenant.ID)))
 }
 
-// look makes a one-time link to the tenant's console, where the tenant agrees. It is a link and no
-// redirect, because a form may not lead to another address.
+// look makes a one-time link to the tenant's console, where the tenant agrees; without that both
+// records have the attempt. It is a link and no redirect, because a form may not lead to another
+// address.
 func (k tenantPages) look(ctx context.Context, c *fiber.Ctx, v *visitor) error {
-	t, _, err := k.one(ctx, c, v)
+	t, scope, err := k.one(ctx, c, v)
 	if err != nil {
 		return err
 	}
 	code := tenants.NewSecret(tenants.OperatorPrefix)
 	if err := k.Store.Operators().NewLook(ctx, v.operator.ID, t.Tenant.ID, code.Hash()); err != nil {
+		if tenants.KindOf(err) == tenants.Forbidden {
+			err = cmp.Or(scope.Audits().Refused(ctx, "tenant.look", string(t.Tenant.ID), withoutConsent), err)
+		}
 		return err
 	}
 	home := pages.TenantPath(string(t.Tenant.ID))

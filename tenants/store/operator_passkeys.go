@@ -163,6 +163,28 @@ func (s Operators) Prove(ctx context.Context, old, fresh tenants.Hash, now time.
 	})
 }
 
+// SetPassword keeps an operator's new password, as argon2id in PHC form. Their sign-ins end but the
+// one that asks, here, which gets the token fresh.
+func (s Operators) SetPassword(ctx context.Context, by Who, id tenants.OperatorID, phc string, here, fresh tenants.Hash) error {
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		if _, _, err := t.operators().factors(id); err != nil {
+			return err
+		}
+		n, err := t.change("UPDATE operator_sign_ins SET hash = ? WHERE hash = ? AND operator_id = ? AND half = ?", fresh[:], here[:],
+			uuid(id), false)
+		if err != nil {
+			return err
+		}
+		if n == 0 { // a reset came first
+			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+		}
+		if _, err := t.exec("UPDATE operators SET password = ? WHERE id = ?", phc, uuid(id)); err != nil {
+			return err
+		}
+		return t.operators().factorChanged(s.core, by, "operator.password", id, "", fresh)
+	})
+}
+
 // SignIns lists the whole sign-ins of an operator that are not over, the newest first.
 func (s Operators) SignIns(ctx context.Context, id tenants.OperatorID, now time.Time) ([]OperatorSignIn, error) {
 	type row struct {

@@ -63,6 +63,22 @@ func (s Operators) Tenants(ctx context.Context, since time.Time) ([]TenantOvervi
 	return out, nil
 }
 
+// Owners are the addresses of each tenant's owners, by which an operator finds a tenant.
+func (s Operators) Owners(ctx context.Context) (map[tenants.TenantID][]string, error) {
+	type row struct {
+		tenant uuid
+		email  string
+	}
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT m.tenant_id, u.email FROM members m JOIN users u ON u.id = m.user_id "+
+		"WHERE m.role = ? ORDER BY u.email", string(tenants.Owner))
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.tenant, &r.email} })
+	out := map[tenants.TenantID][]string{}
+	for _, r := range found {
+		out[tenants.TenantID(r.tenant)] = append(out[tenants.TenantID(r.tenant)], r.email)
+	}
+	return out, translate(err)
+}
+
 // perTenant reads one number for each tenant.
 func (s Operators) perTenant(ctx context.Context, query string) (map[tenants.TenantID]int64, error) {
 	type row struct {

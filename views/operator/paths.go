@@ -5,20 +5,26 @@ import "net/url"
 // The addresses of the operator console. It has a listener of its own. Those of the operator's
 // account and passkeys are as in the console of tenants: views.PathAccount and below.
 const (
-	PathSignIn      = "/signin"
-	PathSignOut     = "/signout"
-	PathTenants     = "/tenants"
-	PathTenantsCSV  = "/tenants.csv"
-	PathHealth      = "/health"
-	PathEvents      = "/events"
-	PathEventsCSV   = "/events.csv"
-	PathPartners    = "/partners"
-	PathPartnersCSV = "/partners.csv"
-	PathAudit       = "/audit"
-	PathAuditCSV    = "/audit.csv"
-	PathOperators   = "/operators"
-	PathCodes       = "/codes"
-	PathMails       = "/mails"
+	PathSignIn       = "/signin"
+	PathSignOut      = "/signout"
+	PathTenants      = "/tenants"
+	PathTenantsCSV   = "/tenants.csv"
+	PathHealth       = "/health"
+	PathTeams        = "/health/teams"
+	PathTeamsCSV     = "/health/teams.csv"
+	PathEnding       = "/health/certificates"
+	PathEndingCSV    = "/health/certificates.csv"
+	PathEvents       = "/events"
+	PathEventsCSV    = "/events.csv"
+	PathPartners     = "/partners"
+	PathPartnersCSV  = "/partners.csv"
+	PathAudit        = "/audit"
+	PathAuditCSV     = "/audit.csv"
+	PathOperators    = "/operators"
+	PathOperatorsCSV = "/operators.csv"
+	PathCodes        = "/codes"
+	PathMails        = "/mails"
+	PathMailsCSV     = "/mails.csv"
 )
 
 // WelcomeAskPath gives the challenge of a new operator's passkey.
@@ -56,6 +62,9 @@ func PartnerPath(id string) string { return PathPartners + "/" + id }
 
 // PaidPath records that a partner was paid.
 func PaidPath(id string) string { return PartnerPath(id) + "/paid" }
+
+// PayoutsPath is what a partner was paid, as a file.
+func PayoutsPath(id string) string { return PartnerPath(id) + "/payouts.csv" }
 
 // ResendPath sends a mail again.
 func ResendPath(id string) string { return PathMails + "/" + id + "/resend" }

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"slices"
 	"time"
 
 	"carillon/views"
@@ -20,7 +21,7 @@ func (s sampler) shell(title string, current Nav, crumbs ...views.Link) Shell {
 // of every page. now is the moment the made-up times lie before.
 func Samples(now time.Time) []views.Sample {
 	s := sampler{now}
-	return append(s.tenants(), append(s.server(), s.money()...)...)
+	return slices.Concat(s.tenants(), s.server(), s.account(), s.money())
 }
 
 func (s sampler) acts() []AuditRow {
@@ -38,7 +39,8 @@ func (s sampler) tenants() []views.Sample {
 		{ID: "t1", Name: "Harbor & Pine", Slug: "harbor-pine", Industry: "Real estate", Plan: "Growth", Standing: "Active", State: active,
 			Rings: "12,804", Calls: "4,120", Answered: "62 %", Devices: "812", Last: s.ago(time.Minute), Alerts: 2},
 		{ID: "t2", Name: "Lindenhof Dental", Slug: "lindenhof", Industry: "Dental clinic", Plan: "Starter", Standing: "A payment failed",
-			Trouble: true, State: off, Rings: "0", Calls: "0", Answered: "–", Devices: "3", Last: s.ago(90 * 24 * time.Hour)},
+			Trouble: true, State: off, Rings: "0", Calls: "0", Answered: "–", Devices: "3", Last: s.ago(90 * 24 * time.Hour),
+			Owners: "owner@lindenhof.example"},
 	}
 	table := views.Table{Name: "Tenants", Action: PathTenants, Search: "Name or short name", Rows: len(rows), CSV: PathTenantsCSV,
 		Total: "2 tenants", Filters: []views.Filter{{Name: "state", Label: "State", Choices: []views.Choice{
@@ -65,7 +67,18 @@ func (s sampler) tenants() []views.Sample {
 	}
 }
 
+func (s sampler) answers() []TeamRow {
+	return []TeamRow{{Team: "TEAM123456", Hour: TeamSpan{"100", "10 %", "10 × 429", true},
+		Day: TeamSpan{"1,000", "1 %", "10 × 429", false}, Budget: "20 %"}}
+}
+
+func (s sampler) failed() []MailRow {
+	return []MailRow{{ID: "7", To: "ana@clinic.example", Subject: "Your invitation", Why: "450 try later", At: s.ago(time.Hour),
+		Tries: "4 tries"}}
+}
+
 func (s sampler) server() []views.Sample {
+	health := views.Link{Text: "Health", Href: PathHealth}
 	operators := []OperatorRow{{Name: "Sam Hill", Email: "sam@ring.example", State: "Active", Steps: "app, 2 passkeys",
 		Tone: views.ToneGood, Icon: views.IconCheck, Seen: s.ago(time.Minute), Since: s.ago(90 * 24 * time.Hour), Self: true}}
 	return []views.Sample{
@@ -74,17 +87,31 @@ func (s sampler) server() []views.Sample {
 			Queues: []QueueRow{{Name: "Mails", Waiting: "3", Age: "2 minutes", Late: true, Note: "Invitations arrive late."}},
 			Nodes: []NodeRow{{Name: "node-1", Build: "abc123def456", Schema: "68", Clock: "0.0 s", Started: s.ago(time.Hour)},
 				{Name: "node-2", Build: "not known", Schema: "not known", Clock: "-2.3 s", Apart: true, Started: s.ago(48 * time.Hour)}},
-			Teams: []TeamRow{{Team: "TEAM123456", Hour: TeamSpan{"100", "10 %", "10 × 429", true},
-				Day: TeamSpan{"1,000", "1 %", "10 × 429", false}}},
-			Mails: []MailRow{{ID: "7", To: "ana@clinic.example", Subject: "Your invitation", Why: "450 try later", At: s.ago(time.Hour),
-				Tries: "4 tries"}},
+			Teams: s.answers(), Mails: s.failed(), MoreTeams: More{"1 of 12 teams", PathTeams}, MoreMails: More{"1 email", PathMails},
 			Server: []views.Row{{Name: "Version", Text: "1.0"}}, Writer: []views.Row{{Name: "Waiting", Text: "0"}},
-			Apple: []views.Row{{Name: "Connections", Text: "2"}}, Ending: []views.Row{{Name: "Lindenhof Dental", Text: "in 6 days"}}})},
+			Apple: []views.Row{{Name: "Connections", Text: "2"}}, MoreEnding: More{"1 certificate", PathEnding},
+			Ending: []views.Row{{Name: "Lindenhof Dental", Text: "in 6 days", Href: TenantPath("t2")}}})},
+		{Name: "operator-teams", Page: Teams(TeamsPage{s.shell("Apple’s answers by team", NavHealth, health), views.Table{
+			Name: "Apple’s answers by team", Action: PathTeams, Search: "Team id", Rows: 1, Total: "1 team", CSV: PathTeamsCSV},
+			s.answers()})},
+		{Name: "operator-mails", Page: Mails(MailsPage{s.shell("Emails that failed", NavHealth, health), views.Table{
+			Name: "Emails that failed", Action: PathMails, Search: "Recipient, subject or reason", Rows: 1, Total: "1 email",
+			CSV: PathMailsCSV}, s.failed()})},
+		{Name: "operator-certificates", Page: Ending(EndingPage{s.shell("Certificates", NavHealth, health),
+			[]views.Stat{{Label: "Ended", Value: "0"}, {Label: "Within 30 days", Value: "1"}}, views.Table{Name: "Certificates",
+				Action: PathEnding, Search: "Tenant, id or environment", Rows: 1, Total: "1 certificate", CSV: PathEndingCSV},
+			[]EndingRow{{Tenant: "Lindenhof Dental", Href: TenantPath("t2"), Environment: "Production", Ends: s.ago(-6 * 24 * time.Hour),
+				Left: "in 6 days", Soon: true}}})},
 		{Name: "operator-operators", Page: Operators(OperatorsPage{s.shell("Operators", NavOperators),
-			views.Table{Name: "Operators", Action: PathOperators, Rows: 1, Total: "1 operator"}, operators})},
+			views.Table{Name: "Operators", Action: PathOperators, Rows: 1, Total: "1 operator", CSV: PathOperatorsCSV}, operators})},
 		{Name: "operator-audit", Page: Audit(AuditPage{s.shell("Audit log", NavAudit), views.Table{Name: "Audit log", Action: PathAudit,
 			Search: "Operator, action or tenant", Rows: 2, Total: "2 entries", CSV: PathAuditCSV}, s.acts(),
 			&views.Callout{Tone: views.ToneGood, Title: "The record is whole."}})},
+	}
+}
+
+func (s sampler) account() []views.Sample {
+	return []views.Sample{
 		{Name: "operator-signin", Page: SignIn(SignInPage{Email: "sam@ring.example", Passkeys: true,
 			Error: "The email or password is wrong."})},
 		{Name: "operator-second", Page: Second(SecondPage{SecondAsk: views.SecondAsk{Passkeys: true, Error: "This code is wrong."}})},
@@ -99,6 +126,8 @@ func (s sampler) server() []views.Sample {
 			Name: views.Field{Name: "name", Label: "Name", Value: "Safari on macOS", Max: 60}}})},
 		{Name: "operator-app", Page: App(AppPage{s.shell("Connect an authenticator app", ""), views.AppNew{Seed: "JBSWY3DPEHPK3PXP"},
 			true})},
+		{Name: "operator-password", Page: Password(PasswordPage{Shell: s.shell("Change your password", ""),
+			Current: "The current password is wrong."})},
 		{Name: "operator-confirm", Page: ConfirmMe(ConfirmMePage{s.shell("Confirm that it is you", ""), views.ProofAsk{
 			Next: PathTenants, Again: true, Passkey: true}})},
 		{Name: "operator-welcome", Page: Welcome(WelcomePage{Email: "sam@ring.example", Action: WelcomePath("x"), Passkeys: true,

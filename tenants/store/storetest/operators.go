@@ -79,6 +79,13 @@ func testOperators(b *bench) {
 	if err != nil || len(seen) != 1 || seen[0].Tenant.SuspendedWhy != "a reason" {
 		b.Errorf("the tenants: %+v %v", seen, err)
 	}
+	owner, viewer := b.user(), b.user()
+	b.must(of.Members().Add(ctx, tenants.Member{Tenant: looked.ID, User: owner.ID, Role: tenants.Owner, CreatedAt: now}))
+	b.must(of.Members().Add(ctx, tenants.Member{Tenant: looked.ID, User: viewer.ID, Role: tenants.Viewer, CreatedAt: now}))
+	owners, err := all.Owners(ctx)
+	if err != nil || !reflect.DeepEqual(owners, map[tenants.TenantID][]string{looked.ID: {owner.Email}}) {
+		b.Errorf("the owners: %v %v", owners, err)
+	}
 	queues, err := all.Queues(ctx, now)
 	if err != nil || queues.Bytes == 0 || queues.Rings.Waiting != 0 || !queues.Rings.Oldest.IsZero() {
 		b.Errorf("the queues: %+v %v", queues, err)
@@ -165,6 +172,20 @@ func testOperatorPasskeys(b *bench) {
 	if err != nil || seed != "seed" || last != 3 {
 		b.Errorf("the app: %q %d %v", seed, last, err)
 	}
+	half := store.OperatorSignIn{Hash: hashOf("half"), Operator: o.ID, Half: true, CreatedAt: now, IdleAt: now.Add(time.Hour),
+		ExpiresAt: now.Add(time.Hour)}
+	b.must(all.SignIn(ctx, store.Who{}, half, tenants.Hash{}))
+	b.refused(all.SetPassword(ctx, store.Who{}, o.ID, "half", half.Hash, hashOf("x")), tenants.Unauthorized, "a password without a code")
+	b.refused(all.SetPassword(ctx, store.Who{}, other.ID, "stolen", hashOf("fresh"), hashOf("x")), tenants.Unauthorized,
+		"a password by another's sign-in")
+	b.must(all.SetPassword(ctx, store.Who{}, o.ID, "second", hashOf("fresh"), hashOf("renewed")))
+	b.refused(all.SetPassword(ctx, store.Who{}, o.ID, "third", hashOf("fresh"), hashOf("x")), tenants.Unauthorized,
+		"a password by a token that is gone")
+	_, still, err := all.Find(ctx, hashOf("renewed"), now)
+	b.must(err)
+	equal(b, still.Password, "second", "the password")
+	_, _, err = all.Find(ctx, half.Hash, now)
+	b.refused(err, tenants.Unauthorized, "half a sign-in after a new password")
 	b.must(all.EndSignIns(ctx, store.Who{}, o.ID, tenants.Hash{}))
 	b.must(all.Disable(ctx, store.Who{}, o.ID, now))
 	_, err = all.PasskeyOwner(ctx, []byte("two"))

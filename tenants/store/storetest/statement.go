@@ -156,6 +156,7 @@ var acrossBy = map[string]string{
 	"SELECT tenant_id, COUNT(*) FROM members GROUP":          "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT tenant_id, COUNT(*) FROM alerts WHERE":           "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT t.id, COALESCE((SELECT r.created_at":             "Operators.Tenants: figures of all tenants for the operator",
+	"SELECT m.tenant_id, u.email FROM members m JOIN users":  "Operators.Owners: a search of all tenants, for the operator",
 	"SELECT tenant_id, CAST(SUM(rings) AS":                   "Operators.Tenants: figures of all tenants for the operator",
 	"SELECT COUNT(*), COALESCE(MIN(due_at), 0) FROM rings":   "Operators.Queues: the work of all tenants, for the operator",
 	"SELECT COUNT(*), COALESCE(MIN(tell_at), 0) FROM alerts": "Operators.Queues: the work of all tenants, for the operator",
