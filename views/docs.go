@@ -19,8 +19,9 @@ type DocPage struct {
 	Objects    []DocObject
 	Problems   []DocProblems
 
-	Query string
-	Hits  []DocHit
+	Query  string
+	Hits   []DocHit
+	HasAll bool // each hit contains every word of the query
 }
 
 // DocGroup is a part of the menu.

@@ -22,6 +22,9 @@ import (
 // Home is the slug of the first page.
 const Home = "overview"
 
+// changelog is the slug of the page of changes.
+const changelog = "changelog"
+
 //go:embed pages/*.md
 var pages embed.FS
 
@@ -71,7 +74,7 @@ func open(c Config) (*library, error) {
 		return nil, err
 	}
 	if c.Changelog != "" {
-		list = append(list, guide{slug: "changelog", title: "Changelog", group: "Reference", order: 90,
+		list = append(list, guide{slug: changelog, title: "Changelog", group: "Reference", order: 90,
 			summary: "What changed in Carillon, with the newest first.", text: changes(c.Changelog)})
 	}
 	if c.Metrics != "" {

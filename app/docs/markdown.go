@@ -57,6 +57,12 @@ func render(g guide, base string) (*views.DocPage, []section, error) {
 	var found []section
 	for n := tree.FirstChild(); n != nil; n = n.NextSibling() {
 		h, ok := n.(*ast.Heading)
+		if list, _ := n.(*ast.List); list != nil && g.slug == changelog { // a section would have every word
+			for item := list.FirstChild(); item != nil; item = item.NextSibling() {
+				found = append(found, section{page: g.title, title: here.title, href: here.href, text: plain(item, source)})
+			}
+			continue
+		}
 		if !ok {
 			here.text += " " + plain(n, source)
 			continue

@@ -32,30 +32,30 @@ func (s *section) index() {
 	}
 }
 
-// Search finds the sections that contain every word of the query, or a word that starts with it.
-// The best come first: a match in a title counts more than one in the text.
-func (d *Docs) Search(query string) ([]views.DocHit, error) {
+// Search finds the sections that contain every word of the query, its singular, or a word that
+// starts with one of them. The best come first: a match in a title counts more than one in the
+// text. If no section contains every word, all is false, and it finds those that contain the most.
+func (d *Docs) Search(query string) (out []views.DocHit, all bool, err error) {
 	l, err := d.library()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	terms := words(query[:min(len(query), MaxQuery)])
-	terms = terms[:min(len(terms), maxTerms)]
-	if len(terms) == 0 {
-		return nil, nil
-	}
+	want := asked(query)
 	type hit struct {
-		section *section
-		score   int
+		section      *section
+		score, found int // found = how many of the words it contains
 	}
 	var hits []hit
+	most := 1
 	for i := range l.sections {
-		if n := l.sections[i].score(terms); n > 0 {
-			hits = append(hits, hit{&l.sections[i], n})
+		n, found := l.sections[i].score(want)
+		if found >= most {
+			hits, most = append(hits, hit{&l.sections[i], n, found}), found
 		}
 	}
+	hits = slices.DeleteFunc(hits, func(h hit) bool { return h.found < most })
 	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.score, a.score) })
-	var out []views.DocHit
+	terms := slices.Concat(want...)
 	for _, h := range hits[:min(len(hits), maxHits)] {
 		s := h.section
 		found := views.DocHit{Title: s.title, Href: s.href, Text: mark(excerpt(s.text, terms), terms)}
@@ -64,7 +64,37 @@ func (d *Docs) Search(query string) ([]views.DocHit, error) {
 		}
 		out = append(out, found)
 	}
-	return out, nil
+	return out, most >= len(want), nil
+}
+
+// small are words of questions that say nothing of what is asked for.
+var small = []string{"a", "an", "and", "are", "can", "do", "does", "for", "how", "i", "in", "is", "it", "my", "of", "on", "or", "the",
+	"to", "what", "when", "where", "which", "why", "with"}
+
+// asked are the words to look for, each with its singular. Small words count only where there are
+// no others.
+func asked(query string) (list [][]string) {
+	all := words(query[:min(len(query), MaxQuery)])
+	telling := slices.DeleteFunc(slices.Clone(all), func(w string) bool { return slices.Contains(small, w) })
+	if len(telling) == 0 {
+		telling = all
+	}
+	for _, w := range telling[:min(len(telling), maxTerms)] {
+		list = append(list, append([]string{w}, singular(w)...))
+	}
+	return list
+}
+
+// singular is the singular of an English plural; nothing for a word that is none.
+func singular(w string) []string {
+	stem, plural := strings.CutSuffix(w, "s")
+	if !plural || len(stem) < 3 || strings.HasSuffix(stem, "s") {
+		return nil
+	}
+	if y, ok := strings.CutSuffix(stem, "ie"); ok {
+		return []string{y + "y"}
+	}
+	return []string{stem}
 }
 
 // words splits a text into lower-case words of letters, digits and underscores.
@@ -74,20 +104,22 @@ func words(text string) []string {
 
 func wordly(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
 
-// score is 0 if a term is missing. A whole word counts more than the start of one.
-func (s *section) score(terms []string) int {
-	sum := 0
-	for _, term := range terms {
-		n := 12*count(s.words.title, term) + 3*count(s.words.page, term) + min(count(s.words.text, term), 6)
-		if n == 0 {
-			return 0
+// score says how well the section answers, and how many of the words it contains. A whole word
+// counts more than the start of one.
+func (s *section) score(asked [][]string) (sum, found int) {
+	for _, forms := range asked {
+		best := 0
+		for _, term := range forms {
+			best = max(best, 12*count(s.words.title, term)+3*count(s.words.page, term)+min(count(s.words.text, term), 6))
 		}
-		sum += n
+		if sum += best; best > 0 {
+			found++
+		}
 	}
 	if s.top {
 		sum += 4
 	}
-	return sum
+	return sum, found
 }
 
 // count is how often the term begins one of the words, which are in alphabetical order; a whole

@@ -61,7 +61,7 @@ func (s *Site) searchDocs(ctx context.Context, c *fiber.Ctx) error {
 	if p.Menu, err = s.Docs.Menu(); err != nil {
 		return err
 	}
-	if p.Hits, err = s.Docs.Search(q); err != nil {
+	if p.Hits, p.HasAll, err = s.Docs.Search(q); err != nil {
 		return err
 	}
 	p.Front = s.front(ctx, c, heading{"Search the docs", p.Summary})
