@@ -286,6 +286,10 @@ func TestCompletion(t *testing.T) {
 		"rings list --json --sta":  "--state",
 		"completion ":              "bash zsh fish",
 		"rings list --state x --a": "--after --agent --all",
+		"rings list --state=an":    "--state=answered",
+		"rings list --state = an":  "answered",
+		"rings list --state =":     "placed pushed ringing answered ended declined missed cancelled failed",
+		"rings list --what=an":     "",
 		"__":                       "",
 		"rings show --key ":        "",
 	} {

@@ -23,8 +23,9 @@ type completionCmd struct {
 var completionScripts = map[string]string{
 	"bash": `_carillon() {
   local IFS=$'\n'
+  local word=${COMP_WORDS[COMP_CWORD]}
   local next=$("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-  COMPREPLY=($(compgen -W "$next" -- "${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=($(compgen -W "$next" -- "${word#=}"))
 }
 complete -o default -F _carillon carillon
 `,
@@ -61,6 +62,20 @@ func complete(model *kong.Application, words []string, out io.Writer) {
 		last, words = words[len(words)-1], words[:len(words)-1]
 	}
 	node, flag := walk(model.Node, words)
+	if name, value, ok := strings.Cut(last, "="); ok { // bash has the = as a word of its own
+		if long, ok := strings.CutPrefix(name, "--"); ok && flag == nil {
+			flag = flagOf(node, long)
+		}
+		if flag == nil {
+			return
+		}
+		for _, w := range enumOf(flag.Value) {
+			if strings.HasPrefix(w, value) {
+				fmt.Fprintln(out, strings.TrimPrefix(name+"=", "=")+w)
+			}
+		}
+		return
+	}
 	for _, w := range next(node, flag, last) {
 		if strings.HasPrefix(w, last) {
 			fmt.Fprintln(out, w)
@@ -71,6 +86,9 @@ func complete(model *kong.Application, words []string, out io.Writer) {
 // walk follows the words of a line. flag is the one whose value comes next.
 func walk(node *kong.Node, words []string) (at *kong.Node, flag *kong.Flag) {
 	for _, w := range words {
+		if w == "=" && flag != nil { // what bash makes of --flag=value
+			continue
+		}
 		if flag != nil {
 			flag = nil
 			continue
