@@ -69,7 +69,8 @@ func (r ConnectionRole) Takes() []EventKind { return roleEvents[r] }
 // ConnectionState says whether a connection is used.
 type ConnectionState string
 
-// The states of a connection. What happens while it is not active is not sent later.
+// The states of a connection. What happens while it is paused or ended is not sent later. What
+// happens while it is disabled is kept for DeliveriesKept, and sent only if somebody replays it.
 const (
 	ConnectionActive   ConnectionState = "active"
 	ConnectionPaused   ConnectionState = "paused"   // by a person or a key

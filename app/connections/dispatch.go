@@ -175,6 +175,9 @@ func (e *Engine) roomFor(d store.DueConnection) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.line(d)
+	if err != nil {
+		e.trims[d] = true // it may be disabled: nothing is sent, so nothing else trims it
+	}
 	if l.failing = !c.FailingSince.IsZero(); err != nil || l.look || l.gone || e.fails(l) {
 		return 0
 	}

@@ -285,7 +285,8 @@ func testReplay(b *bench) {
 }
 
 // testFailingConnection: people are warned after a day, and the connection is disabled after five;
-// 410 ends it at once; one delivery makes it good again.
+// 410 ends it at once; one delivery makes it good again. What happens in the first week after it
+// was disabled is kept for a replay.
 func testFailingConnection(b *bench) {
 	ctx := b.Context()
 	s := b.tenant()
@@ -321,6 +322,18 @@ func testFailingConnection(b *bench) {
 	equal(b, bodies(b.toSend(c, 10)), "", "claimed of a disabled connection")
 	_, err := s.Deliveries().Replay(ctx, c.ID, store.Replay{Failed: true})
 	b.refused(err, tenants.Conflict, "a replay to a disabled connection")
+	kept := func() (n int64) {
+		open()
+		total, err := s.Deliveries().Total(ctx, store.DeliveryQuery{Connection: c.ID, State: tenants.DeliveryFailed,
+			Kind: tenants.EventDeviceRegistered})
+		b.must(err)
+		return total.N
+	}
+	b.device(s, "ana")
+	equal(b, kept(), 1, "kept of what happened while it was disabled")
+	b.clock.add(tenants.DeliveriesKept + time.Second)
+	b.device(s, "ben")
+	equal(b, kept(), 1, "kept after a week")
 
 	active, err := s.Connections().Get(ctx, c.ID)
 	b.must(err)
