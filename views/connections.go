@@ -105,11 +105,12 @@ type ConnectionPage struct {
 	Traffic    Traffic
 	Extra      *ConnectionExtra // what the role has to show
 	Sends      bool             // it sends events: a test, a list and a replay make sense
-	Tests      bool             // a test event can be sent
-	Result     *DeliveryPage    // of the test event that was just sent
-	Deliveries []DeliveryRow    // the latest
-	Waiting    string           // "12 events wait"; empty when none do
-	Verify     string           // a program that checks our signature; empty for a role that does not sign
+	Test       string           // what a test does; empty = there is none
+	TestButton string
+	Result     *DeliveryPage // of the test event that was just sent
+	Deliveries []DeliveryRow // the latest
+	Waiting    string        // "12 events wait"; empty when none do
+	Verify     string        // a program that checks our signature; empty for a role that does not sign
 	Active     bool
 	Paused     bool
 	Resume     bool // it can be made to work again

@@ -206,6 +206,10 @@ func ConnectionEditPath(id string) string { return ConnectionPath(id) + "/edit" 
 // ConnectionTestPath sends a test event (POST) and shows what came of it.
 func ConnectionTestPath(id string) string { return ConnectionPath(id) + "/test" }
 
+// TextsPath is where a provider of texts sends what people answer to a connection's texts. It is a
+// path of the API.
+func TextsPath(id string) string { return "/v1/sms/" + id }
+
 // ConnectionPausePath pauses a connection (POST).
 func ConnectionPausePath(id string) string { return ConnectionPath(id) + "/pause" }
 

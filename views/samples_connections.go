@@ -82,7 +82,8 @@ func (s connectionSampler) connectionPages() []Sample {
 		Action: ConnectionSecretPath(sampleConnection), Back: ConnectionPath(sampleConnection),
 		Consequence: []string{"The new secret is shown once.", "Both secrets work for 24 hours. After that the old one signs nothing."}}
 	full := ConnectionPage{Shell: s.shell("CRM", NavConnections, up), ID: sampleConnection, Tone: ToneGood, State: "Working",
-		Facts: s.connectionFacts(), Traffic: s.traffic(), Sends: true, Tests: true, Deliveries: s.deliveryRows(), Waiting: "1 event waits.",
+		Facts: s.connectionFacts(), Traffic: s.traffic(), Sends: true, Test: "Sends one event now and shows what your system answers.",
+		TestButton: "Send a test event", Deliveries: s.deliveryRows(), Waiting: "1 event waits.",
 		Verify: "import hmac\n…", Active: true, CanEdit: true, Rotate: &rotate, Remove: remove}
 	failing := full
 	failing.Tone, failing.State = ToneBad, "Off"

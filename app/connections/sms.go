@@ -164,6 +164,8 @@ func (m *sms) trial(ctx context.Context, c tenants.Connection, s Secrets) (Answe
 		return a, tenants.Refuse(tenants.Unprocessable, "text_refused", "%s", textRefusals[20003].sentence)
 	case res.StatusCode == http.StatusNotFound:
 		return a, tenants.Refuse(tenants.Unprocessable, "text_refused", "%s", textRefusals[20404].sentence)
+	case res.StatusCode < 200 || res.StatusCode > 299:
+		return a, nil
 	}
 	a.Body = []byte("The provider knows the account. A test sends no text.")
 	return a, nil

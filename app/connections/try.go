@@ -12,7 +12,8 @@ import (
 // Try sends one event to a connection at once, outside of the queue, and returns how it went. The
 // event is a real one: of the tenant's newest ring if it had such an event, else of things that do
 // not exist. It has an id of its own, is recorded, and is not tried again. kind is empty for the
-// first one that the connection wants. While the connection has no slot free it is refused.
+// first one that the connection wants. While the connection has no slot free it is refused. A test
+// of text messages sends none: it asks the provider whether it knows the account.
 func (e *Engine) Try(ctx context.Context, scope *store.Scope, id tenants.ConnectionID, kind tenants.EventKind) (tenants.DeliveryAttempt,
 	error) {
 	c, secrets, err := scope.Connections().Open(ctx, id)
@@ -63,9 +64,9 @@ func (e *Engine) give(d store.DueConnection) {
 // wanted is the kind of event to send; one that the connection does not take is refused.
 func wanted(c tenants.Connection, kind tenants.EventKind) (tenants.EventKind, error) {
 	switch takes := c.Role.Takes(); {
-	case c.Role == tenants.RoleAudit && kind == "":
+	case c.Role == tenants.RoleAudit && (kind == "" || kind == tenants.EventAuditRecorded):
 		return tenants.EventAuditRecorded, nil
-	case len(takes) == 0:
+	case c.Role == tenants.RoleCalendar:
 		return "", tenants.Refuse(tenants.Unprocessable, "no_events", "A connection of the role %s is sent no events.", c.Role)
 	case kind == "" && len(c.Events) > 0:
 		return c.Events[0], nil
@@ -90,9 +91,12 @@ func (e *Engine) sample(ctx context.Context, scope *store.Scope, c tenants.Conne
 		}
 		return d, err
 	}
-	rings, _, err := scope.Rings().List(ctx, store.RingQuery{Limit: 1})
-	if err != nil {
-		return d, err
+	var rings []*tenants.Ring
+	if c.Role != tenants.RoleSMS { // an event of a ring that was missed just now would send its text
+		var err error
+		if rings, _, err = scope.Rings().List(ctx, store.RingQuery{Limit: 1}); err != nil {
+			return d, err
+		}
 	}
 	tenant, err := scope.Tenant(ctx)
 	if err != nil {

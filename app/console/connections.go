@@ -274,7 +274,7 @@ func (k connectionPages) addConnection(ctx context.Context, c *fiber.Ctx, v *pag
 	if err != nil {
 		return err
 	}
-	if !signs(x.Role) {
+	if !signs(x) {
 		return k.Done(c, page.FlashAdded, views.ConnectionPath(string(x.ID)))
 	}
 	return k.showSecret(ctx, c, v, x, secret)
@@ -290,8 +290,11 @@ func (k connectionPages) checkConnection(ctx context.Context, v *page.Visitor, x
 	return connections.NoteRefused(ctx, v.Scope, connections.OfConnection, k.CheckConnection(*x))
 }
 
-// signs: an SMS service and a calendar check another signature, or none.
-func signs(r tenants.ConnectionRole) bool { return r != tenants.RoleSMS && r != tenants.RoleCalendar }
+// signs: an SMS service and a calendar check another signature, or none, and syslog has no place
+// for one.
+func signs(x tenants.Connection) bool {
+	return x.Role != tenants.RoleSMS && x.Role != tenants.RoleCalendar && !strings.HasPrefix(x.URL, "syslog")
+}
 
 // showSecret shows the signing secret, this once, with a program that uses it.
 func (k connectionPages) showSecret(ctx context.Context, c *fiber.Ctx, v *page.Visitor, x tenants.Connection, s tenants.Secret) error {

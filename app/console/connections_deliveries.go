@@ -180,7 +180,7 @@ func attemptView(x tenants.Connection, a tenants.DeliveryAttempt, v *page.Visito
 // syslog was made of. The address is that of the connection as it is now.
 func requestText(x tenants.Connection, a tenants.DeliveryAttempt) string {
 	var b strings.Builder
-	if signs(x.Role) && !strings.HasPrefix(x.URL, "syslog") {
+	if signs(x) {
 		b.WriteString("POST ")
 	} else {
 		b.WriteString("To ")

@@ -39,10 +39,15 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()),
 		CanEdit: v.Role.May(mayConnections),
 		Paused:  x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
-		Sends: sends(x.Role), Tests: tests(x.Role), Active: x.State == tenants.ConnectionActive}
+		Sends: sends(x.Role), Test: testWords[x.Role], TestButton: testButton(x.Role, tested != nil),
+		Active: x.State == tenants.ConnectionActive}
 	last := page.Sentence(schedule.Cause)
 	if x.Role == tenants.RoleCalendar {
 		p.Extra = rosterOf(schedule, v, k.Now())
+	}
+	if x.Role == tenants.RoleSMS {
+		p.Extra = &views.ConnectionExtra{Title: incomingTexts, Sub: incomingTextsSub,
+			Rows: []views.Row{{Name: incomingAddress, Text: k.PublicURL + views.TextsPath(string(x.ID)), Mono: true, Copy: true}}}
 	}
 	if p.Sends {
 		if last, err = k.traffic(ctx, v, x, &p); err != nil {
@@ -53,7 +58,7 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	if tested != nil {
 		p.Result = &views.DeliveryPage{Attempts: []views.DeliveryAttempt{attemptView(x, *tested, v)}}
 	}
-	if signs(x.Role) {
+	if signs(x) {
 		ask := rotationOfSecret(x)
 		p.Rotate, p.Verify = &ask, verifyProgram
 	}
@@ -108,10 +113,6 @@ func (k connectionPages) traffic(ctx context.Context, v *page.Visitor, x tenants
 
 // sends: a calendar is read, all others are sent something.
 func sends(r tenants.ConnectionRole) bool { return r != tenants.RoleCalendar }
-
-// tests: the audit log takes nothing but entries that were made, and a test of text messages would
-// send one to the person of the newest ring.
-func tests(r tenants.ConnectionRole) bool { return len(r.Takes()) > 0 && r != tenants.RoleSMS }
 
 // trafficOf draws the last 24 hours, hour by hour.
 func (k connectionPages) trafficOf(f tenants.ConnectionFigures, hours []tenants.ConnectionHour, v *page.Visitor) views.Traffic {

@@ -34,7 +34,7 @@ func TestConnectionOfEachRole(t *testing.T) {
 	} {
 		form := append([]string{"role", string(role), "name", "It is " + string(role)}, more...)
 		res := w.Post("/connections/add", fieldsOf(form...))
-		if signs(role) {
+		if signs(tenants.Connection{Role: role, URL: more[1]}) {
 			res.Want(200).Has("whsec_")
 		} else {
 			res.Want(303)
@@ -47,7 +47,15 @@ func TestConnectionOfEachRole(t *testing.T) {
 	}
 	for _, was := range all {
 		at := "/connections/" + string(was.ID)
-		w.Get(at).Want(200).Has(was.Role.Name()).Lacks("s3cret")
+		shown := w.Get(at).Want(200).Has(was.Role.Name()).Lacks("s3cret")
+		if test := `action="` + at + `/test"`; was.Role == tenants.RoleCalendar {
+			shown.Lacks(test)
+		} else {
+			shown.Has(test, testWords[was.Role], testButton(was.Role, false))
+		}
+		if was.Role == tenants.RoleSMS {
+			shown.Has("/v1/sms/"+string(was.ID), incomingTextsSub)
+		}
 		edit := w.Get(at + "/edit").Want(200).Lacks("s3cret")
 		form := formOf(t, edit.Body, at+"/edit")
 		w.Post(at+"/edit", form).Leads(at)

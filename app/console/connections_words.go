@@ -162,6 +162,28 @@ func rotationOfSecret(c tenants.Connection) views.Confirm {
 	}
 }
 
+// testWords say what a test of a connection does. A calendar, which is read, has none.
+var testWords = map[tenants.ConnectionRole]string{
+	tenants.RoleWebhook: testOfRing,
+	tenants.RoleCRM:     testOfRing,
+	tenants.RoleMLS:     testOfRing,
+	tenants.RoleSMS:     "Asks the provider whether it knows the account, and shows the answer. No text is sent.",
+	tenants.RoleAudit:   "Sends the newest entry of your audit log now and shows what your system answers.",
+	tenants.RoleTranscript: "Sends one event now and shows what your system answers. It is of a ring that does not exist, and has " +
+		"no notes.",
+}
+
+// testButton names the button of a test. again says that there was one just now.
+func testButton(r tenants.ConnectionRole, again bool) string {
+	switch {
+	case r == tenants.RoleSMS:
+		return "Ask the provider"
+	case again:
+		return "Send another test event"
+	}
+	return "Send a test event"
+}
+
 // What pages and refusals say.
 const (
 	newSecretTitle = "Your signing secret"
@@ -178,6 +200,14 @@ const (
 	replayFailed   = "Only what did not arrive"
 	replayKept     = ". Events are kept for seven days."
 	oldSecretUntil = "Old secret signs until"
+
+	incomingTexts    = "Answers to your texts"
+	incomingTextsSub = "Set this address as the webhook for incoming messages at your provider. Carillon then learns who answered STOP " +
+		"or START, and answers HELP."
+	incomingAddress = "Address"
+
+	testOfRing = "Sends one event now and shows what your system answers. It is of your newest ring, or of a ring that " +
+		"does not exist."
 
 	connectionNoName = "Shown in this console only."
 )

@@ -1286,8 +1286,10 @@ class Connections(_Resource):
 
         Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
         value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-        again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-        active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+        again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+
+        What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+        disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
         """
         return self._sender.read_json("PATCH", f"/v1/connections/{_quote(id)}", body=json.dumps(body).encode(), content_type="application/json")
 
@@ -1337,7 +1339,8 @@ class Connections(_Resource):
         """Send an event now and show the answer.
 
         Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-        to 10 seconds for the answer. It is not tried again.
+        to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+        asks the provider whether it knows the account.
         """
         return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/test", body=json.dumps(body).encode(), content_type="application/json")
 

@@ -3225,8 +3225,10 @@ type ClientInterface interface {
 	//
 	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
 	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+	//
+	// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+	// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3237,8 +3239,10 @@ type ClientInterface interface {
 	//
 	// Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
 	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-	// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+	//
+	// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+	// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3286,7 +3290,8 @@ type ClientInterface interface {
 	// TestConnectionWithBody Send an event now and show the answer
 	//
 	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-	// to 10 seconds for the answer. It is not tried again.
+	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+	// asks the provider whether it knows the account.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3296,7 +3301,8 @@ type ClientInterface interface {
 	// TestConnection Send an event now and show the answer
 	//
 	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-	// to 10 seconds for the answer. It is not tried again.
+	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+	// asks the provider whether it knows the account.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3968,8 +3974,8 @@ type ClientInterface interface {
 	// TakeTextWithBody Take a text from a person
 	//
 	// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
-	// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
-	// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+	// STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE and OPTOUT are kept: the person gets no more texts. START and UNSTOP undo it;
+	// YES does not. HELP and INFO are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3979,8 +3985,8 @@ type ClientInterface interface {
 	// TakeTextWithFormdataBody Take a text from a person
 	//
 	// Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
-	// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
-	// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+	// STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE and OPTOUT are kept: the person gets no more texts. START and UNSTOP undo it;
+	// YES does not. HELP and INFO are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -4413,8 +4419,10 @@ func (c *Calls) ShowConnection(ctx context.Context, id ID, reqEditors ...Request
 //
 // Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
 // value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+//
+// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4435,8 +4443,10 @@ func (c *Calls) ChangeConnectionWithBody(ctx context.Context, id ID, contentType
 //
 // Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
 // value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-// active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+//
+// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4534,7 +4544,8 @@ func (c *Calls) RotateSecret(ctx context.Context, id ID, reqEditors ...RequestEd
 // TestConnectionWithBody Send an event now and show the answer
 //
 // Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-// to 10 seconds for the answer. It is not tried again.
+// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+// asks the provider whether it knows the account.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4554,7 +4565,8 @@ func (c *Calls) TestConnectionWithBody(ctx context.Context, id ID, contentType s
 // TestConnection Send an event now and show the answer
 //
 // Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-// to 10 seconds for the answer. It is not tried again.
+// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+// asks the provider whether it knows the account.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5916,8 +5928,8 @@ func (c *Calls) ChangeSchedule(ctx context.Context, id ID, body ChangeScheduleJS
 // TakeTextWithBody Take a text from a person
 //
 // Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
-// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
-// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+// STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE and OPTOUT are kept: the person gets no more texts. START and UNSTOP undo it;
+// YES does not. HELP and INFO are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5937,8 +5949,8 @@ func (c *Calls) TakeTextWithBody(ctx context.Context, id ID, contentType string,
 // TakeTextWithFormdataBody Take a text from a person
 //
 // Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
-// STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
-// are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+// STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE and OPTOUT are kept: the person gets no more texts. START and UNSTOP undo it;
+// YES does not. HELP and INFO are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //

@@ -53,9 +53,14 @@ func (c *Connections) AllAttempts(ctx context.Context, id string, p ListAttempts
 	})
 }
 
-// Test sends an event at once, also to a connection that is paused, and gives the answer.
+// Test sends an event at once, also to a connection that is paused, and gives the answer. Without
+// an event it is the first that the connection takes.
 func (c *Connections) Test(ctx context.Context, id string, event EventKind) (DeliveryAttempt, error) {
-	return read[DeliveryAttempt](c.calls.TestConnection(ctx, id, TestConnectionJSONRequestBody{Event: &event}))
+	body := TestConnectionJSONRequestBody{}
+	if event != "" {
+		body.Event = &event
+	}
+	return read[DeliveryAttempt](c.calls.TestConnection(ctx, id, body))
 }
 
 // Replay sends one event again, or all of a time, and says how many.

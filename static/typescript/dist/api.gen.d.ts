@@ -703,8 +703,10 @@ export interface paths {
          * Change a connection
          * @description Needs `connections:write`. Fields that you leave out do not change. `headers` replaces all of them; a header with an empty
          *     value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
-         *     again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before. What happens while a connection is not
-         *     active is not sent later. Making a disabled or ended connection active does not send what failed: see replay.
+         *     again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
+         *
+         *     What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
+         *     disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
          */
         patch: operations["changeConnection"];
         trace?: never;
@@ -797,7 +799,8 @@ export interface paths {
         /**
          * Send an event now and show the answer
          * @description Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-         *     to 10 seconds for the answer. It is not tried again.
+         *     to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
+         *     asks the provider whether it knows the account.
          */
         post: operations["testConnection"];
         delete?: never;
@@ -1116,8 +1119,8 @@ export interface paths {
         /**
          * Take a text from a person
          * @description Set this address, with the id of a connection of the role `sms`, as the webhook for incoming messages at your provider. STOP,
-         *     STOPALL, UNSUBSCRIBE, CANCEL, END and QUIT are kept: the person gets no more texts. START, YES and UNSTOP undo it. HELP and INFO
-         *     are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
+         *     STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE and OPTOUT are kept: the person gets no more texts. START and UNSTOP undo it;
+         *     YES does not. HELP and INFO are answered with the help text of the connection. The request is signed with the auth token of the connection, as Twilio does.
          */
         post: operations["takeText"];
         delete?: never;

@@ -189,8 +189,8 @@ export declare class Connections {
     change(id: string, change: Schemas["ConnectionChange"], options?: CallOptions): Promise<Connection>;
     /** The requests that were sent to a connection, of every page. */
     attempts(id: string, query?: Query<"listAttempts">, options?: CallOptions): AsyncGenerator<Schemas["DeliveryAttempt"], void>;
-    /** Sends an event at once and gives the answer. */
-    test(id: string, event: Schemas["EventKind"], options?: CallOptions): Promise<Schemas["DeliveryAttempt"]>;
+    /** Sends an event at once and gives the answer. Without an event it is the first that the connection takes. */
+    test(id: string, event?: Schemas["EventKind"], options?: CallOptions): Promise<Schemas["DeliveryAttempt"]>;
     /** Sends one event again, or all of a time, and says how many. */
     replay(id: string, what: Body<"replay">, options?: CallOptions): Promise<Answer<"replay">>;
     /** Makes a new signing secret. The old one signs too for 24 hours. */

@@ -319,7 +319,7 @@ export class Connections {
         const path = `/v1/connections/${encodeURIComponent(id)}/attempts`;
         return all((after) => this.#sender.json({ method: "GET", path, query: { ...query, ...after }, ...signal(options) }));
     }
-    /** Sends an event at once and gives the answer. */
+    /** Sends an event at once and gives the answer. Without an event it is the first that the connection takes. */
     test(id, event, options = {}) {
         return this.#post(id, "test", { event }, options);
     }

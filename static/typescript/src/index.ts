@@ -401,8 +401,8 @@ export class Connections {
 		return all((after) => this.#sender.json({method: "GET", path, query: {...query, ...after}, ...signal(options)}));
 	}
 
-	/** Sends an event at once and gives the answer. */
-	test(id: string, event: Schemas["EventKind"], options: CallOptions = {}): Promise<Schemas["DeliveryAttempt"]> {
+	/** Sends an event at once and gives the answer. Without an event it is the first that the connection takes. */
+	test(id: string, event?: Schemas["EventKind"], options: CallOptions = {}): Promise<Schemas["DeliveryAttempt"]> {
 		return this.#post(id, "test", {event}, options);
 	}
 
