@@ -168,16 +168,26 @@ func (b *Board) EndMerged(ctx context.Context, c Caller, d tenants.Device) {
 
 // endRingsOn ends what rings on a device that is gone.
 func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, t tenants.TenantID, id tenants.DeviceID) {
-	b.removed.note(id, b.Now())              // before looking: a ring that is not committed yet looks here
-	for _, call := range b.calls.on(t, id) { // all of them before anything is stored
+	b.removed.note(id, b.Now()) // before looking: a ring that is not committed yet looks here
+	calls := b.calls.on(t, id)
+	errs := make([]error, len(calls))
+	if len(calls) > 0 {
+		ctx = context.WithoutCancel(ctx) // nobody takes back that a call ends
+	}
+	for i, call := range calls { // all of them before anything is stored
+		// Who ended it is in the audit row also when the gateway tells the end first.
+		b.soon.add(lateWrite{ring: call, own: func() { errs[i] = leaving{Held{b}, scope, id}.store(ctx, call) }})
 		b.hangUpCallOf(t, call, gateway.Cancelled)
+	}
+	for _, call := range calls {
+		Held{b}.storeSoon(call)
 	}
 	rings, err := scope.Rings().Live(ctx, id)
 	for _, r := range rings {
 		_, e := b.leave(ctx, scope, r, id)
 		err = errors.Join(err, e)
 	}
-	if err != nil {
+	if err = errors.Join(append(errs, err)...); err != nil {
 		b.Log.Error("end the rings of a removed device", "device", id, "err", err)
 	}
 }
@@ -185,24 +195,55 @@ func endRingsOn(ctx context.Context, b *Board, scope *store.Scope, t tenants.Ten
 // leave ends a device's part in one ring, and gives the ring as it is then.
 func (b *Board) leave(ctx context.Context, scope *store.Scope, id tenants.RingID, d tenants.DeviceID) (*tenants.Ring, error) {
 	Held{b}.storeSoon(id)
-	now, called := b.Now(), false
-	changed, facts, err := scope.Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
-		a, ok := r.AttemptOf(d)
-		if !ok {
-			return nil, nil
-		}
-		b.pushing.setDone(a.ID) // nothing is sent to it again
-		called = a.State == tenants.Answered
-		return stop(r, a, tenants.FactRemoved, now), nil
+	r, called, err := leaving{Held{b}, scope, d}.end(ctx, id)
+	if called {
+		b.hangUpCall(ctx, r.Tenant, id)
+	}
+	return r, err
+}
+
+// leaving is the end of a device's part in rings.
+type leaving struct {
+	Held
+	scope  *store.Scope
+	device tenants.DeviceID
+}
+
+// end stores the end of its part in a ring, and says whether that was a call.
+func (l leaving) end(ctx context.Context, id tenants.RingID) (ring *tenants.Ring, called bool, err error) {
+	now := l.Now()
+	changed, facts, err := l.scope.Rings().Change(ctx, id, nil, time.Time{}, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		a, ok := r.AttemptOf(l.device)
+		called = ok && a.State == tenants.Answered
+		return l.change(r, now), nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	b.tell(changed, facts)
-	if called {
-		b.hangUpCall(ctx, changed.Tenant, id)
+	l.tell(changed, facts)
+	return changed, called, nil
+}
+
+func (l leaving) change(r *tenants.Ring, now time.Time) []tenants.Fact {
+	a, ok := r.AttemptOf(l.device)
+	if !ok {
+		return nil
 	}
-	return changed, nil
+	l.pushing.setDone(a.ID) // nothing is sent to it again
+	return stop(r, a, tenants.FactRemoved, now)
+}
+
+// store stores the end of a call of this process, which is over. If it cannot be stored now, the
+// sweep does it.
+func (l leaving) store(ctx context.Context, id tenants.RingID) error {
+	ctx, done := context.WithTimeout(ctx, cancelWithin)
+	defer done()
+	_, _, err := l.end(ctx, id)
+	if tenants.KindOf(err) == tenants.Unavailable {
+		now := l.Now()
+		l.late.add(lateWrite{scope: l.scope, ring: id, change: func(r *tenants.Ring) []tenants.Fact { return l.change(r, now) }})
+	}
+	return err
 }
 
 // recent remembers what this process ended within recentFor. The zero value is ready.

@@ -83,31 +83,45 @@ func (m *endingMedia) HangUp(_ string, by gateway.EndReason) {
 	}
 }
 
-// TestTheAuditLogSaysWhoCancelledACall: also when the gateway tells its end first, whether or not
+// TestTheAuditLogSaysWhoEndedACall: also when the gateway tells its end first, whether or not
 // something of the call waits to be stored.
-func TestTheAuditLogSaysWhoCancelledACall(t *testing.T) {
+func TestTheAuditLogSaysWhoEndedACall(t *testing.T) {
 	t.Parallel()
-	for _, waits := range []bool{false, true} {
-		w, quiet := silent(t)
-		m := &endingMedia{refusingMedia: quiet}
-		w.config.Media = m
-		w.open()
-		d := w.device("")
-		r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
-		must(t, answerError(w, d, r))
-		if waits {
-			m.on(gateway.Event{Kind: gateway.Connected, At: w.clock.Now()})
-		}
-		got, err := w.board.Cancel(t.Context(), w.caller, r.ID)
-		must(t, err)
-		if got.State != tenants.Ended || got.Call.EndedBy != string(gateway.Cancelled) ||
-			got.Attempts[0].Has(tenants.FactConnected) != waits {
-			t.Errorf("it waits %v: %s, %+v", waits, got.State, got.Call)
-		}
-		rows, _, err := w.scope.Audits().List(t.Context(), store.AuditQuery{Action: "ring.hang_up"})
-		must(t, err)
-		if len(rows) != 1 || rows[0].Target != string(r.ID) || rows[0].Actor != w.caller.Actor {
-			t.Errorf("it waits %v: %+v", waits, rows)
+	for name, end := range map[string]func(*world, *tenants.Ring, tenants.Device) error{
+		"cancel": func(w *world, r *tenants.Ring, _ tenants.Device) error {
+			_, err := w.board.Cancel(w.t.Context(), w.caller, r.ID)
+			return err
+		},
+		"removal": func(w *world, _ *tenants.Ring, d tenants.Device) error {
+			return w.board.RemoveDevice(w.t.Context(), w.caller, d.ID)
+		},
+		"merge": func(w *world, _ *tenants.Ring, d tenants.Device) error {
+			return w.board.MergeDevice(w.t.Context(), w.caller, d.ID, w.device("").ID)
+		},
+	} {
+		for _, waits := range []bool{false, true} {
+			w, quiet := silent(t)
+			m := &endingMedia{refusingMedia: quiet}
+			w.config.Media = m
+			w.open()
+			d := w.device("")
+			r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+			must(t, answerError(w, d, r))
+			if waits {
+				m.on(gateway.Event{Kind: gateway.Connected, At: w.clock.Now()})
+			}
+			must(t, end(w, r, d))
+			got, err := w.scope.Rings().Get(t.Context(), r.ID)
+			must(t, err)
+			if got.State != tenants.Ended || got.Call.EndedBy != string(gateway.Cancelled) ||
+				got.Attempts[0].Has(tenants.FactConnected) != waits {
+				t.Errorf("%s, it waits %v: %s, %+v", name, waits, got.State, got.Call)
+			}
+			rows, _, err := w.scope.Audits().List(t.Context(), store.AuditQuery{Action: "ring.hang_up"})
+			must(t, err)
+			if len(rows) != 1 || rows[0].Target != string(r.ID) || rows[0].Actor != w.caller.Actor {
+				t.Errorf("%s, it waits %v: %+v", name, waits, rows)
+			}
 		}
 	}
 }
