@@ -313,6 +313,9 @@ func (n *node) openBoard(c checked, x extras) (err error) {
 // Run serves until ctx is done, then lets go in order: no new rings and calls, calls under way, no
 // new requests, requests under way. Close ends the pushes under way.
 func (n *node) Run(ctx context.Context) error {
+	if _, err := n.store.Nodes().Inherit(ctx); err != nil { // their leases end all the same
+		n.log.Error("take over the rings of the server before this one", "err", err)
+	}
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	serving, shut := context.WithCancel(loops)
 	var wg sync.WaitGroup

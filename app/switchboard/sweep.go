@@ -19,8 +19,13 @@ const (
 )
 
 // sweepApart is how far apart a node that does not lead looks for due rings. The leading one looks
-// at each Sweep; the others find what it cannot, because it died or is stuck.
-const sweepApart = time.Second
+// at each Sweep; the others find what it cannot, because it died or is stuck. It is a little less
+// than two turns of the loop.
+const sweepApart = 450 * time.Millisecond
+
+// resumeApart is how far apart, at most, rings that are to be pushed are looked for while many
+// others end.
+const resumeApart = 250 * time.Millisecond
 
 // sweeper finishes rings that nobody works on any more.
 type sweeper struct{ *Board }
@@ -31,23 +36,22 @@ type sweeper struct{ *Board }
 // ring. Pushes come first and again between the endings: a late ending harms nobody, and a late
 // push may miss its ring.
 func (b *Board) Sweep(ctx context.Context) error {
-	errs := []error{b.sweepChains(ctx)}
 	now := b.Now()
 	if last := b.swept.Load(); !b.Store.Leads() && last != nil {
 		if d := now.Sub(*last); d >= 0 && d < sweepApart {
-			return errors.Join(append(errs, b.storeLate(ctx))...)
+			return errors.Join(b.sweepChains(ctx), b.storeLate(ctx))
 		}
 	}
 	b.swept.Store(&now)
 	due, err := b.Store.Jobs().Due(ctx, now)
 	if err != nil {
-		return errors.Join(append(errs, fmt.Errorf("find due rings: %w", err))...)
+		return errors.Join(b.sweepChains(ctx), fmt.Errorf("find due rings: %w", err))
 	}
-	s := sweeper{b}
-	errs = append(errs, b.storeLate(ctx))
+	s, errs := sweeper{b}, []error(nil)
 	if slices.Contains(due, store.LiveRings) {
 		errs = append(errs, s.resumeAll(ctx))
 	}
+	errs = append(errs, b.sweepChains(ctx), b.storeLate(ctx))
 	if slices.Contains(due, store.ExpiredRings) {
 		errs = append(errs, s.expireAll(ctx))
 	}
@@ -59,7 +63,7 @@ func (b *Board) Sweep(ctx context.Context) error {
 
 // expireAll ends the rings that nobody answered in time, until none is left.
 func (s sweeper) expireAll(ctx context.Context) error {
-	for next := s.Now().Add(lease); ; {
+	for next := s.Now().Add(resumeApart); ; {
 		n, err := s.expireSome(ctx)
 		if err != nil {
 			return errors.Join(err, s.expireEach(ctx))
@@ -71,7 +75,7 @@ func (s sweeper) expireAll(ctx context.Context) error {
 			if err := s.resumeAll(ctx); err != nil {
 				return err
 			}
-			next = now.Add(lease)
+			next = now.Add(resumeApart)
 		}
 	}
 }

@@ -143,6 +143,61 @@ func TestASweepTakesManyRingsAtOnce(t *testing.T) {
 	}
 }
 
+// meanwhile does something at the first fact that it gets.
+type meanwhile struct {
+	once sync.Once
+	do   func()
+}
+
+func (m *meanwhile) Recorded(*tenants.Ring, []tenants.Fact) { m.once.Do(m.do) }
+
+// TestARingIsPushedWhileManyEnd: one whose lease ends while a long backlog of others ends does not
+// wait for all of them.
+func TestARingIsPushedWhileManyEnd(t *testing.T) {
+	t.Parallel()
+	heard := &meanwhile{do: func() {}}
+	w, pushes := scripted(t, func(c *switchboard.Config) { c.Audiences = []switchboard.Audience{heard} })
+	w.clock.Stop()
+	d := w.device("")
+	w.orphans(70, d)
+	w.clock.Pass(time.Minute)
+	live := w.orphans(1, d)[0]
+	w.clock.Pass(2900 * time.Millisecond)
+	heard.do = func() { w.clock.Pass(300 * time.Millisecond) }
+	must(t, w.board.Sweep(t.Context()))
+	w.settle()
+	w.state(live.ID, tenants.Pushed)
+	if n := len(pushes.Pushes()); n != 1 {
+		t.Errorf("%d pushes", n)
+	}
+}
+
+// TestAServerPushesAtOnceWhatTheOneBeforeDidNot: on SQLite nobody else can, so the leases of the
+// server before are waited for no more.
+func TestAServerPushesAtOnceWhatTheOneBeforeDidNot(t *testing.T) {
+	t.Parallel()
+	w, pushes := scripted(t, nil)
+	w.clock.Stop()
+	d := w.device("")
+	pushed := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	w.settle()
+	left := w.orphans(2, d)
+	w.open()
+	n, err := w.store.Nodes().Inherit(t.Context())
+	must(t, err)
+	if n != 2 {
+		t.Errorf("%d rings are due", n)
+	}
+	must(t, w.board.Sweep(t.Context()))
+	w.settle()
+	for _, r := range append(left, pushed) {
+		w.state(r.ID, tenants.Pushed)
+	}
+	if n := len(pushes.Pushes()); n != 3 {
+		t.Errorf("%d pushes of 3 rings", n)
+	}
+}
+
 // TestAPersonsOtherPhoneIsPushedAfterACrash: Apple had answered for one of two phones.
 func TestAPersonsOtherPhoneIsPushedAfterACrash(t *testing.T) {
 	t.Parallel()

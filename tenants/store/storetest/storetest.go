@@ -145,7 +145,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"days", testDays}, {"pairings", testPairings}, {"credentials", testCredentials}, {"targets", testTargets},
 		{"add ring", testAddRing}, {"idempotency", testIdempotency}, {"change ring", testChangeRing},
 		{"change rings at once", testChangeAtOnce}, {"rings", testRings}, {"rings of a device", testDeviceRings},
-		{"reach", testReach}, {"work", testWork},
+		{"reach", testReach}, {"work", testWork}, {"inherit", testInherit},
 		{"expire", testExpire}, {"expire at once", testExpireAtOnce},
 		{"forget", testForget}, {"audits", testAudits}, {"audit chain", testAuditChain},
 		{"audit chain at once", testAuditChainAtOnce}, {"retire audits", testRetireAudits},

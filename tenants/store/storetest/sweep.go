@@ -31,6 +31,43 @@ func (b *bench) works(now time.Time, want ...store.Work) {
 	}
 }
 
+// testInherit: what the server before did not push is due at once where only one runs, and nothing
+// else is.
+func testInherit(b *bench) {
+	ctx := b.Context()
+	s, other := b.tenant(), b.tenant()
+	left, foreign := b.ring(s, b.device(s, "")), b.ring(other, b.device(other, ""), b.device(other, ""))
+	pushed, over := b.ring(s, b.device(s, "")), b.ring(s, b.device(s, ""))
+	now := b.clock.Now()
+	for _, r := range []*tenants.Ring{left, pushed, over} {
+		b.must(s.Rings().SetDue(ctx, r.ID, r.ExpiresAt))
+	}
+	b.must(other.Rings().SetDue(ctx, foreign.ID, foreign.ExpiresAt))
+	_, _, err := s.Rings().Change(ctx, pushed.ID, pushed, pushed.ExpiresAt, func(r *tenants.Ring) ([]tenants.Fact, error) {
+		r.Attempts[0].Push.Status = 200
+		return r.Fold(tenants.Fact{Attempt: r.Attempts[0].ID, Kind: tenants.FactAccepted, At: now, Received: now}), nil
+	})
+	b.must(err)
+	b.record(s, over, 0, tenants.FactDeclined, now)
+	n, err := b.s.Nodes().Inherit(ctx)
+	b.must(err)
+	now = b.clock.Now()
+	if b.s.Shared() {
+		equal(b, n, 0, "rings that may be another server's")
+		b.works(now)
+		return
+	}
+	equal(b, n, 2, "rings that nobody pushes")
+	b.works(now, store.LiveRings)
+	got := b.claim(store.LiveRings, now, 10)
+	equal(b, len(got), 2, "claimed")
+	for _, r := range []*tenants.Ring{left, foreign} {
+		if !slices.Contains(got, r.ID) {
+			b.Errorf("%s is not due", r.ID)
+		}
+	}
+}
+
 func testWork(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()
