@@ -321,6 +321,9 @@ func (r *restoreCmd) Run(ctx context.Context, c terminal) (err error) {
 	if err := r.opens(m); err != nil {
 		return err
 	}
+	if err := store.ContinueFacts(ctx, unpacked, c.now()); err != nil {
+		return err
+	}
 	if err := os.Rename(unpacked, filepath.Join(r.Data, store.DatabaseFile)); err != nil {
 		return err
 	}

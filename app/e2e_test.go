@@ -167,12 +167,12 @@ func (s *server) until(id string, ok func(toldRing) bool) toldRing {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the ring stays %s (%s): %s", r.State, r.EndReason, r.facts())
 		}
-		s.await(id)
+		s.await(id, r)
 	}
 }
 
-// await waits for the next event of a ring.
-func (s *server) await(id string) {
+// await waits for an event of a ring behind those that r has.
+func (s *server) await(id string, r toldRing) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)
 	defer cancel()
@@ -181,16 +181,21 @@ func (s *server) await(id string) {
 		s.t.Fatal(err)
 	}
 	q.Header.Set("Authorization", "Bearer "+s.ready.APIKey)
-	q.Header.Set("Last-Event-ID", fmt.Sprint(int64(1)<<52)) // only what is new
 	a, err := http.DefaultClient.Do(q)
 	if err != nil {
 		return
 	}
 	defer a.Body.Close()
+	seen := 0
+	for _, a := range r.Attempts {
+		seen += len(a.Facts)
+	}
 	lines := bufio.NewScanner(a.Body)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "data:") {
-			return
+			if seen--; seen < 0 {
+				return
+			}
 		}
 	}
 }

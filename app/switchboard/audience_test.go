@@ -44,6 +44,31 @@ func TestWatchTellsAllInOrderAndEnds(t *testing.T) {
 	}
 }
 
+// TestWatchBeginsAgainBehindWhatWasLost: a reader has come as far as a fact that the database has
+// lost. New facts may have its number and those before it, so it gets all facts of the ring.
+func TestWatchBeginsAgainBehindWhatWasLost(t *testing.T) {
+	t.Parallel()
+	w, _ := scripted(t, nil)
+	d := w.device("")
+	r := w.place(tenants.Request{To: tenants.To{Device: d.ID}})
+	w.settle()
+	w.report(d, r, tenants.FactDeclined)
+	ended := w.state(r.ID, tenants.Declined)
+	all := ended.Facts()
+	for after, want := range map[int64]int{
+		0: len(all), all[0].Seq: len(all) - 1, all[len(all)-1].Seq: 0, all[len(all)-1].Seq + 1000: len(all),
+	} {
+		var told []tenants.Fact
+		must(t, w.board.Watch(t.Context(), r.Tenant, r.ID, after, func(fs []tenants.Fact, _ *tenants.Ring) error {
+			told = append(told, fs...)
+			return nil
+		}))
+		if len(told) != want {
+			t.Errorf("behind %d: %d facts of %d, want %d", after, len(told), len(all), want)
+		}
+	}
+}
+
 // heardFacts is an audience that keeps what it gets.
 type heardFacts struct {
 	name string

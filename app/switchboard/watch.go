@@ -2,13 +2,15 @@ package switchboard
 
 import (
 	"context"
+	"slices"
 
 	"carillon/tenants"
 )
 
 // Watch calls tell with the ring and its facts recorded after the sequence number, first for those
 // already there, then for each new one, in order and without a gap, until the ring has ended, tell
-// fails or ctx is done. The bus only wakes it; what it tells it reads.
+// fails or ctx is done. The bus only wakes it; what it tells it reads. Where no fact of the ring
+// has the number any more, it tells all again: see since.
 func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID, after int64,
 	tell func([]tenants.Fact, *tenants.Ring) error) error {
 	listener := b.Bus.Listen(t, id) // before the first read, or a fact in between would be missed
@@ -23,8 +25,10 @@ func (b *Board) Watch(ctx context.Context, t tenants.TenantID, id tenants.RingID
 		if err := tell(fresh, r); err != nil {
 			return err
 		}
-		for _, f := range fresh {
-			after = max(after, f.Seq)
+		for i, f := range fresh {
+			if i == 0 || f.Seq > after {
+				after = f.Seq
+			}
 		}
 		if r.State.Terminal() {
 			return nil
@@ -55,10 +59,15 @@ func (b *Board) WatchAll(ctx context.Context, t tenants.TenantID, tell func([]te
 	}
 }
 
-// since gives the ring's facts after seq, in the order of record.
+// since gives the ring's facts after seq, in order of record. If none has this seq, the database
+// has lost its last moment, and new facts may have the seqs of lost ones: then it gives them all.
 func since(r *tenants.Ring, seq int64) []tenants.Fact {
+	all := r.Facts()
+	if !slices.ContainsFunc(all, func(f tenants.Fact) bool { return f.Seq == seq }) {
+		return all
+	}
 	var list []tenants.Fact
-	for _, f := range r.Facts() {
+	for _, f := range all {
 		if f.Seq > seq {
 			list = append(list, f)
 		}

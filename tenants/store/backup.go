@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"carillon/migrations"
 	"carillon/tenants/seal"
@@ -79,6 +82,42 @@ func lookInto(ctx context.Context, file string) (c Copied, err error) {
 		c.Bytes = info.Size()
 	}
 	return c, err
+}
+
+// ContinueFacts has the facts of a database file that was restored follow those that the server
+// wrote after the backup, which are lost: readers of events may have come as far as these, and
+// would never get what lies before. now is later than all of them.
+func ContinueFacts(ctx context.Context, file string, now time.Time) (err error) {
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: url.Values{"mode": {"rw"}, "_txlock": {"immediate"}}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: the copy: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // of what was committed it does nothing
+	var newest int64
+	if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq), 0) FROM facts").Scan(&newest); err != nil {
+		return fmt.Errorf("store: the copy: %w", err)
+	}
+	if newest == 0 { // there is nothing to continue
+		return nil
+	}
+	// The next seq is one more than the newest. A server writes less than one fact in a
+	// microsecond, so that another restore of the same backup comes behind this one too.
+	to := max(newest+1, micros(now))
+	for _, change := range []string{"UPDATE watermarks SET seq = ? WHERE seq >= ?", "UPDATE facts SET seq = ? WHERE seq = ?"} {
+		if _, err := tx.ExecContext(ctx, change, to, newest); err != nil {
+			return fmt.Errorf("store: the copy: %w", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store: the copy: %w", err)
+	}
+	return nil
 }
 
 // keysIn adds the ids of the master keys that a column is sealed under.

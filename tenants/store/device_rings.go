@@ -85,10 +85,10 @@ func (s DeviceRings) File(ctx context.Context) (facts int, err error) {
 
 // upTo is where a turn that begins at from ends: there, as long as a turn is not worth it.
 func (s DeviceRings) upTo(ctx context.Context, from place) (place, error) {
-	type row struct{ last, received int64 }
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT (SELECT MAX(seq) FROM facts), received_at FROM facts WHERE seq > ? "+
+	type row struct{ last, next, received int64 }
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT (SELECT MAX(seq) FROM facts), seq, received_at FROM facts WHERE seq > ? "+
 		"ORDER BY seq LIMIT 1", from.seq)
-	found, err := collect(rows, err, func(r *row) []any { return []any{&r.last, &r.received} })
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.last, &r.next, &r.received} })
 	if err != nil || len(found) == 0 {
 		return from, translate(err)
 	}
@@ -96,7 +96,7 @@ func (s DeviceRings) upTo(ctx context.Context, from place) (place, error) {
 	if last-from.seq < filedFrom && s.now().Sub(moment(found[0].received)) < filedAfter {
 		return from, nil
 	}
-	return place{seq: min(last, from.seq+filedMost)}, nil
+	return place{seq: min(last, found[0].next+filedMost)}, nil // after a restore there is a gap between from and next
 }
 
 // fileRings writes rows of device_rings. A ring that is gone meanwhile gets none, and one that has

@@ -327,7 +327,8 @@ export interface paths {
         /**
          * Follow a ring's facts
          * @description Needs `rings:read`. Sends server-sent events: first all facts so far, then each new fact. The stream ends
-         *     after the ring has ended. `id` is the number of the fact; to continue after it, send it as `Last-Event-ID`.
+         *     after the ring has ended. `id` is the number of the fact; to continue after it, send it as `Last-Event-ID`. If the
+         *     ring has no fact with that number any more, after a failover of the database, all come again.
          *     `event` is the kind of the fact. `data` is an object of the schema RingEvent. Every 4 seconds a comment shows
          *     that the connection works. If the key is revoked or the account is suspended, the stream ends without another
          *     event. It also ends after 30 to 38 minutes: connect again with `Last-Event-ID`. An API key may have 512 streams

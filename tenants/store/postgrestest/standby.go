@@ -37,6 +37,27 @@ func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	return standby, nil
 }
 
+// LateStandby starts a server that follows this one, which does not wait for it: what this one
+// wrote last, the standby may lack.
+func (s *Server) LateStandby(ctx context.Context) (*Server, error) {
+	standby, err := s.follow()
+	if err == nil {
+		err = s.Followed(ctx)
+	}
+	if err != nil && standby != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	return standby, err
+}
+
+// Followed waits until a standby has what this server has written so far.
+func (s *Server) Followed(ctx context.Context) error {
+	return s.Do(ctx, "postgres", "DO $$ DECLARE here pg_lsn := pg_current_wal_flush_lsn(); BEGIN "+
+		"WHILE clock_timestamp() < now() + interval '2 minutes' LOOP PERFORM pg_stat_clear_snapshot(); "+
+		"IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= here) THEN RETURN; END IF; PERFORM pg_sleep(0.02); "+
+		"END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
+}
+
 // follow starts a server on a copy of this one.
 func (s *Server) follow() (standby *Server, err error) {
 	standby = &Server{config: s.config, bin: s.bin}

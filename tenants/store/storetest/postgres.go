@@ -105,6 +105,16 @@ func (s *Server) Standby(t testing.TB) *Server {
 	return owned(t, standby)
 }
 
+// LateStandby starts a server that follows this one a moment later. It ends with the test.
+func (s *Server) LateStandby(t testing.TB) *Server {
+	t.Helper()
+	standby, err := s.Server.LateStandby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owned(t, standby)
+}
+
 // Promote makes a standby a server that takes changes.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()

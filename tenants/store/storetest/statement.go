@@ -187,8 +187,9 @@ var acrossBy = map[string]string{
 // acrossLite are the beginnings of those that only SQLite runs.
 var acrossLite = map[string]string{
 	"SELECT a.tenant_id, a.device_id, a.ring_id FROM facts f": "DeviceRings.File: new rings of every tenant",
-	"SELECT (SELECT MAX(seq) FROM facts), received_at":        "DeviceRings.File: new rings of every tenant",
+	"SELECT (SELECT MAX(seq) FROM facts), seq, received_at":   "DeviceRings.File: new rings of every tenant",
 	"INSERT OR IGNORE INTO device_rings":                      "DeviceRings.File: new rings of every tenant",
+	"UPDATE rings SET due_at = ? WHERE due_at > ?":            "Nodes.Inherit: every tenant's rings are pushed",
 }
 
 // acrossMonths are those that only PostgreSQL runs, where facts are split by month.
