@@ -135,7 +135,7 @@ func (e *Engine) feed(c store.Cursor, b store.Batch, all []store.NewDelivery) (m
 	if err != nil || !moved {
 		return false, err
 	}
-	e.careful = false
+	e.careful, e.followed = false, true
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	left := map[tenants.ConnectionID]int{}
@@ -244,7 +244,7 @@ func (e *Engine) attempt(l *line, d tenants.Delivery) {
 		}
 		return
 	}
-	ctx, begun := e.starts.wait(e.attempts)
+	ctx, begun := e.starts.wait(e.attempts, e.Store.Feeds().GiveWay)
 	a, after := e.deliver(ctx, c, s, d)
 	begun()
 	if e.attempts.Err() != nil {

@@ -79,9 +79,10 @@ type Engine struct {
 	starts   starts
 
 	// alone says that nobody else turns facts into deliveries: see sendFirst. careful has the next
-	// batch written first, because the last one could not be written after it was sent. Both are
-	// the feed's.
-	alone, careful bool
+	// batch written first, because the last one could not be written after it was sent. followed
+	// says that this engine wrote the last batch, and so no event of the next one. All are the
+	// feed's.
+	alone, careful, followed bool
 
 	// writes is held for each write: one of ours at a time shares a commit with rings, which wait
 	// for all that is in it.

@@ -177,18 +177,48 @@ func (f *feed) compose(ctx context.Context, facts []store.Committed, by map[tena
 		if r == nil || r.CreatedAt.IsZero() {
 			continue // nobody wants it, or the ring is gone
 		}
+		events := eventsOf{ring: r, fact: c.Fact}
 		for _, l := range by[c.Tenant] {
 			if c.Fact.Received.Before(l.CreatedAt) {
 				continue
 			}
-			for _, e := range r.Events(c.Fact, l.Opaque) {
-				if !l.Wants(e.Kind) {
-					continue
+			for _, e := range events.to(l.Opaque) {
+				if l.Wants(e.Kind) {
+					all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: l.ID, Event: tenants.EventID(l.ID, r.ID, e.Kind),
+						Kind: e.Kind, Ring: r.ID, At: e.At, Body: e.body})
 				}
-				all = append(all, store.NewDelivery{Tenant: c.Tenant, Connection: l.ID, Event: tenants.EventID(l.ID, r.ID, e.Kind),
-					Kind: e.Kind, Ring: r.ID, At: e.At, Body: tenants.EventBody{Type: e.Kind, Timestamp: e.At, Data: e.Data}.Write()})
 			}
 		}
 	}
 	return all, nil
+}
+
+// eventsOf are the events of a fact, made once for all connections that hear of it.
+type eventsOf struct {
+	ring *tenants.Ring
+	fact tenants.Fact
+	made [2][]written // with names, and without
+	done [2]bool
+}
+
+// written is an event with its body.
+type written struct {
+	tenants.RingEvent
+	body []byte
+}
+
+func (e *eventsOf) to(opaque bool) []written {
+	i := 0
+	if opaque {
+		i = 1
+	}
+	if e.done[i] {
+		return e.made[i]
+	}
+	for _, r := range e.ring.Events(e.fact, opaque) {
+		body := tenants.EventBody{Type: r.Kind, Timestamp: r.At, Data: r.Data}
+		e.made[i] = append(e.made[i], written{r, body.Write()})
+	}
+	e.done[i] = true
+	return e.made[i]
 }

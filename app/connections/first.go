@@ -117,7 +117,7 @@ func (f *first) written(all []tenants.Delivery) (out []tenants.Delivery) {
 // again, when the batch could not be written.
 func (e *Engine) sendFirst(c store.Cursor, b store.Batch, all []store.NewDelivery) (moved bool, err error) {
 	all = distinct(all)
-	fresh, err := e.Store.Feeds().Fresh(e.claims, all)
+	fresh, err := e.Store.Feeds().Fresh(e.claims, all, e.followed)
 	if err != nil {
 		return false, err
 	}
@@ -131,6 +131,7 @@ func (e *Engine) sendFirst(c store.Cursor, b store.Batch, all []store.NewDeliver
 	moved, seqs, err := e.Store.Feeds().FeedSent(context.WithoutCancel(e.claims), c, b, sent)
 	e.writes.Unlock()
 	moved = moved && err == nil
+	e.followed = moved
 	for _, o := range e.wrote(all, lines, seqs) {
 		e.outcomes <- o
 	}

@@ -20,9 +20,9 @@ const startWithin = time.Millisecond
 // newStarts leaves half of the processors to others, where there are several.
 func newStarts() starts { return make(starts, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// wait waits until an attempt may begin. Its request goes with the ctx that it gives, and it calls
-// done once it has ended.
-func (s starts) wait(ctx context.Context) (_ context.Context, done func()) {
+// wait waits until an attempt may begin: those before it have, and giveWay has nothing to wait for.
+// The attempt's request goes with the ctx that wait gives, and it calls done once it has ended.
+func (s starts) wait(ctx context.Context, giveWay func(context.Context)) (_ context.Context, done func()) {
 	late := time.NewTimer(startWithin)
 	defer late.Stop()
 	select {
@@ -30,6 +30,7 @@ func (s starts) wait(ctx context.Context) (_ context.Context, done func()) {
 	case <-late.C:
 		return ctx, func() {}
 	}
+	giveWay(ctx)
 	done = sync.OnceFunc(func() { <-s })
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { done() }}), done
 }

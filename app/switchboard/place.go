@@ -25,6 +25,7 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	}
 	defer b.placed.leave(c.Tenant.ID, i.Key)
 
+	defer b.Store.Expect()()
 	scope := b.scope(c)
 	if b.draining.begun.Load() {
 		return b.earlier(ctx, scope, i, stopping())

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -129,25 +131,68 @@ func (f feeding) write(all []NewDelivery) (claimed []tenants.Delivery, err error
 // insert writes the rows that were collected, and says their seqs if they are wanted. An event that
 // the connection has already is left as it is, and has none.
 func (f feeding) insert(wanted bool, each func(event string, seq int64)) error {
+	f.wrote = true
+	return f.rows.deliveries.flush(f.d.dialect, func(text string, args []any, rows int) error {
+		text += " ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING"
+		switch {
+		case !wanted:
+			_, err := f.run(text, args)
+			return err
+		case f.d.dialect.isFile():
+			return f.count(text, args, rows, each)
+		}
+		return f.seqs(text+" RETURNING seq, event_id", args, each)
+	})
+}
+
+// count is insert on SQLite, which gives the new rows of a statement consecutive seqs and tells the
+// last: that costs less than a statement that gives rows. A row begins with its tenant, connection
+// and event.
+func (f feeding) count(text string, args []any, rows int, each func(event string, seq int64)) error {
+	r, err := f.run(text, args)
+	if err != nil {
+		return err
+	}
+	made, err := r.RowsAffected()
+	if err != nil || made == 0 {
+		return err
+	}
+	last, err := r.LastInsertId()
+	if err != nil {
+		return err
+	}
+	width := len(args) / rows
+	for i := range rows {
+		row, seq := args[i*width:], last-int64(rows-1-i)
+		event, _ := row[2].(uuid)
+		if made < int64(rows) { // which of them are new, the numbers do not say
+			err := f.row("SELECT seq FROM deliveries WHERE tenant_id = ? AND connection_id = ? AND event_id = ? AND seq > ?",
+				append(slices.Clone(row[:3]), last-made), &seq)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		each(string(event), seq)
+	}
+	return nil
+}
+
+// seqs is insert where a statement gives the seqs of its new rows.
+func (f feeding) seqs(query string, args []any, each func(event string, seq int64)) error {
 	type row struct {
 		seq   int64
 		event uuid
 	}
-	f.wrote = true
-	return f.rows.deliveries.flush(f.d.dialect, func(text string, args []any, _ int) error {
-		text += " ON CONFLICT (tenant_id, connection_id, event_id) DO NOTHING"
-		if !wanted {
-			_, err := f.run(text, args)
-			return err
-		}
-		f.d.observe(text)
-		rows, err := f.open(text+" RETURNING seq, event_id", args)
-		found, err := collect(rows, err, func(r *row) []any { return []any{&r.seq, &r.event} })
-		for _, r := range found {
-			each(string(r.event), r.seq)
-		}
-		return f.fail(err)
-	})
+	f.d.observe(query)
+	rows, err := f.open(query, args)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.seq, &r.event} })
+	for _, r := range found {
+		each(string(r.event), r.seq)
+	}
+	return f.fail(err)
 }
 
 // waiting reads until when what waits of the same rings does.

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"carillon/tenants"
@@ -31,31 +34,96 @@ func (s Feeds) Alone(ctx context.Context) (alone bool, leave func()) {
 	}
 }
 
-// Fresh are those events that their connection has no delivery of, and of whose ring nothing waits
-// for it: they may be sent before they are written; see FeedSent.
-func (s Feeds) Fresh(ctx context.Context, all []NewDelivery) (events map[string]bool, err error) {
-	q, waits, there := s.db.through(allTenants), map[queueOf]int64{}, map[string]bool{}
-	if err := waitingOf(ctx, s.db.dialect, q, all, waits); err != nil {
-		return nil, translate(err)
+// Expect says that a ring is on its way, until over is called: what gives way to rings waits for it
+// a moment, also before the ring has come to the writer.
+func (s *Store) Expect() (over func()) { return s.w.queue.expect() }
+
+// giveWayFor is how long GiveWay waits at most, and giveWayStep how often it looks meanwhile.
+const giveWayFor, giveWayStep = time.Millisecond, 100 * time.Microsecond
+
+// GiveWay waits a moment while a ring is on its way, so that what comes next does not keep the
+// processor from it.
+func (s Feeds) GiveWay(ctx context.Context) {
+	for range giveWayFor / giveWayStep {
+		if !s.w.queue.hurries() || ctx.Err() != nil {
+			return
+		}
+		time.Sleep(giveWayStep)
 	}
+}
+
+// Fresh are those events that their connection has no delivery of, and of whose ring nothing waits
+// for it: they may be sent before they are written; see FeedSent. unwritten says that there can be
+// no delivery of them, because the caller wrote all that came before them: then only what waits is
+// looked for.
+func (s Feeds) Fresh(ctx context.Context, all []NewDelivery, unwritten bool) (events map[string]bool, err error) {
+	q, waits, there := s.db.through(allTenants), map[queueOf]bool{}, map[string]bool{}
+	for tenant, those := range byTenant(all) {
+		if err := s.waits(ctx, q, tenant, those, waits); err != nil {
+			return nil, translate(err)
+		}
+	}
+	if !unwritten {
+		if err := s.written(ctx, q, all, there); err != nil {
+			return nil, translate(err)
+		}
+	}
+	events = map[string]bool{}
+	for _, d := range all {
+		events[d.Event] = !there[d.Event] && !waits[queueOf{d.Connection, d.Ring}]
+	}
+	return events, nil
+}
+
+// waits adds the rings of new deliveries of which something waits already, with the connections
+// that it waits for. One statement looks for all connections of a tenant: there is nothing as a
+// rule, and then a statement is all that it costs.
+func (s Feeds) waits(ctx context.Context, q querier, tenant tenants.TenantID, those []NewDelivery, waits map[queueOf]bool) error {
+	to, rings := map[tenants.ConnectionID]bool{}, map[tenants.RingID]bool{}
+	for _, d := range those {
+		if d.Ring != "" {
+			to[d.Connection], rings[d.Ring] = true, true
+		}
+	}
+	if len(rings) == 0 {
+		return nil
+	}
+	connections, ids := slices.Collect(maps.Keys(to)), slices.Collect(maps.Keys(rings))
+	type row struct{ connection, ring uuid }
+	rows, err := q.query(ctx, "SELECT DISTINCT e.connection_id, e.ring_id FROM deliveries e"+s.db.dialect.by("deliveries_ring")+
+		" WHERE e.tenant_id = ? AND e.connection_id IN ("+marks(len(connections))+") AND e.ring_id IN ("+marks(len(ids))+
+		") AND e.due_at > 0", append(some(tenant, connections), some(tenant, ids)[1:]...)...)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.connection, &r.ring} })
+	for _, r := range found {
+		waits[queueOf{tenants.ConnectionID(r.connection), tenants.RingID(r.ring)}] = true
+	}
+	return err
+}
+
+// written adds the events of new deliveries that their connection has already.
+func (s Feeds) written(ctx context.Context, q querier, all []NewDelivery, there map[string]bool) error {
 	for to, those := range byConnection(all) {
 		events := nouns(those, func(d NewDelivery) string { return d.Event })
 		rows, err := q.query(ctx, "SELECT event_id FROM deliveries WHERE tenant_id = ? AND connection_id = ? AND event_id IN ("+
 			marks(len(events))+")", slices.Insert(some(to.Tenant, events), 1, any(uuid(to.Connection)))...)
 		found, err := collect(rows, err, func(id *uuid) []any { return []any{id} })
 		if err != nil {
-			return nil, translate(err)
+			return err
 		}
 		for _, id := range found {
 			there[string(id)] = true
 		}
 	}
-	events = map[string]bool{}
+	return nil
+}
+
+// byTenant are the new deliveries of each tenant.
+func byTenant(all []NewDelivery) map[tenants.TenantID][]NewDelivery {
+	by := map[tenants.TenantID][]NewDelivery{}
 	for _, d := range all {
-		_, behind := waits[queueOf{d.Connection, d.Ring}]
-		events[d.Event] = !there[d.Event] && (!behind || d.Ring == "")
+		by[d.Tenant] = append(by[d.Tenant], d)
 	}
-	return events, nil
+	return by
 }
 
 // Sent is a new delivery that its caller sends before it is written.
@@ -63,68 +131,115 @@ type Sent struct {
 	NewDelivery
 	Until time.Time                // the caller sends it by then; zero = it does not, and it is due at once
 	Good  *tenants.DeliveryAttempt // that delivered it; nil = not yet
+	try   []any                    // the row of Good
 }
 
-// sentMost bounds the deliveries of one commit of FeedSent: a ring may have to wait for it.
-const sentMost = 8
+// sentMost bounds the deliveries of one commit of FeedSent. As soon as a ring waits for the writer,
+// the commit ends with the sentStep that are being written, and the rest has a commit of its own
+// behind that of the ring.
+const (
+	sentMost = 32
+	sentStep = 4
+)
+
+// errPassed undoes a commit of FeedSent whose cursor somebody else has moved.
+var errPassed = errors.New("store: the cursor was moved")
 
 // FeedSent is Feed of deliveries of which the caller has sent some already. It gives the seqs of
 // those that are new, by event: the caller settles what was sent and not delivered yet. They are
-// written in several commits, in order, and the cursor moves in the last one: what is behind the
-// cursor already stays as it is when it is fed again. Also beside an error there are seqs.
+// written in one commit or in several, each connection's in order, and the cursor moves in the last
+// one: what is there already stays as it is when it is fed again. Also beside an error there are
+// seqs.
 func (s Feeds) FeedSent(ctx context.Context, c Cursor, b Batch, all []Sent) (moved bool, seqs map[string]int64, err error) {
 	seqs = map[string]int64{}
-	for len(all) > sentMost {
-		if _, err := s.feedSent(ctx, nil, all[:sentMost], seqs); err != nil {
-			return false, seqs, err
-		}
-		all = all[sentMost:]
-	}
 	if b.from == b.to && len(all) == 0 {
 		return true, seqs, nil
 	}
-	moved, err = s.feedSent(ctx, func(t *tx) (bool, error) { return c.move(t, b.from, b.to) }, all, seqs)
-	return moved && err == nil, seqs, err
+	// Those of one connection are neighbours in all indexes: a commit then writes fewer pages,
+	// which the fsync of the next ring waits for.
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Sent) int {
+		return cmp.Or(strings.Compare(string(a.Tenant), string(b.Tenant)), strings.Compare(string(a.Connection), string(b.Connection)))
+	})
+	for i, d := range all {
+		if d.Good == nil {
+			continue
+		}
+		if all[i].try, err = tryOf(DueConnection{d.Tenant, d.Connection}, d.Good); err != nil {
+			return false, seqs, err
+		}
+	}
+	for over := false; !over; {
+		n, err := s.feedSent(ctx, c, b, all, seqs)
+		if errors.Is(err, errPassed) {
+			return false, seqs, nil
+		}
+		if err != nil {
+			return false, seqs, err
+		}
+		over, all = n == len(all), all[n:]
+	}
+	return true, seqs, nil
 }
 
-// feedSent writes deliveries in one commit, unless move says no.
-func (s Feeds) feedSent(ctx context.Context, move func(*tx) (bool, error), all []Sent, seqs map[string]int64) (moved bool, err error) {
+// feedSent writes the first of the deliveries in one commit, and says how many. With the last one
+// the cursor moves.
+func (s Feeds) feedSent(ctx context.Context, c Cursor, b Batch, all []Sent, seqs map[string]int64) (n int, err error) {
 	var found map[string]int64
 	turned := false
 	err = s.w.lazily(ctx, allTenants, func(t *tx) (err error) {
-		found, turned = map[string]int64{}, false
-		if move != nil {
-			if moved, err = move(t); err != nil || !moved {
-				return err
-			}
-		}
+		n, found, turned = 0, map[string]int64{}, false
 		f := feeding{tx: t, now: s.now(), due: map[queueOf]int64{}}
-		if err := f.sent(all, found); err != nil {
+		most := all[:min(len(all), sentMost)]
+		if err := f.waitingUnsent(most); err != nil {
 			return err
 		}
-		turned, err = s.delivered(t, all, found)
+		for n < len(most) && (n == 0 || !s.w.hurries()) {
+			part := most[n:min(n+sentStep, len(most))]
+			if err := f.sent(part, found); err != nil {
+				return err
+			}
+			if err := s.tried(t, part, found); err != nil {
+				return err
+			}
+			n += len(part)
+		}
+		if turned, err = s.worked(t, most[:n], found); err != nil || n < len(all) {
+			return err
+		}
+		moved, err := c.move(t, b.from, b.to)
+		if err == nil && !moved {
+			err = errPassed
+		}
 		return err
 	})
-	if err == nil {
-		maps.Copy(seqs, found)
+	if err != nil {
+		return 0, err
 	}
+	maps.Copy(seqs, found)
 	if turned {
 		s.seen.forget()
 	}
-	return moved, err
+	return n, nil
 }
 
-// sent writes deliveries as far as they have come.
-func (f feeding) sent(all []Sent, seqs map[string]int64) error {
+// hurries reports whether the job at hand should end its commit soon: it is not alone in it, or
+// somebody waits for the next one who does not give way.
+func (w *writer) hurries() bool { return !w.tx.lazy || w.queue.hurries() }
+
+// waitingUnsent is waiting for those that nobody sends yet.
+func (f feeding) waitingUnsent(all []Sent) error {
 	var unsent []NewDelivery
 	for _, d := range all {
 		if d.Until.IsZero() {
 			unsent = append(unsent, d.NewDelivery)
 		}
 	}
-	if err := f.waiting(unsent); err != nil {
-		return err
-	}
+	return f.waiting(unsent)
+}
+
+// sent writes deliveries as far as they have come.
+func (f feeding) sent(all []Sent, seqs map[string]int64) error {
 	now := micros(f.now)
 	for _, d := range all {
 		q := queueOf{d.Connection, d.Ring}
@@ -145,30 +260,63 @@ func (f feeding) sent(all []Sent, seqs map[string]int64) error {
 	return f.insert(true, func(event string, seq int64) { seqs[event] = seq })
 }
 
-// delivered writes the attempts of what was delivered, and that its connections work. turned says
-// that one of them had failed.
-func (s Feeds) delivered(t *tx, all []Sent, seqs map[string]int64) (turned bool, err error) {
-	last := map[DueConnection]time.Time{}
-	of := func(to DueConnection) *settling {
-		return &settling{Deliveries: Deliveries{s.of(to.Tenant)}, tx: t, id: to.Connection}
-	}
+// tried writes the attempts of what was delivered.
+func (s Feeds) tried(t *tx, all []Sent, seqs map[string]int64) error {
 	for _, d := range all {
-		seq, written := seqs[d.Event]
-		if d.Good == nil || !written {
+		if seq, written := seqs[d.Event]; written && d.try != nil {
+			d.try[tryDelivery] = seq
+			t.rows.tries.add(d.try...)
+		}
+	}
+	return t.deliveries().flushTries()
+}
+
+// worked notes which connections delivered. turned says that one of them had failed.
+func (s Feeds) worked(t *tx, all []Sent, seqs map[string]int64) (turned bool, err error) {
+	last := map[tenants.TenantID]map[tenants.ConnectionID]time.Time{}
+	for _, d := range all {
+		if _, written := seqs[d.Event]; d.Good == nil || !written {
 			continue
 		}
-		to := DueConnection{d.Tenant, d.Connection}
-		if err := of(to).attempt(seq, d.Good); err != nil {
+		if last[d.Tenant] == nil {
+			last[d.Tenant] = map[tenants.ConnectionID]time.Time{}
+		}
+		last[d.Tenant][d.Connection] = d.Good.At
+	}
+	for tenant, times := range last {
+		noted, err := s.noted(t, tenant, times)
+		if err != nil {
 			return false, err
 		}
-		last[to] = d.Good.At
-	}
-	for to, at := range last {
-		p := of(to)
-		if err := p.works(at); err != nil {
-			return false, err
+		for id, at := range times {
+			if noted[id] {
+				continue
+			}
+			p := &settling{Deliveries: Deliveries{s.of(tenant)}, tx: t, id: id}
+			if err := p.works(at); err != nil {
+				return false, err
+			}
+			turned = turned || p.turned
 		}
-		turned = turned || p.turned
 	}
-	return turned, t.deliveries().flushTries()
+	return turned, nil
+}
+
+// noted are the connections of a tenant of which it is known already that they deliver; see works,
+// which would look for each one by itself.
+func (s Feeds) noted(t *tx, tenant tenants.TenantID, times map[tenants.ConnectionID]time.Time) (map[tenants.ConnectionID]bool, error) {
+	type row struct {
+		id                 uuid
+		failing, delivered int64
+	}
+	ids := slices.Collect(maps.Keys(times))
+	rows, err := t.query(context.Background(), "SELECT id, failing_since, delivered_at FROM connections WHERE tenant_id = ? AND id IN ("+
+		marks(len(ids))+")", some(tenant, ids)...)
+	found, err := collect(rows, err, func(r *row) []any { return []any{&r.id, &r.failing, &r.delivered} })
+	noted := map[tenants.ConnectionID]bool{}
+	for _, r := range found {
+		id := tenants.ConnectionID(r.id)
+		noted[id] = r.failing == 0 && r.delivered >= micros(times[id].Add(-time.Second))
+	}
+	return noted, err
 }

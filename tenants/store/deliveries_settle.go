@@ -162,13 +162,23 @@ func (p *settling) one(o *Outcome) error {
 
 // attempt collects the row of an attempt; flushTries writes it.
 func (p *settling) attempt(seq int64, a *tenants.DeliveryAttempt) error {
-	sent, err := json.Marshal(a.Sent)
+	row, err := tryOf(DueConnection{p.Deliveries.id, p.id}, a)
 	if err != nil {
 		return err
 	}
-	p.rows.tries.add(uuid(p.Deliveries.id), uuid(p.id), seq, micros(a.At), span(a.Took), a.Status, a.Error, string(sent),
-		printable(a.Answer), a.Good)
+	row[tryDelivery] = seq
+	p.rows.tries.add(row...)
 	return nil
+}
+
+// tryDelivery is the place of a delivery's seq in the row of an attempt.
+const tryDelivery = 2
+
+// tryOf is the row of an attempt, without the seq of its delivery.
+func tryOf(to DueConnection, a *tenants.DeliveryAttempt) ([]any, error) {
+	sent, err := json.Marshal(a.Sent)
+	return []any{uuid(to.Tenant), uuid(to.Connection), nil, micros(a.At), span(a.Took), a.Status, a.Error, string(sent),
+		printable(a.Answer), a.Good}, err
 }
 
 func (t deliveriesTx) flushTries() error {

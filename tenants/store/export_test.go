@@ -185,6 +185,35 @@ func GivesWay(urgent int, waited time.Duration) (next, behind int) {
 	return count(), count()
 }
 
+// ComingFor is how long a write that gives way waits for a ring that is on its way.
+const ComingFor = comingFor
+
+// HeldBack is how much longer a write that gives way waits, after it has waited for so long, while
+// as many rings are on their way; and whether it goes once they have come.
+func HeldBack(rings int, waited time.Duration) (held time.Duration, goes bool) {
+	q := newQueue()
+	q.add(&job{yields: true})
+	q.late.first.since = time.Now().Add(-waited)
+	var came []func()
+	for range rings {
+		came = append(came, q.expect())
+	}
+	held = q.held()
+	q.late.first.since = time.Now().Add(time.Hour) // time alone does not let it go
+	took := make(chan int, 1)
+	go func() { took <- len(q.take(nil)) }()
+	for _, over := range came {
+		over()
+	}
+	return held, <-took == 1
+}
+
+// Commits is how many the writer has made.
+func (s *Store) Commits() int64 { return s.w.commits.Load() }
+
+// SentStep is how many deliveries FeedSent writes between two looks whether a ring waits.
+const SentStep = sentStep
+
 // PatientMost is how many patient writes wait at most.
 const PatientMost = patientMost
 

@@ -18,6 +18,7 @@ type queue struct {
 	came     chan struct{} // holds a value when take has to look again
 	patience time.Duration // see patience; tests change it
 	nodes    atomic.Int64  // that share the rings, up to patientNodes
+	coming   atomic.Int64  // rings on their way to their answer; see Store.Expect
 
 	mu      sync.Mutex // guards all below
 	lines   map[access]*line
@@ -51,6 +52,8 @@ const (
 	// patientMost is how many patient jobs wait at most: a group of that size is worth a commit of
 	// its own, and under load waiting longer would only leave the writer idle.
 	patientMost = 8
+	// comingFor is how long jobs that give way wait for a ring that is on its way.
+	comingFor = 2 * time.Millisecond
 	// yieldFor is how long a job that gives way does so while others come without a break.
 	yieldFor = 50 * time.Millisecond
 )
@@ -196,19 +199,39 @@ func (q *queue) more(group []*job, fits func(*job) bool) []*job {
 
 // wait is called with mu held, and gives it up while it waits.
 func (q *queue) wait() {
-	var over <-chan time.Time // nil until a patient job waits
-	for late := false; q.urgent == 0 && q.late.first == nil && q.waiting < patientMost && !q.closed && !late; {
+	var over, held <-chan time.Time // nil until a patient job, or one that gives way, waits
+	for late := false; q.urgent == 0 && q.waiting < patientMost && !q.closed && !late; {
+		if q.late.first != nil {
+			left := q.held()
+			if left <= 0 {
+				return
+			}
+			if held == nil {
+				held = time.After(left)
+			}
+		}
 		if q.waiting > 0 && over == nil {
 			over = time.After(q.patienceNow())
 		}
 		q.mu.Unlock()
 		select {
 		case <-q.came:
+		case <-held:
+			held = nil
 		case <-over:
 			late = true
 		}
 		q.mu.Lock()
 	}
+}
+
+// held is how much longer the first job that gives way waits for a ring that is on its way. Called
+// with mu held.
+func (q *queue) held() time.Duration {
+	if q.coming.Load() == 0 {
+		return 0
+	}
+	return comingFor - time.Since(q.late.first.since)
 }
 
 // patienceNow is how long patient jobs wait.
@@ -231,6 +254,28 @@ func (q *queue) pop(l *line) *job {
 		q.urgent--
 	}
 	return j
+}
+
+// hurries reports whether somebody waits who does not give way, or is about to.
+func (q *queue) hurries() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.urgent > 0 || q.coming.Load() > 0
+}
+
+// expect says that a ring is on its way, until over is called.
+func (q *queue) expect() (over func()) {
+	q.coming.Add(1)
+	return func() {
+		if q.coming.Add(-1) > 0 {
+			return
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.late.first != nil {
+			q.wake()
+		}
+	}
 }
 
 // close refuses later jobs; take still gives out those that wait.

@@ -79,6 +79,22 @@ func TestWritesGiveWay(t *testing.T) {
 	}
 }
 
+// TestWritesWaitForRingsOnTheirWay: a write that gives way waits a moment for a ring that has not
+// come to the writer yet, and goes as soon as none is on its way.
+func TestWritesWaitForRingsOnTheirWay(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rings  int
+		waited time.Duration
+		waits  bool
+	}{{0, 0, false}, {1, -time.Minute, true}, {2, -time.Minute, true}, {2, store.ComingFor, false}} {
+		held, goes := store.HeldBack(test.rings, test.waited)
+		if held > 0 != test.waits || !goes {
+			t.Errorf("%d rings, after %s: waits for %s more, and goes then: %v", test.rings, test.waited, held, goes)
+		}
+	}
+}
+
 // TestNobodyWaitsForAnFsyncOfLazyWrites: on SQLite a lazy write has a commit of its own, without an
 // fsync; all others have one.
 func TestNobodyWaitsForAnFsyncOfLazyWrites(t *testing.T) {

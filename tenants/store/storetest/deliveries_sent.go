@@ -16,7 +16,7 @@ func testSentFirst(b *bench) {
 	c := b.connected(s)
 	one, two := tenants.NewID[tenants.RingID](b.clock.Now()), tenants.NewID[tenants.RingID](b.clock.Now())
 	made := map[string]store.NewDelivery{}
-	for _, name := range []string{"a1", "a2", "a3", "b1", "b2", "b3"} {
+	for _, name := range []string{"a1", "a2", "a3", "b1", "b2", "b3", "n1"} {
 		made[name] = store.NewDelivery{Tenant: c.Tenant, Connection: c.ID, Event: tenants.NewRandomID(), Kind: tenants.EventRingPlaced,
 			Ring: map[byte]tenants.RingID{'a': one, 'b': two}[name[0]], At: b.clock.Now(), Body: []byte(`"` + name + `"`)}
 	}
@@ -26,7 +26,7 @@ func testSentFirst(b *bench) {
 		for _, name := range names {
 			all = append(all, made[name])
 		}
-		found, err := b.s.Feeds().Fresh(ctx, all)
+		found, err := b.s.Feeds().Fresh(ctx, all, false)
 		b.must(err)
 		for _, name := range names {
 			if found[made[name].Event] {
@@ -53,6 +53,12 @@ func testSentFirst(b *bench) {
 	equal(b, moved, true, "moved")
 	equal(b, len(seqs), 5, "written")
 	equal(b, fresh("a1", "a2", "a3", "b3"), "", "fresh of what is there, and behind it")
+	unwritten, err := b.s.Feeds().Fresh(ctx, []store.NewDelivery{made["a3"], made["b3"], {Connection: c.ID, Tenant: c.Tenant, Event: "x"}},
+		true)
+	b.must(err)
+	if unwritten[made["a3"].Event] || unwritten[made["b3"].Event] || !unwritten["x"] {
+		b.Errorf("fresh of what was never written: %v", unwritten)
+	}
 	moved, _ = feed(batch, all...)
 	equal(b, moved, false, "a batch that was fed moves the cursor")
 	equal(b, bodies(b.toSend(c, 10)), "b1", "claimed of what nobody sends, of each ring the first")
@@ -86,6 +92,17 @@ func testSentFirst(b *bench) {
 	_, seqs = feed(b.newFacts(cursor), store.Sent{NewDelivery: made["a1"], Until: until, Good: good})
 	equal(b, len(seqs), 0, "written twice")
 	equal(b, len(attempts()), 2, "attempts")
+	b.happen()
+	_, seqs = feed(b.newFacts(cursor), store.Sent{NewDelivery: made["a1"], Until: until, Good: good}, store.Sent{NewDelivery: made["b3"]},
+		store.Sent{NewDelivery: made["a2"], Until: until}, store.Sent{NewDelivery: made["n1"], Until: until, Good: good})
+	list, _, err = s.Deliveries().List(ctx, store.DeliveryQuery{Connection: c.ID})
+	b.must(err)
+	for _, d := range list {
+		if want, new := seqs[d.Event]; new && want != d.Seq || new != (d.Event == made["b3"].Event || d.Event == made["n1"].Event) {
+			b.Errorf("the seq of %+v is said to be %d (new %v)", d, want, new)
+		}
+	}
+	equal(b, len(seqs), 2, "new beside what is there")
 	testFeedsAlone(b)
 }
 
