@@ -26,6 +26,7 @@ type benchCmd struct {
 	NATS   benchNATSCmd   `cmd:"" name:"nats" hidden:"" help:"Serve NATS; bench nodes starts it."`
 	Node   benchNodeCmd   `cmd:"" hidden:"" help:"Serve with a wrong clock; bench nodes starts it."`
 	Taker  benchTakerCmd  `cmd:"" name:"receive" hidden:"" help:"Serve the receiver of events; bench events starts it."`
+	Sender benchSenderCmd `cmd:"" name:"send" hidden:"" help:"Serve a sender of events; bench events starts it."`
 	Stock  benchStockCmd  `cmd:"" hidden:"" help:"Serve a push server that stores nothing; bench rings starts it."`
 	Store  benchStoreCmd  `cmd:"" hidden:"" help:"Write the rows of rings and nothing else; bench rings starts it."`
 	Bare   benchBareCmd   `cmd:"" hidden:"" help:"Serve Pion's bare echo; bench calls starts it."`
@@ -263,6 +264,13 @@ type benchTakerCmd struct{}
 // Run serves until ctx is done.
 func (b *benchTakerCmd) Run(ctx context.Context, c terminal) error {
 	return bench.Receive(ctx, c.out)
+}
+
+type benchSenderCmd struct{}
+
+// Run serves until ctx is done.
+func (b *benchSenderCmd) Run(ctx context.Context, c terminal) error {
+	return bench.Send(ctx, c.out)
 }
 
 type benchStockCmd struct {

@@ -19,17 +19,21 @@ import (
 )
 
 // EventsReport is what `bench events` found: rings at a fixed rate, without and with the delivery
-// of their events.
+// of their events, and beside another process that sends as many and uses as much of the processor.
 type EventsReport struct {
 	Machine   string    `json:"machine"`
 	Rings     float64   `json:"rings_per_second"`
 	Without   RingRow   `json:"without"`
 	With      RingRow   `json:"with"`
+	Elsewhere RingRow   `json:"elsewhere"`
 	Ratios    []float64 `json:"p99_ratios"` // of placing a ring, with to without, in each turn
 	Ratio     float64   `json:"p99_ratio"`  // the median of them
 	Together  float64   `json:"p99_ratio_together"`
 	Low       float64   `json:"p99_ratio_together_low"` // of nine in ten draws of as many turns; see spread
 	High      float64   `json:"p99_ratio_together_high"`
+	Load      float64   `json:"p99_ratio_elsewhere"`    // elsewhere to without, all turns together
+	Own       float64   `json:"p99_ratio_to_elsewhere"` // with to elsewhere
+	LoadCPU   float64   `json:"elsewhere_cpu_us"`       // of the other process for an event
 	Delivered int       `json:"delivered"`
 	PerSecond float64   `json:"per_second"` // deliveries
 	P50       float64   `json:"p50_ms"`     // from the fact to the receiver
@@ -77,6 +81,10 @@ func Events(ctx context.Context, c EventsConfig) (r EventsReport, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, e.receiver.stop()) }()
+	if e.sender, err = spawn(ctx, dir, nil, "bench", "send"); err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, e.sender.stop()) }()
 	if e.rings.stage, err = setUp(ctx, 1000, e.rings.hear, e.connect(c.Connections)); err != nil {
 		return r, err
 	}
@@ -86,8 +94,8 @@ func Events(ctx context.Context, c EventsConfig) (r EventsReport, err error) {
 		return r, err
 	}
 	for i := range c.Turns {
-		for _, active := range []bool{i%2 == 1, i%2 == 0} { // neither is always the first
-			if err := e.turn(ctx, c, active); err != nil {
+		for k := range kinds { // none is always the first
+			if err := e.turn(ctx, c, kind((int(k)+i)%int(kinds))); err != nil {
 				return r, err
 			}
 		}
@@ -97,49 +105,63 @@ func Events(ctx context.Context, c EventsConfig) (r EventsReport, err error) {
 
 // events is a run of the benchmark.
 type events struct {
-	rings       *rings
-	receiver    *child
-	connections []tenants.ConnectionID
+	rings            *rings
+	receiver, sender *child
+	connections      []tenants.ConnectionID
 
-	turns [2][]turn     // without and with events
+	turns [kinds][]turn
 	busy  time.Duration // from the first ring of a turn to its last event
+	spin  time.Duration // of the sender, after each event
 }
+
+// kind is what happens beside the rings of a turn.
+type kind int
+
+const (
+	without   kind = iota // nothing: the connections are paused
+	with                  // the server delivers their events
+	elsewhere             // another process sends as many
+	kinds
+)
 
 // turn is some seconds of rings.
 type turn struct {
 	placed []placed
 	cpu    time.Duration // of the server
+	load   time.Duration // of the sender
+	sent   int           // by the sender
 }
 
-// kind is a place in events.turns.
-func kind(active bool) int {
-	if active {
-		return 1
+// all are the rings of all turns of a kind, and what was used for them.
+func (e *events) all(k kind) (all turn) {
+	for _, t := range e.turns[k] {
+		all.placed = append(all.placed, t.placed...)
+		all.cpu, all.load, all.sent = all.cpu+t.cpu, all.load+t.load, all.sent+t.sent
 	}
-	return 0
+	return all
 }
 
-// all are the rings of all turns of a kind, and the server's time for them.
-func (e *events) all(active bool) (placed []placed, cpu time.Duration) {
-	for _, t := range e.turns[kind(active)] {
-		placed, cpu = append(placed, t.placed...), cpu+t.cpu
-	}
-	return placed, cpu
-}
-
-func (e *events) turn(ctx context.Context, c EventsConfig, active bool) error {
-	if err := e.set(ctx, active); err != nil {
+func (e *events) turn(ctx context.Context, c EventsConfig, k kind) error {
+	if err := e.set(ctx, k == with); err != nil {
 		return err
 	}
-	start, before := time.Now(), e.rings.stage.server.cpu()
-	placed, err := e.rings.pace(ctx, c.PerSecond, c.Turn, tenants.MaxTTL)
-	if err != nil {
+	start, t := time.Now(), turn{cpu: -e.rings.stage.server.cpu(), load: -e.sender.cpu()}
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		if k == elsewhere {
+			t.sent, err = e.send(ctx, c)
+		}
+		sent <- err
+	}()
+	var err error
+	t.placed, err = e.rings.pace(ctx, c.PerSecond, c.Turn, tenants.MaxTTL)
+	if err := errors.Join(err, <-sent); err != nil {
 		return err
 	}
-	e.rings.settle(ctx, placed)
-	all, _ := e.all(active)
-	if active {
-		last, err := e.settle(ctx, (len(all)+len(placed))*len(eventsOfRing)*c.Connections)
+	e.rings.settle(ctx, t.placed)
+	if k == with {
+		last, err := e.settle(ctx, (len(e.all(with).placed)+len(t.placed))*len(eventsOfRing)*c.Connections)
 		if err != nil {
 			return err
 		}
@@ -147,8 +169,34 @@ func (e *events) turn(ctx context.Context, c EventsConfig, active bool) error {
 	} else {
 		time.Sleep(readsFacts)
 	}
-	e.turns[kind(active)] = append(e.turns[kind(active)], turn{placed, e.rings.stage.server.cpu() - before})
+	t.cpu, t.load = t.cpu+e.rings.stage.server.cpu(), t.load+e.sender.cpu()
+	e.turns[k] = append(e.turns[k], t)
 	return nil
+}
+
+// usualSend is the sender's processor time for an event before anything is known of it.
+const usualSend = 60 * time.Microsecond
+
+// send has the sender send as many events as the server would, and use as much of the processor.
+func (e *events) send(ctx context.Context, c EventsConfig) (n int, err error) {
+	used := e.spin + usualSend
+	if turns := e.turns[elsewhere]; len(turns) > 0 {
+		last := turns[len(turns)-1]
+		used = last.load / time.Duration(max(1, last.sent))
+	}
+	e.spin = max(0, e.spin+e.ofServer(c)-used)
+	return sendElsewhere(ctx, e.sender.addr, sending{To: "http://" + e.receiver.addr + "/elsewhere",
+		PerSecond: c.PerSecond * len(eventsOfRing) * c.Connections, For: c.Turn, Spin: e.spin})
+}
+
+// ofServer is the server's processor time for a delivery.
+func (e *events) ofServer(c EventsConfig) time.Duration {
+	a, b := e.all(without), e.all(with)
+	if len(a.placed) == 0 || len(b.placed) == 0 {
+		return 0
+	}
+	rings := a.cpu * time.Duration(len(b.placed)) / time.Duration(len(a.placed))
+	return (b.cpu - rings) / time.Duration(len(b.placed)*len(eventsOfRing)*c.Connections)
 }
 
 // connect adds the connections, and lets the server reach the receiver.
@@ -218,21 +266,25 @@ func (e *events) report(ctx context.Context, c EventsConfig, r *EventsReport) er
 	if err != nil {
 		return err
 	}
-	without, cpuWithout := e.all(false)
-	with, cpuWith := e.all(true)
-	answered := maps.Clone(e.rings.answered) // measure empties it
-	e.rings.measure(&r.Without, without)
-	e.rings.answered = answered
-	e.rings.measure(&r.With, with)
-	for i := range e.turns[0] {
-		r.Ratios = append(r.Ratios, quotient(p99(e.turns[1][i].placed), p99(e.turns[0][i].placed)))
+	var rows [kinds]RingRow
+	answered := e.rings.answered // measure empties it
+	for k := range kinds {
+		e.rings.answered = maps.Clone(answered)
+		e.rings.measure(&rows[k], e.all(k).placed)
+	}
+	r.Without, r.With, r.Elsewhere = rows[without], rows[with], rows[elsewhere]
+	for i := range e.turns[without] {
+		r.Ratios = append(r.Ratios, quotient(p99(e.turns[with][i].placed), p99(e.turns[without][i].placed)))
 	}
 	r.Ratio, r.Together = median(r.Ratios), quotient(r.With.P99, r.Without.P99)
+	r.Load, r.Own = quotient(r.Elsewhere.P99, r.Without.P99), quotient(r.With.P99, r.Elsewhere.P99)
 	r.Low, r.High = e.spread()
-	r.Rings = float64(len(with)) / (c.Turn * time.Duration(c.Turns)).Seconds()
-	r.Delivered, r.Lost, r.Repeated = t.Events, len(with)*len(eventsOfRing)*c.Connections-t.Events, t.Repeated
+	r.Rings = float64(r.With.Count) / (c.Turn * time.Duration(c.Turns)).Seconds()
+	r.Delivered, r.Lost, r.Repeated = t.Events, r.With.Count*len(eventsOfRing)*c.Connections-t.Events, t.Repeated
 	r.PerSecond, r.P50, r.P99 = quotient(float64(t.Events), e.busy.Seconds()), t.P50, t.P99
-	r.CPU = quotient(float64((cpuWith - cpuWithout).Microseconds()), float64(t.Events))
+	r.CPU = float64(e.ofServer(c).Nanoseconds()) / 1000
+	beside := e.all(elsewhere)
+	r.LoadCPU = quotient(float64(beside.load.Microseconds()), float64(beside.sent))
 	return nil
 }
 
@@ -243,18 +295,18 @@ const draws = 400
 // ones of both kinds: the p99 of some thousand rings hangs on a few of them, and the bounds say how
 // much the ratio of one run means.
 func (e *events) spread() (low, high float64) {
-	n := len(e.turns[0])
+	n := len(e.turns[without])
 	random := rand.New(rand.NewPCG(1, 1)) // the same draws for the same turns
 	ratios := make([]float64, draws)
 	for i := range ratios {
-		var all [2][]placed
+		var all [elsewhere][]placed
 		for range n {
 			turn := random.IntN(n)
 			for kind := range all {
 				all[kind] = append(all[kind], e.turns[kind][turn].placed...)
 			}
 		}
-		ratios[i] = quotient(p99(all[1]), p99(all[0]))
+		ratios[i] = quotient(p99(all[with]), p99(all[without]))
 	}
 	slices.Sort(ratios)
 	return ratios[draws/20], ratios[draws-1-draws/20]
@@ -282,17 +334,19 @@ func (r EventsReport) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "events\trings\trings/s\tto 201: p50\tp95\tp99 ms\tlost\t")
-	for i, x := range []RingRow{r.Without, r.With} {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t\n", []string{"without", "with"}[i], x.Count, r.Rings, x.P50, x.P95,
-			x.P99, x.Lost)
+	for i, x := range []RingRow{r.Without, r.With, r.Elsewhere} {
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t\n", []string{"without", "with", "elsewhere"}[i], x.Count, r.Rings, x.P50,
+			x.P95, x.P99, x.Lost)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\np99 of placing a ring, with to without: %.2f for all turns together, %.2f to %.2f for nine in ten draws "+
-		"of them;\n%.2f, the median of %d turns (%.2f)\n"+
-		"deliveries: %d, %.0f a second, p50 %.0f ms and p99 %.0f ms after their fact, %d lost, %d repeated, CPU %.0f µs each\n",
-		r.Together, r.Low, r.High, r.Ratio, len(r.Ratios), r.Ratios, r.Delivered, r.PerSecond, r.P50, r.P99, r.Lost, r.Repeated, r.CPU)
+	fmt.Fprintf(w, "\np99 of placing a ring, with to without: %.2f for all turns together, %.2f to %.2f for nine in ten draws of them;\n"+
+		"%.2f, the median of %d turns (%.2f)\n", r.Together, r.Low, r.High, r.Ratio, len(r.Ratios), r.Ratios)
+	fmt.Fprintf(w, "elsewhere: another process sends as many events to the same receiver, CPU %.0f µs each; to without %.2f, "+
+		"with to it %.2f\n", r.LoadCPU, r.Load, r.Own)
+	_, err := fmt.Fprintf(w, "deliveries: %d, %.0f a second, p50 %.0f ms and p99 %.0f ms after their fact, %d lost, %d repeated, "+
+		"CPU %.0f µs each\n", r.Delivered, r.PerSecond, r.P50, r.P99, r.Lost, r.Repeated, r.CPU)
 	return err
 }
 

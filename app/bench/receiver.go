@@ -28,7 +28,7 @@ func Receive(ctx context.Context, out io.Writer) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	fmt.Fprintf(out, "receiver of events on %s\n", l.Addr())
-	r := &receiver{took: map[string]int{}}
+	r := &receiver{took: map[string]int{}, beside: &receiver{took: map[string]int{}}}
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -52,6 +52,8 @@ type taken struct {
 
 // receiver takes events. GET /taken says how many, GET /times also how late.
 type receiver struct {
+	beside *receiver // of what another process than the server sends, to the path /elsewhere
+
 	mu   sync.Mutex // guards the rest
 	took map[string]int
 	late sample
@@ -115,7 +117,11 @@ var (
 func (r *receiver) answer(q *event) []byte {
 	method, path, _ := bytes.Cut(q.line, []byte(" "))
 	if string(method) == http.MethodPost {
-		if r.take(q) != nil {
+		to := r
+		if bytes.HasPrefix(path, []byte("/elsewhere ")) {
+			to = r.beside
+		}
+		if to.take(q) != nil {
 			return answerFaulty
 		}
 		return answerTaken

@@ -51,6 +51,7 @@ func TestReceiver(t *testing.T) {
 		ask("POST", "/0", id, event, http.StatusOK)
 	}
 	ask("POST", "/0", "c", "{}", http.StatusBadRequest)
+	ask("POST", "/elsewhere", "d", event, http.StatusOK) // not of the server
 	var got struct {
 		Events, Repeated int
 		P50              float64 `json:"p50_ms"`
