@@ -103,7 +103,19 @@
     }
     if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
     if (event.target.matches("dialog[data-light]")) event.target.close();
-    for (const pop of $$("details.pop[open], details.side-menu[open]")) if (!pop.contains(event.target)) pop.open = false;
+    for (const pop of $$(menus)) if (!pop.contains(event.target)) pop.open = false;
+  });
+
+  // Menus close when the focus leaves them, and on Escape, which gives the focus back to what opened them.
+  const menus = "details.pop[open], details.side-menu[open]";
+  document.addEventListener("focusin", (event) => {
+    for (const pop of $$(menus)) if (!pop.contains(event.target)) pop.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    const pop = event.key === "Escape" && !$("dialog:modal") && (event.target.closest(menus) || $$(menus).at(-1));
+    if (!pop) return;
+    pop.open = false;
+    $("summary", pop).focus();
   });
   function open(dialog, first) {
     if (dialog.open) return;
@@ -140,8 +152,22 @@
   // Filters apply when chosen.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto-submit]");
-    if (form && event.target.matches("select, input[type=date]")) form.requestSubmit();
+    if (!form || !event.target.matches("select, input[type=date]")) return;
+    chosen(event.target.id);
+    form.requestSubmit();
   });
+  // Then the page loads again, and the focus comes back to the filter: the next one is a Tab away.
+  function chosen(id) {
+    const key = "chosen " + location.pathname;
+    try {
+      if (id) return sessionStorage.setItem(key, id);
+      document.getElementById(sessionStorage.getItem(key))?.focus();
+      sessionStorage.removeItem(key);
+    } catch {
+      // A browser that keeps nothing has the focus at the top.
+    }
+  }
+  chosen();
 
   // Rows that are ticked: how many, all of them at once, and what can be done to them.
   const picks = () => $$("input[type=checkbox][form=bulk]");
@@ -479,6 +505,29 @@
   }
   function paused() { return $("[data-live]")?.dataset.live === "paused"; }
   document.addEventListener("htmx:afterSettle", () => relate());
+
+  // The heat map is one stop of the Tab key; arrows lead to the cells beside, as they are drawn: phones turn it.
+  for (const heat of $$(".heat")) {
+    const cells = $$("a", heat);
+    const stop = (cell) => { for (const other of cells) other.tabIndex = other === cell ? 0 : -1; };
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    stop(cells[0]);
+    heat.addEventListener("focusin", (event) => { if (cells.includes(event.target)) stop(event.target); });
+    heat.addEventListener("keydown", (event) => {
+      const way = ways[event.key];
+      if (!way || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+      event.preventDefault();
+      const at = event.target.getBoundingClientRect();
+      let next, least = Infinity;
+      for (const cell of cells) {
+        const to = cell.getBoundingClientRect();
+        const [x, y] = [to.left - at.left, to.top - at.top];
+        const [along, off] = way[0] ? [x * way[0], Math.abs(y)] : [y * way[1], Math.abs(x)];
+        if (along > 1 && off < 2 && along < least) [next, least] = [cell, along];
+      }
+      next?.focus();
+    });
+  }
 
   // A page that must be seen again after it was left through history shows nothing old.
   addEventListener("pageshow", (event) => { if (event.persisted && $("[data-secret]")) location.reload(); });

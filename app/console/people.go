@@ -121,7 +121,7 @@ func (k peoplePages) personPage(ctx context.Context, c *fiber.Ctx, v *page.Visit
 		return err
 	}
 	return web.Page(c, views.PersonAdd(views.PersonAddPage{
-		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role), Mailed: k.Mail != nil,
+		Shell: s, Error: w.Msg, Roles: rolesFor(v, i.Role), Says: roleRows(), Mailed: k.Mail != nil,
 		Email: views.Field{Name: "email", Label: "Email", Type: "email", Value: page.Shown(i.Email, 254), Max: 254, Autocomplete: "off",
 			Focus: true, Error: w.Fields["email"]},
 	}), w.Status)
