@@ -145,7 +145,7 @@ func (s sampler) peoplePages() []Sample {
 				Kind: Primary}}}})},
 		{"person-add", PersonAdd(PersonAddPage{Shell: s.shell("Invite person", NavPeople, up),
 			Email: Field{Name: "email", Label: "Email", Type: "email", Autocomplete: "off", Focus: true},
-			Says: []Row{{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Viewer", Text: "Read only"}},
+			Says:  []Row{{Name: "Owner", Text: "Full access, manages owners"}, {Name: "Viewer", Text: "Read only"}},
 			Roles: roles("operator"), Mailed: true})},
 		{"person-remove", ConfirmPage(s.shell("Remove a person", NavPeople, up), remove("u2", "Jonas Weber"))},
 	}
