@@ -125,6 +125,24 @@ func TestTheCommandLine(t *testing.T) {
 	}
 }
 
+// TestAFileMayBeEmpty: a variable of a file that is set to nothing is not set, as in the .env of an
+// installation where a rotation of the master key is over.
+func TestAFileMayBeEmpty(t *testing.T) {
+	names := []string{"CARILLON_MASTER_KEY_FILE_OLD", "CARILLON_NATS_CREDS_FILE", "CARILLON_PLANS_FILE", "CARILLON_APNS_CA_FILE"}
+	for _, name := range names {
+		t.Setenv(name, "")
+	}
+	_, said := say(t, "serve", "--addr", "nowhere", "--data", t.TempDir())
+	for _, name := range names {
+		if strings.Contains(said, name) {
+			t.Errorf("it says of %s: %s", name, said)
+		}
+	}
+	if !strings.Contains(said, "CARILLON_ADDR") {
+		t.Errorf("it says %s", said)
+	}
+}
+
 // TestMain lets the test binary be what a test kills, or runs from a shell.
 func TestMain(m *testing.M) {
 	private()                                                    // as in Run: folders of tests are closed to other users

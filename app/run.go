@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -151,8 +152,22 @@ func grammar(ctx context.Context, c terminal) (*kong.Kong, error) {
 	return kong.New(&cli{},
 		kong.Name("carillon"), kong.Description(programHelp),
 		kong.Vars{"ring_states": ringStates()}, kong.Writers(c.out, c.err), kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c), kong.PostBuild(filesMayBeEmpty),
 	)
+}
+
+// filesMayBeEmpty has a variable of a file that is set to nothing, as in an .env, count as not set:
+// the parser of paths takes it for the folder in which the program runs.
+func filesMayBeEmpty(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && f.Tag.Type == "path" {
+			f.Tag.Envs = slices.DeleteFunc(slices.Clone(f.Tag.Envs), func(name string) bool {
+				value, is := os.LookupEnv(name)
+				return is && value == ""
+			})
+		}
+		return next(nil)
+	})
 }
 
 // misused is a failure that the flags alone explain: the exit code is 2.
