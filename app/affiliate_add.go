@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"carillon/app/language"
 	"carillon/app/page"
 	"carillon/app/site"
 	"carillon/tenants"
@@ -48,7 +49,7 @@ func (a *affiliateAddCmd) Run(ctx context.Context, c terminal) error {
 		return misused{err}
 	}
 	token, now := tenants.NewSecret(tenants.PartnerPrefix), c.now()
-	fresh := site.NewPartner(plans, strings.TrimSpace(a.Name), email, now)
+	fresh := site.NewPartner(plans, language.Composed(strings.TrimSpace(a.Name)), email, now)
 	signIn := store.PartnerLink{Hash: token.Hash(), Email: email, Name: fresh.Name, CreatedAt: now,
 		ExpiresAt: now.Add(tenants.PartnerLinkTTL)}
 	return a.Database.with(ctx, c, plans, func(s *store.Store) error {

@@ -98,6 +98,7 @@ var dependencies = []dependency{
 	{"github.com/zitadel/oidc/v3", []string{"tests"}, "tests sign in through a real provider"},
 	{"github.com/go-jose/go-jose/v4", []string{"app/oidc"}, "oidctest signs tokens that lie"},
 	{"golang.org/x/text/language", []string{"app/language"}, "what a browser asks for is matched as RFC 4647 says"},
+	{"golang.org/x/text/unicode/norm", []string{"app/language"}, "names are composed in one place"},
 	{"golang.org/x/net/html", []string{"app/language"}, "one package rewrites pages; tests read them as trees"},
 	{"golang.org/x/net/dns/dnsmessage", []string{"tests"}, "tests answer look-ups"},
 }

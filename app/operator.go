@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"carillon/app/language"
 	"carillon/tenants"
 	"carillon/tenants/store"
 	paths "carillon/views/operator"
@@ -98,7 +99,7 @@ func (a *operatorAddCmd) Run(ctx context.Context, c terminal) error {
 	if !ok {
 		return misused{fmt.Errorf("--email: %q is not an email address, such as ana@example.com", a.Email)}
 	}
-	a.Name = strings.TrimSpace(a.Name)
+	a.Name = language.Composed(strings.TrimSpace(a.Name))
 	if !tenants.ValidText(a.Name, 1, 80) {
 		return misused{errors.New("--name: 1 to 80 characters, no control characters")}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"carillon/app/language"
 	"carillon/tenants"
 	"carillon/tenants/store"
 )
@@ -136,7 +137,7 @@ func (t *tenantCreateCmd) newTenant(in *tenants.Industries, now time.Time) store
 	id := tenants.NewID[tenants.TenantID](now)
 	email, _ := tenants.ParseEmail(t.Email)
 	tenant := in.Of(tenants.Tenant{
-		ID: id, Slug: t.Slug, Name: t.Name, Industry: tenants.Industry(t.Industry),
+		ID: id, Slug: t.Slug, Name: language.Composed(t.Name), Industry: tenants.Industry(t.Industry),
 		State: tenants.TenantActive, TimeZone: t.TimeZone, RingTTL: tenants.DefaultTTL, CreatedAt: now,
 	})
 	return store.NewTenant{

@@ -143,7 +143,7 @@
     const input = $("input[name=confirm]", form);
     const button = $("[data-confirm-button]", form);
     if (!input || !button) return;
-    const plain = (name) => name.trim().replace(/[‘’]/g, "'").replace(/[“”]/g, '"'); // phones write curly quotes
+    const plain = (name) => name.normalize("NFC").trim().replace(/[‘’]/g, "'").replace(/[“”]/g, '"'); // phones write curly quotes
     const gate = () => { button.disabled = plain(input.value) !== plain(form.dataset.confirm); };
     input.addEventListener("input", gate);
     gate();

@@ -1,6 +1,10 @@
 package views
 
-import "strings"
+import (
+	"strings"
+
+	"carillon/app/language"
+)
 
 // Field is one input with its label, its help and what is wrong with it.
 type Field struct {
@@ -96,10 +100,12 @@ func (c Confirm) keep() string {
 }
 
 // SameName tells whether a typed name is the one asked for. Spaces around it and the shape of
-// quotes do not count: phones are called “Ana’s iPhone” and keyboards write Ana's.
+// quotes do not count: phones are called “Ana’s iPhone” and keyboards write Ana's. How an accent is
+// written does not count either.
 func SameName(typed, name string) bool {
 	plain := strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`)
-	return plain.Replace(strings.TrimSpace(typed)) == plain.Replace(strings.TrimSpace(name))
+	same := func(s string) string { return language.Composed(plain.Replace(strings.TrimSpace(s))) }
+	return same(typed) == same(name)
 }
 
 // Secret is shown once, right after it was made.

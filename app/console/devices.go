@@ -246,7 +246,7 @@ func (k devicePages) setDevice(ctx context.Context, c *fiber.Ctx, v *page.Visito
 	if err = d.Check(); err == nil {
 		var tags *[]string
 		if f.Has("tags") {
-			typed := tagsTyped(f.Raw("tags"))
+			typed := tagsTyped(f.Text("tags"))
 			tags = &typed
 		}
 		err = v.Scope.Devices().Change(ctx, d, tags)

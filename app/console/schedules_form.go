@@ -114,7 +114,7 @@ func readTyped(f page.Form) (t typedHours) {
 		if !f.Has(key + "-date") {
 			break
 		}
-		d := typedDate{date: f.Text(key + "-date"), note: tenants.TrimLabel(f.Raw(key + "-note")), spans: readSpans(f, key)}
+		d := typedDate{date: f.Text(key + "-date"), note: tenants.TrimLabel(f.Text(key + "-note")), spans: readSpans(f, key)}
 		if d.date != "" {
 			t.dates = append(t.dates, d)
 		}

@@ -18,6 +18,7 @@ import (
 	goidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"carillon/app/language"
 	"carillon/tenants"
 )
 
@@ -218,7 +219,7 @@ func (c *Client) identity(id *goidc.IDToken, said claims, p tenants.Provider) (t
 	case !p.Takes(email):
 		return tenants.Identity{}, refuse("The email address is of a domain that this provider may not sign in.", nil)
 	}
-	who := tenants.Identity{Issuer: id.Issuer, Subject: id.Subject, Email: email, Name: strings.TrimSpace(said.Name)}
+	who := tenants.Identity{Issuer: id.Issuer, Subject: id.Subject, Email: email, Name: language.Composed(strings.TrimSpace(said.Name))}
 	if !tenants.ValidText(who.Name, 1, 80) {
 		who.Name, _, _ = strings.Cut(email, "@")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
 	"carillon/tenants"
 	"carillon/views"
 )
@@ -22,15 +23,16 @@ func (f Form) Raw(name string) string { return string(f.c.Request().PostArgs().P
 // Has reports whether the form has the field at all.
 func (f Form) Has(name string) bool { return f.c.Request().PostArgs().Has(name) }
 
-// Text is raw without blanks around it.
-func (f Form) Text(name string) string { return strings.TrimSpace(f.Raw(name)) }
+// Text is raw without blanks around it, its letters composed. A password is not read by it: it was
+// hashed as it was typed.
+func (f Form) Text(name string) string { return language.Composed(strings.TrimSpace(f.Raw(name))) }
 
 // All are copies of a field's values, at most 32.
 func (f Form) All(name string) []string {
 	var out []string
 	for _, v := range f.c.Request().PostArgs().PeekMulti(name) {
 		if len(out) < 32 {
-			out = append(out, string(v))
+			out = append(out, language.Composed(string(v)))
 		}
 	}
 	return out

@@ -74,6 +74,9 @@ func decode(body []byte, most int, dst any) error {
 	if err != nil { // a type's own UnmarshalJSON or UnmarshalText
 		return &tenants.Error{Kind: tenants.Invalid, Code: "invalid", Msg: "A field has a value that cannot be read.", Err: err}
 	}
+	if composable(body) {
+		compose(reflect.ValueOf(dst))
+	}
 	return nil
 }
 

@@ -42,6 +42,32 @@ func TestJSONDecodes(t *testing.T) {
 	}
 }
 
+// TestJSONComposes: a letter and its accent are one character, however a program sent them.
+func TestJSONComposes(t *testing.T) {
+	t.Parallel()
+	const zoe = "Zoe\u0308" // two characters for the last letter
+	for name, body := range map[string]string{
+		"as it is": `{"to":{"person":"` + zoe + `"},"caller":"` + zoe + `","names":["` + zoe + `"],"parts":[{"name":"` + zoe + `"}]}`,
+		"escaped":  `{"to":{"person":"Zoe\u0308"},"caller":"Zoe\u0308","names":["Zoe\u0308"],"parts":[{"name":"Zoe\u0308"}]}`,
+	} {
+		var got sample
+		if err := decode([]byte(body), MaxBody, &got); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, s := range []string{*got.To.Person, got.Caller, got.Names[0], got.Parts[0].Name} {
+			if s != "Zoë" {
+				t.Errorf("%s: %+q", name, s)
+			}
+		}
+	}
+	all := struct {
+		Words map[string]string `json:"words"`
+	}{}
+	if err := decode([]byte(`{"words":{"a":"`+zoe+`"}}`), MaxBody, &all); err != nil || all.Words["a"] != "Zoë" {
+		t.Errorf("a map: %+q (%v)", all.Words, err)
+	}
+}
+
 func TestJSONAcceptsSurrogatePairs(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{

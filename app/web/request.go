@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
 	"carillon/tenants"
 )
 
@@ -22,9 +23,10 @@ func ID[T ~string](c *fiber.Ctx, what string) (T, error) {
 	return id, nil
 }
 
-// Query is a copy of a query parameter, empty when absent.
+// Query is a copy of a query parameter, empty when absent. Its letters are composed: who searches
+// for a name finds it, whichever way the accents were typed.
 func Query(c *fiber.Ctx, name string) string {
-	return string(c.Request().URI().QueryArgs().Peek(name))
+	return language.Composed(string(c.Request().URI().QueryArgs().Peek(name)))
 }
 
 // Header is a copy of a request header, empty when absent.
