@@ -232,12 +232,14 @@ func (s Schedule) duty(person string, now time.Time, r Roster) (on bool, why str
 	}
 	for _, d := range r.On(now) {
 		if d.Person == person {
-			return true, fmt.Sprintf("%s is on call until %s%s", person, sayTime(now, d.To, s.zone()), note)
+			why = fmt.Sprintf("%s is on call until %s", person, sayTime(now, d.To, s.zone()))
+			return true, why + note
 		}
 	}
 	for _, d := range r.Duties {
 		if d.Person == person && d.From.After(now) {
-			return false, fmt.Sprintf("%s is off until %s%s", person, sayTime(now, d.From, s.zone()), note)
+			why = fmt.Sprintf("%s is off until %s", person, sayTime(now, d.From, s.zone()))
+			return false, why + note
 		}
 	}
 	return false, fmt.Sprintf("%s is not on call in the next %d days%s", person, RosterDays, note)

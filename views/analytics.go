@@ -3,6 +3,8 @@ package views
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -101,26 +103,31 @@ func roundUp(n int) int {
 	}
 }
 
-// columns are the coloured pieces of every column.
-func (c TimeChart) columns() []bar {
-	var out []bar
+// drawn is a path of a chart in its colour.
+type drawn struct{ class, d string }
+
+// columns are the coloured pieces of every column in a box of 100 by 100: a path for each colour,
+// because a week of hours has hundreds of pieces.
+func (c TimeChart) columns() []drawn {
+	paths := []drawn{{class: "bar-good"}, {class: "bar-warn"}, {class: "bar-bad"}, {class: "bar-open"}}
 	step, top := 100/float64(max(1, len(c.Bars))), float64(c.top())
 	for i, b := range c.Bars {
 		y := 100.0
-		for _, part := range []struct {
-			class string
-			n     int
-		}{{"bar-good", b.Ends[0].N}, {"bar-warn", b.unanswered()}, {"bar-bad", b.Ends[4].N}, {"bar-open", b.open()}} {
-			if part.n == 0 {
+		for part, n := range []int{b.Ends[0].N, b.unanswered(), b.Ends[4].N, b.open()} {
+			if n == 0 {
 				continue
 			}
-			h := 100 * float64(part.n) / top
+			h := 100 * float64(n) / top
 			y -= h
-			out = append(out, bar{part.class, pct(float64(i)*step + step*0.12), pct(y), pct(step * 0.76), pct(h), ""})
+			paths[part].d += "M" + short(float64(i)*step+step*0.12) + " " + short(y) + "h" + short(step*0.76) + "v" + short(h) +
+				"h-" + short(step*0.76) + "z"
 		}
 	}
-	return out
+	return slices.DeleteFunc(paths, func(p drawn) bool { return p.d == "" })
 }
+
+// short is a number of a path with at most two decimals.
+func short(f float64) string { return strconv.FormatFloat(math.Round(100*f)/100, 'f', -1, 64) }
 
 // hits are the whole columns: what a pointer meets.
 func (c TimeChart) hits() []bar {

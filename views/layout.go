@@ -83,8 +83,16 @@ func PaletteLinks() []Link {
 		}
 	}
 	return append(links,
-		Link{Text: "Alert rules", Href: PathAlertRules, Icon: IconBell, Hint: "Action"},
-		Link{Text: "Invoices", Href: PathInvoices, Icon: IconCard, Hint: "Action"},
+		Link{Text: "Alert rules", Href: PathAlertRules, Icon: IconBell, Hint: "Page"},
+		Link{Text: "Alert targets", Href: PathAlertTargets, Icon: IconSend, Hint: "Page"},
+		Link{Text: "Weekly mail", Href: PathDigestPreview, Icon: IconMail, Hint: "Page"},
+		Link{Text: "Invoices", Href: PathInvoices, Icon: IconCard, Hint: "Page"},
+		Link{Text: "What each role may do", Href: PathRoles, Icon: IconPeople, Hint: "Page"},
+		Link{Text: "All rules of your industry", Href: PathRules, Icon: IconSettings, Hint: "Page"},
+		Link{Text: "Data, export and deletion", Href: PathData, Icon: IconDownload, Hint: "Page"},
+		Link{Text: "Sign-in through your own provider", Href: PathProvider, Icon: IconKey, Hint: "Page"},
+		Link{Text: "Verify and review the audit log", Href: PathAuditReview, Icon: IconAudit, Hint: "Page"},
+		Link{Text: "Your account, password and sign-ins", Href: PathAccount, Icon: IconPeople, Hint: "Page"},
 		Link{Text: "Export rings as a file", Href: PathRingsCSV, Icon: IconDownload, Hint: "Action"},
 		Link{Text: "Export devices as a file", Href: PathDevicesCSV, Icon: IconDownload, Hint: "Action"},
 		Link{Text: "Devices that are registered twice", Href: PathDevicesAlike, Icon: IconDevice, Hint: "Action"},

@@ -35,6 +35,8 @@ func (s sampler) analytics() AnalyticsPage {
 		Figures: []Compared{{"Rings", "3,104", "12 % more than in the 30 days before", ToneNeutral, PathRings},
 			{"Answered", "2,417 · 78 %", "2 points above the 30 days before", ToneGood, PathRings},
 			{"Missed", "341", "as many as in the 30 days before", ToneNeutral, PathRings},
+			{"Declined", "212", "3 % more than in the 30 days before", ToneNeutral, PathRings},
+			{"Cancelled", "41", "as many as in the 30 days before", ToneNeutral, PathRings},
 			{"Failed", "93", "8 % fewer than in the 30 days before", ToneNeutral, PathRings}},
 		Chart: TimeChart{Words: "The last 30 days", Before: "the 30 days before", Step: "Day", Zone: "Europe/Berlin",
 			CSV: PathAnalyticsCSV},

@@ -76,8 +76,9 @@ func (s sampler) devicePages() []Sample {
 			Button: "Remove view", Action: ViewRemovePath("v1"), Back: PathRings,
 			Consequence: []string{"It disappears from everybody’s menu.", "What it shows stays as it is."}})},
 		{"devices-import", Import(ImportPage{Shell: s.shell("Import devices", NavDevices, up), Check: &ImportCheck{Rows: 120, New: 117,
-			Known: 1, Text: "token,bundle_id", Unused: []string{"phone"}, MoreFaults: 1, Faults: []ImportFault{
-				{14, "token", "This value is not allowed.", "It must be hexadecimal, 64 to 200 digits, an even number."}}}})},
+			Known: 1, Text: "token,bundle_id", Unused: []string{"phone"}, AllFaults: 2, Faults: []ImportFault{
+				{"14", "token", "This value is not allowed.", "It must be hexadecimal, 64 to 200 digits, an even number."},
+				{"203–1260, 1262", "bundle_id", "It is missing.", "It must be the app’s bundle ID, such as com.example.app."}}}})},
 		{"devices-alike", AlikeDevices(AlikePage{s.shell("Registered twice", NavDevices, up),
 			[]AlikePair{{s.deviceRows()[4], s.deviceRows()[0]}}, true})},
 		{"devices-alike-empty", AlikeDevices(AlikePage{Shell: s.shell("Registered twice", NavDevices, up)})},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -470,6 +471,9 @@ func TestSameName(t *testing.T) {
 			t.Errorf("SameName(%q) = %v", typed, got)
 		}
 	}
+	if !SameName("Zoë", "Zoe\u0308") {
+		t.Error("an accent of its own makes another name")
+	}
 }
 
 // TestCharts checks the arithmetic of the drawings.
@@ -486,7 +490,9 @@ func TestCharts(t *testing.T) {
 		t.Errorf("axis: %v %v %v", across(5), across(200), across(99_999_999))
 	}
 	c := TimeChart{Bars: []TimeBar{{Rings: Number{N: 5}, Ends: [5]Number{{N: 3}, {N: 1}}, Earlier: 8}, {Earlier: -1}, {Earlier: 4}}}
-	if bars := c.columns(); len(bars) != 3 || bars[0].height != "37.50%" || bars[2].class != "bar-open" || bars[2].y != "37.50%" {
+	want := []drawn{{"bar-good", "M4 62.5h25.33v37.5h-25.33z"}, {"bar-warn", "M4 50h25.33v12.5h-25.33z"},
+		{"bar-open", "M4 37.5h25.33v12.5h-25.33z"}}
+	if bars := c.columns(); !slices.Equal(bars, want) {
 		t.Errorf("columns: %+v", bars)
 	}
 	if got, want := c.earlier(), "M16.67 0.00M83.33 50.00"; got != want {

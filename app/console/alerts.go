@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -142,6 +143,7 @@ func (k alertPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Alert
 	ask := store.AlertQuery{}
 	state := q.OneOf("state", "closed", "all")
 	ask.Open, ask.Closed = state == "", state == "closed"
+	ask.From, ask.To = q.Span(v, k.Now())
 	alerts := v.Scope.Alerts()
 	return page.List[tenants.Alert]{
 		Words: alertListWords, Keeper: v.Keeper(), Bulk: bulkOne(v, mayAlerts, views.PathAlertsBulk, "close", "Close", views.IconCheck),
@@ -174,7 +176,7 @@ func (k alertPages) list(v *page.Visitor, q *page.Query) page.List[tenants.Alert
 }
 
 // searched adds a search. What is searched for stands in the alert, or on the page beside it: a
-// kind's title, the name of a credential, a version.
+// kind's title, a version, the name of what it is about.
 func searched(ctx context.Context, v *page.Visitor, ask store.AlertQuery, text string) (store.AlertQuery, error) {
 	text = strings.ToLower(text)
 	if ask.Search = strings.TrimPrefix(text, "version "); text == "" {
@@ -191,14 +193,41 @@ func searched(ctx context.Context, v *page.Visitor, ask store.AlertQuery, text s
 			ask.Targets = append(ask.Targets, string(c.ID))
 		}
 	}
+	if err != nil {
+		return ask, err
+	}
+	named, err := alertsNamed(ctx, v.Scope, store.Page{Search: text, Limit: 200})
+	ask.Targets = append(ask.Targets, named...)
 	return ask, err
+}
+
+// alertsNamed are the ids of what an alert can be about, found by its name.
+func alertsNamed(ctx context.Context, s *store.Scope, p store.Page) (ids []string, err error) {
+	devices, _, err := s.Devices().List(ctx, store.DeviceQuery{}.At(p))
+	if err != nil {
+		return nil, err
+	}
+	ids = mapped(devices, func(d tenants.Device) string { return string(d.ID) })
+	agents, _, err1 := s.Agents().List(ctx, p)
+	connections, _, err2 := s.Connections().List(ctx, p)
+	groups, _, err3 := s.Groups().List(ctx, p)
+	keys, _, err4 := s.Keys().List(ctx, p)
+	rules, _, err5 := s.AlertRules().List(ctx, p)
+	targets, _, err6 := s.AlertTargets().List(ctx, p)
+	ids = append(ids, mapped(agents, func(a tenants.Agent) string { return string(a.ID) })...)
+	ids = append(ids, mapped(connections, func(x tenants.Connection) string { return string(x.ID) })...)
+	ids = append(ids, mapped(groups, func(g tenants.Group) string { return string(g.ID) })...)
+	ids = append(ids, mapped(keys, func(x tenants.Key) string { return string(x.ID) })...)
+	ids = append(ids, mapped(rules, func(r tenants.AlertRule) string { return string(r.ID) })...)
+	ids = append(ids, mapped(targets, func(t tenants.AlertTarget) string { return string(t.ID) })...)
+	return ids, errors.Join(err1, err2, err3, err4, err5, err6)
 }
 
 func (k alertPages) alerts(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
 	q := page.QueryOf(c)
 	list := k.list(v, q)
 	all, table, err := list.Page(ctx, q, views.Filter{Name: "state", Label: "State", Choices: q.Chosen("state", page.Choice("", "Open"),
-		page.Choice("closed", "Closed"), page.Choice("all", "All alerts"))})
+		page.Choice("closed", "Closed"), page.Choice("all", "All alerts"))}, q.Periods())
 	if err != nil {
 		return err
 	}

@@ -60,21 +60,26 @@ func (a *analytics) timeSheet() page.Sheet {
 func (a *analytics) splitSheet() page.Sheet {
 	if a.split == splitHour {
 		var rows [][]string
-		now := a.weekHours(a.hours)
+		now, then := a.weekHours(a.hours), a.weekHours(a.hoursThen)
 		for hour := range 24 {
-			var c tenants.Counts
+			var c, before tenants.Counts
 			for day := range 7 {
-				c = c.Add(now[day][hour])
+				c, before = c.Add(now[day][hour]), before.Add(then[day][hour])
 			}
-			rows = append(rows, append([]string{strconv.Itoa(hour)}, cells(c)...))
+			rows = append(rows, append(append([]string{strconv.Itoa(hour)}, cells(c)...), strconv.FormatInt(before.Rings, 10)))
 		}
-		return sheetOf("rings-by-hour", append([]string{"hour", "rings"}, endHeads...), rows)
+		return sheetOf("rings-by-hour", append(append([]string{"hour", "rings"}, endHeads...), "rings_before"), rows)
 	}
 	var rows [][]string
-	for _, x := range a.values {
-		rows = append(rows, append([]string{x.Value, a.valueName(tenants.Split(a.split), x.Value)}, cells(x.Counts)...))
+	then := map[string]int64{}
+	for _, x := range a.valuesThen {
+		then[x.Value] = x.Rings
 	}
-	return sheetOf("rings-by-"+a.split, append([]string{a.split, "name", "rings"}, endHeads...), rows)
+	for _, x := range a.values {
+		row := append([]string{x.Value, a.valueName(tenants.Split(a.split), x.Value)}, cells(x.Counts)...)
+		rows = append(rows, append(row, strconv.FormatInt(then[x.Value], 10)))
+	}
+	return sheetOf("rings-by-"+a.split, append(append([]string{a.split, "name", "rings"}, endHeads...), "rings_before"), rows)
 }
 
 func (a *analytics) heatSheet() page.Sheet {

@@ -49,7 +49,7 @@ func TestFiguresLeadToTheirRings(t *testing.T) {
 	}
 	rows, err := csv.NewReader(strings.NewReader(w.Get("/analytics.csv?range=day&split=key&panel=split").Want(200).Body)).ReadAll()
 	pagetest.Must(t, err)
-	if len(rows) < 2 || strings.Join(rows[1][2:], " ") != "2 1 0 0 0 1" {
+	if len(rows) < 2 || strings.Join(rows[1][2:], " ") != "2 1 0 0 0 1 0" {
 		t.Errorf("the file: %q", rows)
 	}
 	tn, err := b.Scope().Tenant(t.Context())

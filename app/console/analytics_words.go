@@ -134,8 +134,9 @@ func (a *analytics) figures() []views.Compared {
 		{Label: "Rings", Value: views.Count(all.N), Change: changed(now.Rings, then.Rings, a.span.before), Href: all.Href},
 		answered,
 		{Label: "Missed", Value: views.Count(ends[1].N), Change: changed(now.Missed, then.Missed, a.span.before), Href: ends[1].Href},
-		{Label: "Declined or cancelled", Value: views.Count(ends[2].N + ends[3].N),
-			Change: changed(now.Declined+now.Cancelled, then.Declined+then.Cancelled, a.span.before)},
+		{Label: "Declined", Value: views.Count(ends[2].N), Change: changed(now.Declined, then.Declined, a.span.before), Href: ends[2].Href},
+		{Label: "Cancelled", Value: views.Count(ends[3].N), Change: changed(now.Cancelled, then.Cancelled, a.span.before),
+			Href: ends[3].Href},
 		{Label: "Failed", Value: views.Count(ends[4].N), Change: changed(now.Failed, then.Failed, a.span.before), Href: ends[4].Href},
 	}
 }

@@ -25,12 +25,17 @@ const replacedBy = "replaced by "
 // auditNouns are what the list can be filtered by.
 var auditNouns = []views.Choice{
 	{Value: "", Text: "Changes"}, {Value: "all", Text: "Changes and calls"}, {Value: "ring", Text: "Calls"},
+	{Value: "note", Text: "Notes"}, {Value: "recording", Text: "Recordings"},
 	{Value: "device", Text: "Devices"}, {Value: "pairing",
 		Text: "Pairings"}, {Value: "credential", Text: "Credentials"}, {Value: "alert", Text: "Alerts"},
-	{Value: "agent", Text: "Agents"}, {Value: "connection", Text: "Connections"}, {Value: "key", Text: "API keys"},
-	{Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"},
-	{Value: "user", Text: "Sign-ins"}, {Value: "tenant", Text: "Settings"}, {Value: "subscription", Text: "Billing"},
-	{Value: "export", Text: "Exports"}, {Value: "retention", Text: "Removals"},
+	{Value: "alert_rule", Text: "Alert rules"}, {Value: "alert_target", Text: "Alert targets"},
+	{Value: "agent", Text: "Agents"}, {Value: "group", Text: "Groups"}, {Value: "schedule", Text: "Schedules"},
+	{Value: "consent", Text: "Consents"}, {Value: "connection", Text: "Connections"}, {Value: "key", Text: "API keys"},
+	{Value: "member", Text: "People"}, {Value: "invitation", Text: "Invitations"}, {Value: "role", Text: "Role previews"},
+	{Value: "user", Text: "Sign-ins"}, {Value: "provider", Text: "Sign-in provider"}, {Value: "tenant", Text: "Settings"},
+	{Value: "rules", Text: "Rules"}, {Value: "subscription", Text: "Billing"}, {Value: "audit", Text: "Audit log"},
+	{Value: "export", Text: "Exports"}, {Value: "person", Text: "Erased people"}, {Value: "retention", Text: "Removals"},
+	{Value: "access", Text: "Pages without permission"}, {Value: "address", Text: "Private addresses"},
 }
 
 // auditActors are the kinds of actors to choose from.
@@ -182,6 +187,7 @@ func auditRow(a tenants.Audit, known map[string]views.Link, v *page.Visitor, pla
 			if noun != "consent" {
 				row.Target = "“" + a.Detail + "”"
 			}
+			row.Href = known[noun+" "+a.Target].Href
 		}
 		return row
 	}
@@ -286,7 +292,36 @@ func targetsOf(ctx context.Context, v *page.Visitor, all []tenants.Audit) (map[s
 	if err := holdersOf(ctx, v, keys, out); err != nil {
 		return nil, err
 	}
+	if err := dutiesOf(ctx, v, all, out); err != nil {
+		return nil, err
+	}
 	return out, removedOf(ctx, v, all, out)
+}
+
+// dutiesOf is where the groups and schedules are that entries speak of, under the noun and the id.
+func dutiesOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out map[string]views.Link) error {
+	spoken := map[string]bool{}
+	for _, a := range all {
+		noun, _, _ := strings.Cut(a.Action, ".")
+		spoken[noun] = true
+	}
+	if spoken["group"] {
+		found, err := v.Scope.Groups().All(ctx)
+		if err != nil {
+			return err
+		}
+		for id := range found {
+			out["group "+string(id)] = views.Link{Href: views.GroupPath(string(id))}
+		}
+	}
+	if !spoken["schedule"] {
+		return nil
+	}
+	found, err := v.Scope.Schedules().All(ctx)
+	for id := range found {
+		out["schedule "+string(id)] = views.Link{Href: views.SchedulePath(string(id))}
+	}
+	return err
 }
 
 // removedOf names what has been removed since, without a link.
@@ -311,12 +346,12 @@ func removedOf(ctx context.Context, v *page.Visitor, all []tenants.Audit, out ma
 // holdersOf names the people, and the keys if they are spoken of.
 func holdersOf(ctx context.Context, v *page.Visitor, keys bool, out map[string]views.Link) error {
 	if keys {
-		found, _, err := v.Scope.Keys().List(ctx, store.Page{Limit: 200})
+		found, err := everyKey(ctx, v.Scope)
 		if err != nil {
 			return err
 		}
 		for _, key := range found {
-			out[string(key.ID)] = views.Link{Text: key.Name + " (" + keyShown(key) + ")", Href: views.PathKeys}
+			out[string(key.ID)] = views.Link{Text: key.Name + " (" + keyShown(key) + ")", Href: views.KeyPath(string(key.ID))}
 		}
 	}
 	members, _, err := v.Scope.Members().List(ctx, store.Page{Limit: 200})

@@ -250,7 +250,7 @@ func resultOf(a tenants.Audit) string {
 }
 
 var auditListWords = page.Words{
-	Name: "Audit log", Path: views.PathAudit, CSV: views.PathAuditCSV, File: "audit", Search: "Person, key, target or detail",
+	Name: "Audit log", Path: views.PathAudit, CSV: views.PathAuditCSV, File: "audit", Search: "Person, name, detail or any ID",
 	One: "entry", Many: "entries",
 	Empty: views.Empty{Icon: views.IconAudit, Text: "No changes yet.",
 		Action: views.Button{Text: "Go to the overview", Href: views.PathOverview}},

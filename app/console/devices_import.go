@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
 	"carillon/app/page"
 	"carillon/app/web"
 	"carillon/tenants"
@@ -18,7 +19,8 @@ import (
 // importEnvelope is what a form adds to the file in it.
 const importEnvelope = 64 << 10
 
-// faultsShown bounds the faults that the page lists.
+// faultsShown is how many faults the page lists one by one, and how many more it lists with the
+// lines that have the same one.
 const faultsShown = 200
 
 func (k devicePages) importForm(ctx context.Context, c *fiber.Ctx, v *page.Visitor) error {
@@ -83,6 +85,10 @@ func (k devicePages) deviceFile(c *fiber.Ctx, v *page.Visitor, name string) (lea
 	if err == nil {
 		f, err = tenants.ReadDeviceFile(text)
 	}
+	for i := range f.Devices { // tables of a Mac have accents as letters of their own
+		d := &f.Devices[i]
+		d.Device.Name, d.Tags = language.Composed(d.Device.Name), mapped(d.Tags, language.Composed)
+	}
 	if err != nil {
 		leave()
 	}
@@ -118,13 +124,8 @@ func (k devicePages) judge(ctx context.Context, v *page.Visitor, f tenants.Devic
 		return p, err
 	}
 	p.Rows, p.Unused, p.Known = f.Rows, mapped(f.Unused, func(s string) string { return page.Shown(s, 40) }), len(known)
-	for i, x := range f.Faults {
-		if i == faultsShown {
-			p.MoreFaults = len(f.Faults) - faultsShown
-			break
-		}
-		p.Faults = append(p.Faults, views.ImportFault{Line: x.Line, Column: x.Column, Cause: x.Cause, Cure: x.Cure})
-	}
+	p.Faults, p.MoreFaults = faultRows(f.Faults)
+	p.AllFaults = len(f.Faults)
 	var text strings.Builder
 	w := csv.NewWriter(&text)
 	_ = w.Write([]string{"token", "bundle_id", "environment", "person", "name", "tags"}) // a Builder takes all
@@ -145,4 +146,49 @@ func (k devicePages) judge(ctx context.Context, v *page.Visitor, f tenants.Devic
 		return p, err
 	}
 	return p, nil
+}
+
+// faultRows names the line of each fault. Behind the first faultsShown, lines that have the same
+// fault share a row; more says how many faults have no row even so.
+func faultRows(all []tenants.FileFault) (rows []views.ImportFault, more int) {
+	type fault struct{ column, cause, cure string }
+	var order []fault
+	lines := map[fault][]int{}
+	for i, x := range all {
+		kind := fault{x.Column, x.Cause, x.Cure}
+		if i < faultsShown {
+			rows = append(rows, views.ImportFault{Lines: lineRanges(x.Line), Column: x.Column, Cause: x.Cause, Cure: x.Cure})
+			continue
+		}
+		if lines[kind] == nil {
+			order = append(order, kind)
+		}
+		lines[kind] = append(lines[kind], x.Line)
+	}
+	for i, kind := range order {
+		if i < faultsShown {
+			rows = append(rows, views.ImportFault{Lines: lineRanges(lines[kind]...), Column: kind.column, Cause: kind.cause,
+				Cure: kind.cure})
+		} else {
+			more += len(lines[kind])
+		}
+	}
+	return rows, more
+}
+
+// lineRanges are numbers of lines in rising order in short: "203–260, 262".
+func lineRanges(lines ...int) string {
+	var parts []string
+	for from := 0; from < len(lines); {
+		to := from
+		for to+1 < len(lines) && lines[to+1] <= lines[to]+1 {
+			to++
+		}
+		part := views.Plain(lines[from])
+		if lines[to] > lines[from] {
+			part += "–" + views.Plain(lines[to])
+		}
+		parts, from = append(parts, part), to+1
+	}
+	return strings.Join(parts, ", ")
 }

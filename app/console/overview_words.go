@@ -15,7 +15,8 @@ func statsOf(days []day) []views.Stat {
 	placed := func(d day) int { return d.counts.rings(tenants.FactPlaced) }
 	rings := views.Stat{Label: "Rings today", Value: views.Count(placed(today)), Note: views.Count(placed(before)) + " yesterday",
 		Href: views.PathRings + "?period=today"}
-	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet"}
+	answered := views.Stat{Label: "Answered", Value: "–", Note: "nothing to measure yet",
+		Href: views.PathRings + "?period=today&state=" + string(tenants.Ended)}
 	wait := views.Stat{Label: "Time to wake the phone", Value: "–", Note: "nothing to measure yet"}
 	for _, d := range days {
 		rings.Days = append(rings.Days, placed(d))

@@ -31,7 +31,9 @@ func (k *Console) palette(ctx context.Context, c *fiber.Ctx, v *page.Visitor) er
 		return err
 	}
 	tag, links := web.Spoken(c), views.PaletteLinks()
-	links = slices.DeleteFunc(links, func(l views.Link) bool { return !views.Mentions(l.Text, tag, text) || !k.opens(v.Role, l.Href) })
+	links = slices.DeleteFunc(links, func(l views.Link) bool {
+		return !views.Mentions(l.Text, tag, text) || !k.serves(l.Href) || !k.opens(v.Role, l.Href)
+	})
 	for _, find := range []func(context.Context, *page.Visitor, string) ([]views.Link, error){
 		k.findRings, findDevices, findAgents, findGroups, findSchedules, findConnections,
 		findPersons, findMembers, findKeys, k.findInvoices,

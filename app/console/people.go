@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -65,19 +66,24 @@ func (k peoplePages) people(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	p := views.PeoplePage{Table: table, Roles: roleRows(), CanEdit: v.Role.May(mayPeople)}
-	if q.First() && table.Query == "" {
+	if q.First() {
 		open, err := v.Scope.Invitations().List(ctx)
 		if err != nil {
 			return err
 		}
 		for _, i := range open {
-			if k.Now().Before(i.ExpiresAt) {
+			if k.Now().Before(i.ExpiresAt) && strings.Contains(i.Email, strings.ToLower(table.Query)) {
 				p.People = append(p.People, pendingRow(i, v))
 			}
 		}
 	}
 	if n := len(p.People); n > 0 {
-		p.Table.Total += ", " + views.Plural(n, "open invitation", "open invitations")
+		open := views.Plural(n, "open invitation", "open invitations")
+		if p.Table.Rows == 0 { // no member was found
+			p.Table.Rows, p.Table.Total = n, open
+		} else {
+			p.Table.Total += ", " + open
+		}
 	}
 	for _, m := range members {
 		p.People = append(p.People, memberRow(m, v, seen[m.User]))

@@ -129,7 +129,7 @@ func (k ringPages) list(v *page.Visitor, q *page.Query) (page.List[*tenants.Ring
 		Find: func(ctx context.Context, p store.Page) ([]*tenants.Ring, string, error) {
 			return rings.List(ctx, ask.At(p))
 		},
-		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return rings.Total(ctx, ask.At(p)) },
+		Total: func(ctx context.Context, p store.Page) (store.Total, error) { return k.total(ctx, v, ask.At(p)) },
 		Head: []string{"id", "state", "to", "devices", "agent", "caller", "reference", "test", "placed_at", "ended_at",
 			"end_reason", "apple_status", "apple_reason", "call_seconds"},
 		Cells: func(ctx context.Context, rows []*tenants.Ring) ([][]string, error) {

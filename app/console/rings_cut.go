@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,4 +97,45 @@ func cutFilters(ctx context.Context, v *page.Visitor, q *page.Query, ask store.R
 		add("weekday", "Weekday", strconv.Itoa(ask.Clock.Weekday), "Any weekday", time.Weekday(ask.Clock.Weekday).String())
 	}
 	return out, nil
+}
+
+// total is how many rings the list has. The store counts 10,000 at most, and fewer where it must
+// look at each. What a figure leads to is then added up from the hours that the figure itself comes
+// from: both are the same number, however large.
+func (k ringPages) total(ctx context.Context, v *page.Visitor, ask store.RingQuery) (store.Total, error) {
+	t, err := v.Scope.Rings().Total(ctx, ask)
+	if err != nil || !t.More {
+		return t, err
+	}
+	n, ok, err := k.inHours(ctx, v, ask)
+	if ok && n > t.N {
+		t = store.Total{N: n}
+	}
+	return t, err
+}
+
+// inHours adds rings up by the hours in which they were placed; ok is false for a list that hours
+// say nothing of.
+func (k ringPages) inHours(ctx context.Context, v *page.Visitor, ask store.RingQuery) (n int64, ok bool, err error) {
+	from, to, end := ask.From, ask.To, slices.Index(endings[:], ask.State)
+	if to.IsZero() {
+		to = k.Now().Truncate(time.Hour).Add(time.Hour)
+	}
+	only := store.RingQuery{State: ask.State, From: ask.From, To: ask.To, Cut: ask.Cut, Clock: ask.Clock}
+	whole := func(at time.Time) bool { return at.Truncate(time.Hour).Equal(at) }
+	if ask.Search != "" || ask.At(store.Page{}) != only || ask.State != "" && end < 0 || from.IsZero() || !whole(from) || !whole(to) {
+		return 0, false, nil
+	}
+	hours, err := k.hours.of(ctx, v, ask.Cut, from, to)
+	for _, h := range hours {
+		switch at := h.At.In(v.Zone); {
+		case ask.Clock != nil && (ask.Clock.Hour >= 0 && ask.Clock.Hour != at.Hour() ||
+			ask.Clock.Weekday >= 0 && ask.Clock.Weekday != int(at.Weekday())):
+		case end >= 0:
+			n += endsOf(h.Counts)[end]
+		default:
+			n += h.Rings
+		}
+	}
+	return n, err == nil, err
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -103,6 +104,11 @@ func (k *Console) opens(role tenants.Role, href string) bool {
 		}
 	}
 	return true // not ours, such as a page of the documentation
+}
+
+// serves reports whether there is a page at this path. Without Stripe there are no invoices.
+func (k *Console) serves(path string) bool {
+	return slices.ContainsFunc(k.readings, func(r route) bool { return matches(r.path, path) })
 }
 
 // matches reports whether the path has the form of the pattern, such as "/rings/:id".

@@ -80,6 +80,16 @@ func (d dateWords) moment(s string) (string, bool) {
 	return out.String(), true
 }
 
+// dated reports whether a text is made of numbers and words of dates.
+func dated(s string) bool {
+	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if _, known := spanishDates.names[word]; !known && !zone(word) {
+			return false
+		}
+	}
+	return strings.ContainsAny(s, "0123456789")
+}
+
 // word is a word of a date. After a number, the name of a time zone is one too, and is kept.
 func (d dateWords) word(s string, digit bool) (string, bool) {
 	if said, known := d.names[s]; known {

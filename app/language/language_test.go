@@ -218,3 +218,46 @@ func BenchmarkPage(b *testing.B) {
 		c.Page(page)
 	}
 }
+
+// TestFiguresInSpanish: the words of charts are in Spanish, with their dates.
+func TestFiguresInSpanish(t *testing.T) {
+	t.Parallel()
+	c, _ := In("es")
+	for said, want := range map[string]string{
+		"Monday, 07:00–08:00: 46 % of 13 rings answered": "lunes, 07:00–08:00: 46 % de 13 llamadas contestadas",
+		"Sunday, 07:00–08:00: 100 % of 1 ring answered, too few to say much": "domingo, 07:00–08:00: 100 % de 1 llamada contestada, " +
+			"muy pocas para decir mucho",
+		"30 Oct: 18 rings, 14 answered, 4 not answered, 0 failed. Before: 0": "30 oct: 18 llamadas, 14 contestadas, 4 no contestadas, " +
+			"0 fallidas. Antes: 0",
+		"Accepted → app awake. Each phone is counted separately.": "Aceptada → app activa. Cada teléfono se cuenta por separado.",
+		"Nobody says 1 to 64 characters":                          "Nobody says 1 to 64 characters",
+	} {
+		if got, _ := c.Line(said); got != want {
+			t.Errorf("%s: %s, want %s", said, got, want)
+		}
+	}
+}
+
+// TestWhoRingsInSpanish: why somebody is rung or left out is said with the day in Spanish.
+func TestWhoRingsInSpanish(t *testing.T) {
+	t.Parallel()
+	c, ok := In("es")
+	if !ok {
+		t.Fatal("there is no Spanish")
+	}
+	for said, want := range map[string]string{
+		"ana is off until 08:00":                        "ana está libre hasta 08:00",
+		"ana is off until Monday 08:00":                 "ana está libre hasta lunes 08:00",
+		"ana is off until 2 January 08:00":              "ana está libre hasta 2 de enero 08:00",
+		"ana is off until Friday 08:00 (St. Martin)":    "ana está libre hasta viernes 08:00 (St. Martin)",
+		"ana is on duty until Tuesday 18:00":            "ana está de turno hasta martes 18:00",
+		"ana is on call until Wednesday 07:30":          "ana está de guardia hasta miércoles 07:30",
+		"Nobody before answered: ana is always on duty": "Nadie contestó antes: ana está siempre de guardia",
+		"ana is off until Monday 08:00 (by the calendar as it was 3 hours ago)": "ana está libre hasta lunes 08:00 " +
+			"(según el calendario de hace 3 horas)",
+	} {
+		if got, _ := c.Line(said); got != want {
+			t.Errorf("%s: %s, want %s", said, got, want)
+		}
+	}
+}

@@ -146,10 +146,10 @@ func (w *writer) start(z *tokens.Tokenizer, closed bool) {
 // empty lists the elements that end where they begin and that are no part of a sentence.
 var empty = map[string]bool{"area": true, "base": true, "col": true, "hr": true, "link": true, "meta": true, "source": true, "track": true}
 
-// keep copies an element up to its end. A moment is written as the language writes it, and what
-// the parts of a drawing say when they are pointed at is translated.
+// keep copies an element up to its end. A moment is written as the language writes it, also in a
+// drawing, and what the parts of a drawing say when they are pointed at is translated.
 func (w *writer) keep(z *tokens.Tokenizer, t *tag, inside, flows bool) {
-	name, titled := t.name, false
+	name, titled, dated := t.name, false, false
 	raw := bytes.Clone(w.attributes(t))
 	for depth := 1; depth > 0; {
 		kind := z.Next()
@@ -166,13 +166,14 @@ func (w *writer) keep(z *tokens.Tokenizer, t *tag, inside, flows bool) {
 				depth++
 			}
 			titled = name == "svg" && string(got) == "title" && !t.untranslated
+			dated = name == "svg" && string(got) == "text" && !t.untranslated
 		case tokens.EndTagToken:
 			part = bytes.Clone(part)
 			if got, _ := z.TagName(); string(got) == name {
 				depth--
 			}
 		case tokens.TextToken:
-			if name == "time" {
+			if name == "time" || dated {
 				if said, ok := w.c.words.moment(string(part)); ok {
 					part = []byte(said)
 				}

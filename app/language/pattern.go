@@ -146,13 +146,17 @@ func (p *pattern) match(s string, fill []string) ([]string, bool) {
 		if i+1 < len(p.parts) {
 			end = closing(p.parts[i+1].text, i+2 == len(p.parts), one.kind, s)
 		}
-		if end <= 0 || !one.kind.takes(s[:end]) {
+		if end <= 0 || !one.kind.takes(s[:end]) || one.kind == dateHole && p.fixed < fewFixed && !dated(s[:end]) {
 			return nil, false
 		}
 		fill, s = append(fill, s[:end]), s[end:]
 	}
 	return fill, s == ""
 }
+
+// fewFixed is below how much text a pattern such as "{date} to {date2}" fits nearly any sentence:
+// its holes then take nothing but moments.
+const fewFixed = 8
 
 // closing is where a hole ends that the text next follows; -1 if nowhere.
 func closing(next string, last bool, kind hole, s string) int {

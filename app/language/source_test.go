@@ -335,7 +335,7 @@ func kindOf(name string) string {
 	switch base {
 	case "Count", "Itoa", "Plain", "FormatCount", "FormatInt", "Percent", "n", "Len", "Least", "Most", "FormatFloat", "FormatUint":
 		return "n"
-	case "Format", "formatMoment", "formatDay", "At", "OnDay", "AtSecond", "Clock", "Date", "Day":
+	case "Format", "formatMoment", "formatDay", "At", "OnDay", "AtSecond", "Clock", "Date", "Day", "sayTime":
 		return "date"
 	case "ToLower", "String", "Word", "word", "Title", "words", "Millis", "Money", "Text":
 		return "word"

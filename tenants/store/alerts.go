@@ -106,6 +106,7 @@ type AlertQuery struct {
 	Kinds        []tenants.AlertKind // what Search means beside: these kinds
 	Targets      []string            // and these targets
 	Open, Closed bool                // neither = both
+	From, To     time.Time           // the latest time in [From, To)
 	Sort         Sort                // "last", "first", "kind"
 	After, Upto  string
 	Limit        int
@@ -136,7 +137,7 @@ func (s Alerts) found(ctx context.Context, q AlertQuery) *gorm.DB {
 	case q.Closed:
 		db = db.Where("resolved_at <> 0")
 	}
-	return db
+	return between(db, "last_at", q.From, q.To)
 }
 
 // Find lists alerts, the latest first unless they are sorted by another key.

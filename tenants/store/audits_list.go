@@ -12,7 +12,7 @@ import (
 
 // AuditQuery asks for a page of the record of changes.
 type AuditQuery struct {
-	Search   string            // actor's name or id, target, detail
+	Search   string            // words of the actor, the target or the detail; an id; an address
 	Action   string            // exact, or a noun with its dot: "device."
 	Kind     tenants.ActorKind // who: a kind of actor; empty = all
 	Refused  bool              // only what was refused
@@ -112,8 +112,9 @@ func (s Audits) narrowed(ctx context.Context, q AuditQuery) *gorm.DB {
 		db = db.Table("audits" + s.s.db.dialect.by(index))
 	}
 	if q.Search != "" {
-		named, args := s.s.db.dialect.contains(q.Search).inAny("actor_name", "target", "detail")
-		found := db.Session(&gorm.Session{NewDB: true}).Where("("+named+")", args...)
+		named, args := s.s.db.dialect.alike(q.Search, "actor_name", "target", "target_name", "detail")
+		found := db.Session(&gorm.Session{NewDB: true}).Where("("+named+")", args...).
+			Or("request_id = ?", q.Search).Or("ip = ?", q.Search)
 		if actor, ok := tenants.ParseID[uuid](q.Search); ok {
 			found = found.Or("actor_id = ?", actor)
 		}

@@ -223,7 +223,7 @@ func (s Analytics) Hours(ctx context.Context, cut tenants.Cut, from, to time.Tim
 }
 
 // valuesMost bounds the values of a split that are counted apart.
-const valuesMost = 200
+const valuesMost = 2_000
 
 // Values are the counts of the hours in [from, to) by the values of a split, most rings first, at
 // most valuesMost. Whole days are read as days.
