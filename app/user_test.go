@@ -57,7 +57,7 @@ func TestUserVerbs(t *testing.T) {
 	if err := json.Unmarshal([]byte(said), &m); err != nil || code != 0 {
 		t.Fatalf("%d %s: %v", code, said, err)
 	}
-	token, ok := strings.CutPrefix(m.Link, "https://ring.example.com/forgot-password/")
+	token, ok := strings.CutPrefix(m.Link, "https://ring.example.com/forgot/")
 	if !ok || m.Email != u.Email {
 		t.Fatalf("%+v", m)
 	}

@@ -29,7 +29,8 @@ type BillingPage struct {
 	Cancel                           bool         // there is something to cancel
 	Resume                           bool         // a cancellation can be taken back
 	CanEdit                          bool
-	Selling                          bool // money is taken here
+	Selling                          bool   // money is taken here
+	Saving                           string // "2 months free", if that holds for a year of every plan
 	Note                             string
 }
 

@@ -2,23 +2,23 @@ package views
 
 // Addresses of the console. Handlers mount these very names, so a link cannot miss its page.
 const (
-	PathSignIn        = "/signin"          // GET form, POST email, password, next
-	PathForgot        = "/forgot-password" // GET form, POST email
-	PathSignOut       = "/signout"         // POST
-	PathPalette       = "/palette"         // GET: the entries of the Ctrl-K palette
-	PathLanguage      = "/language"        // POST language=en|es or empty, back
-	PathTheme         = "/theme"           // POST theme=light|dark|auto, back
-	PathTenant        = "/tenant"          // POST tenant: switch to another tenant
-	PathOverview      = "/overview"        // GET
-	PathRings         = "/rings"           // GET q, state, device, agent, period, after
-	PathRingsCSV      = "/rings.csv"       // GET, the same filters
-	PathLive          = "/rings/live"      // GET session, events: the ids of rings with something new
-	PathTestRing      = "/rings/test"      // GET ?device=, POST device, agent
-	PathDevices       = "/devices"         // GET q, environment, health, after
-	PathDevicesCSV    = "/devices.csv"     // GET, the same filters
-	PathPairHere      = "/pair"            // GET, public: what a pairing code leads to in a browser
-	PathPair          = "/devices/pair"    // GET form, POST person
-	PathCredentials   = "/credentials"     // GET
+	PathSignIn        = "/signin"       // GET form, POST email, password, next
+	PathForgot        = "/forgot"       // GET form, POST email
+	PathSignOut       = "/signout"      // POST
+	PathPalette       = "/palette"      // GET: the entries of the Ctrl-K palette
+	PathLanguage      = "/language"     // POST language=en|es or empty, back
+	PathTheme         = "/theme"        // POST theme=light|dark|auto, back
+	PathTenant        = "/tenant"       // POST tenant: switch to another tenant
+	PathOverview      = "/overview"     // GET
+	PathRings         = "/rings"        // GET q, state, device, agent, period, after
+	PathRingsCSV      = "/rings.csv"    // GET, the same filters
+	PathLive          = "/rings/live"   // GET session, events: the ids of rings with something new
+	PathTestRing      = "/rings/test"   // GET ?device=, POST device, agent
+	PathDevices       = "/devices"      // GET q, environment, health, after
+	PathDevicesCSV    = "/devices.csv"  // GET, the same filters
+	PathPairHere      = "/pair"         // GET, public: what a pairing code leads to in a browser
+	PathPair          = "/devices/pair" // GET form, POST person
+	PathCredentials   = "/credentials"  // GET
 	PathCredAdd       = "/credentials/add"
 	PathAgents        = "/agents" // GET
 	PathAgentAdd      = "/agents/add"

@@ -95,7 +95,7 @@ type stop struct {
 
 var stops = []stop{
 	{ToneBad, IconSend, "Stopped at Apple: BadDeviceToken", "The push token belongs to Apple’s other environment, or it is not valid.",
-		"Carillon tries the other environment once and remembers what worked."},
+		"Nothing at first: Carillon tries the other environment once and remembers what worked."},
 	{ToneBad, IconPhone, "Stopped in the app: the call was not shown", "The app woke but did not report the call to CallKit.",
 		"Fix this in your app first. iOS stops waking apps that do not report their calls."},
 	{ToneWarn, IconFocus, "The phone silenced the call", "A Focus such as Do Not Disturb is on.",

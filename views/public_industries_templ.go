@@ -187,7 +187,7 @@ func Industries(p IndustriesPage) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = FrontPage(p.Front, heroText("", "Each industry has its rule for the lock screen.",
+		templ_7745c5c3_Err = FrontPage(p.Front, heroText("", "Each industry has its own rule for the lock screen.",
 			"The industry of an organisation decides what a notification may contain. What the law asks for cannot be turned off."),
 			"").Render(templ.WithChildren(ctx, templ_7745c5c3_Var9), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -31,6 +31,7 @@ type PricingPage struct {
 	Plans     []PlanCard
 	TrialDays string // "14 days"
 	Grace     string // "7 days"
+	Saving    string // "2 months free", if that holds for a year of every plan
 	NoStripe  bool   // this server takes no payments: its operator assigns plans
 	NoTrial   bool   // nobody can sign up: mail is not set up
 }
@@ -102,6 +103,8 @@ var privacy = []legal{
 		"you signed in for seven days at most, and “carillon-partner” keeps a partner signed in for thirty days. “signup” connects " +
 		"your sign-up with this browser for 24 hours. “carillon-known” marks a browser in which you signed in, with random bits and " +
 		"no name, for 180 days after the last sign-in, so that strangers who guess at your password cannot lock you out there. " +
+		"“carillon-half”, “carillon-passkey” and “carillon-oidc” exist for some minutes while you sign in with a second step, a " +
+		"passkey or your organisation’s provider. “carillon-look” is set only for operators of this server who look at a console. " +
 		"“flash” says for a minute that a change was saved. “checklist” remembers for a year that you closed the first steps. " +
 		"Over HTTPS, the names that begin with “carillon” have “__Host-” in front."},
 	{"Signing up and signing in", "We store your name, email, organisation, industry and time zone. Your password is stored only as an " +
@@ -114,8 +117,9 @@ var privacy = []legal{
 		"The security page lists what a push contains."},
 	{"Calls", "We store when a call started and ended, why it ended, its audio quality, and the notes that a voice agent sends. " +
 		"The sound is stored only if the organisation that rings has turned recording on. " +
-		"The person hears an announcement first. Recordings and notes are encrypted. " +
-		"They are deleted when the organisation’s plan says so, or earlier if the organisation erases them."},
+		"The person hears an announcement first, or agrees by pressing 1. Recordings and notes are encrypted. " +
+		"They are deleted when the organisation’s plan or its own rule says so, whichever is sooner, or when the organisation " +
+		"erases them."},
 	{"Payments", "If this server takes payments, Stripe processes them. Card numbers never reach this server."},
 	{"Partners", "For partners we store name, email, payout details and the ledger of what they earned, for as long as the law " +
 		"requires. A partner sees that a referred customer started a trial, when the customer pays and the commission, but never who " +
@@ -124,6 +128,7 @@ var privacy = []legal{
 		"with their calls and events, are deleted after at most {rings} days; an organisation can choose fewer days. " +
 		"Counts, which contain no person and no phone, are deleted after {counts} days. The audit log is deleted after the period " +
 		"that the organisation chooses: six years at first, and never less than one year. " +
+		"Of each API key the latest 100 requests are kept with their IP addresses, for 90 days at first, and never for more than 400. " +
 		"Billing records stay. [Periods of backups and of other records.]"},
 	{"Your rights", "[Access, correction, deletion, portability, objection and complaint, as your law words them.]"},
 }

@@ -24,8 +24,9 @@ var claims = []struct {
 			"label. The app reads it after it wakes, with its own credential."},
 	}},
 	{"At rest", []Row{
-		{Name: "Apple credentials", Text: "Encrypted with AES-256-GCM. Each has its own data key, which is encrypted with a master key " +
-			"from a file. If someone copies an encrypted value to another row or tenant, it cannot be decrypted there."},
+		{Name: "Secrets, notes and recordings", Text: "Apple credentials, the secrets of agents and connections, authenticator apps, " +
+			"notes and recordings are encrypted with AES-256-GCM. Each has its own data key, which is encrypted with a master key from " +
+			"a file. If someone copies an encrypted value to another row or tenant, it cannot be decrypted there."},
 		{Name: "API keys, device credentials, links", Text: "They contain 192 random bits, are shown once, and are stored as SHA-256 " +
 			"hashes. API keys have a prefix and a checksum, so that scanning tools can find a leaked key."},
 		{Name: "Passwords", Text: "Hashed with argon2id (19 MiB). An unknown email address and a wrong password get the same answer " +

@@ -65,7 +65,7 @@ func (s sampler) doors() []Sample {
 		{"forgot", Forgot(ForgotPage{})},
 		{"forgot-sent", Forgot(ForgotPage{Email: Field{Value: "jonas@lindenhof.example"}, Sent: true})},
 		{"forgot-off", Forgot(ForgotPage{Off: true})},
-		{"reset", Reset(ResetPage{Email: "jonas@lindenhof.example", Action: "/forgot-password/x"})},
+		{"reset", Reset(ResetPage{Email: "jonas@lindenhof.example", Action: "/forgot/x"})},
 		{"reset-gone", Reset(ResetPage{Gone: true})},
 		{"error-404", Error(ErrorPage{Status: 404, Title: "Page not found", Cause: "The address is wrong, or the page was removed.",
 			Cure: "Go to the overview.", RequestID: "req_8f2c01d4"})},

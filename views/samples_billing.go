@@ -24,6 +24,7 @@ func (s sampler) billingPages() []Sample {
 	}
 	return []Sample{
 		{"billing", Billing(BillingPage{Shell: owed, Plan: "Growth", Price: "$499 a month", CanEdit: true, Selling: true, Portal: true,
+			Saving: "2 months free",
 			Cancel: true,
 			Facts:  []Row{{Name: "State", Text: "Payment failed"}, {Name: "Renews", Text: "10 Dec 2026, $149"}},
 			Meters: []Meter{{"Rings this month", 41_270, 50_000, ""}, {"Devices", 812, 1000, ""}, {"People", 15, 15, "all taken"},

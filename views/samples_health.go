@@ -60,7 +60,7 @@ func (s alertSampler) healthPages() []Sample {
 		{"alert-target-remove", ConfirmPage(s.shell("Remove a target", NavAlerts, Link{Text: "Alert targets", Href: PathAlertTargets}),
 			Confirm{ID: "remove-target", Title: "Remove On-call channel?", Button: "Remove target", Action: AlertTargetRemovePath("t1"),
 				Back: AlertTargetPath("t1"), Consequence: []string{"It gets no more alerts."}})},
-		{"digest", DigestPreview(DigestPage{Shell: s.shell("Weekly mail", NavAlerts, Link{Text: "Alerts", Href: PathAlerts}),
+		{"digest", DigestPreview(DigestPage{Shell: s.shell("Weekly email", NavAlerts, Link{Text: "Alerts", Href: PathAlerts}),
 			Lead: "This mail would go now.", Subject: "Carillon: the week of Lindenhof",
 			Text: "Rings\n- 412 rings, 398 the week before."})},
 		{"digest-off", DigestOff(DigestOffPage{Tenant: "Lindenhof", Action: DigestOffPath("x")})},

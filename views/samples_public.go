@@ -47,7 +47,7 @@ func (s publicSampler) publicPages() []Sample {
 			Prices: []Link{{Text: "Starter", Hint: "$149 a month"}, {Text: "Growth", Hint: "$499 a month"}}})},
 		{"pricing", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans, TrialDays: "14 days", Grace: "7 days"})},
 		{"pricing-no-money", Pricing(PricingPage{Front: s.front("Pricing", PathPricing), Plans: plans[:1], TrialDays: "14 days",
-			Grace: "7 days", NoStripe: true, NoTrial: true})},
+			Grace: "7 days", Saving: "2 months free", NoStripe: true, NoTrial: true})},
 		{"industries", Industries(IndustriesPage{s.front("Industries", PathIndustries), sampleIndustries()})},
 		{"security", Security(SecurityPage{known})},
 		{"docs", Docs(s.docs())},

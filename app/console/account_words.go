@@ -33,12 +33,13 @@ func newCodes() views.Confirm {
 
 func newEmailMail(to, name, link string) notify.Mail {
 	return notify.Mail{To: to, Subject: "Confirm your new address for Carillon", Text: "Hello " + name + ",\n\n" +
-		"You want to sign in to Carillon with this email address. Open this link to confirm it:\n\n" + link +
+		"You asked to sign in to Carillon with this email address. Open this link to confirm it:\n\n" + link +
 		"\n\nThe link works once, within 24 hours. If it was not you, you can ignore this email. Nothing was changed.\n"}
 }
 
 func askedEmailMail(u tenants.User, to string) notify.Mail {
-	return notify.Mail{To: u.Email, Subject: "A new address was asked for your Carillon account", Text: "Hello " + u.Name + ",\n\n" +
+	return notify.Mail{To: u.Email, Subject: "Somebody asked to change the email address of your Carillon account", Text: "Hello " +
+		u.Name + ",\n\n" +
 		"Somebody who is signed in to your account asked to change its email address to " + to +
 		". Nothing has changed yet: the link that confirms it went to the new address.\n\n" +
 		"If it was not you, sign in now, choose “Sign out everywhere else” on your account page and change your password. The link " +

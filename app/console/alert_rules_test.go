@@ -83,7 +83,7 @@ func TestAlertTargetPage(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0].Subject, "Test alert") {
 		t.Errorf("%+v", got)
 	}
-	w.Get("/alerts/targets").Want(200).Has("Arrives", "The mail server took the mail to 1 person.", "Email to Owner")
+	w.Get("/alerts/targets").Want(200).Has("Arrives", "The mail server took the email to 1 person.", "Email to Owner")
 	_, err = a.Scope().Alerts().Raise(t.Context(), tenants.AlertTargetFails, string(all[0].ID), "No alert arrives.")
 	pagetest.Must(t, err)
 	w.Get("/alerts").Want(200).Has("Alerts do not reach a target", `href="/alerts/targets/`+string(all[0].ID))
@@ -116,7 +116,7 @@ func TestDigestPages(t *testing.T) {
 		return off
 	}
 	anybody := h.Browser()
-	anybody.Get("/digest/off/" + string(token)).Want(200).Has("Turn off the weekly mail?")
+	anybody.Get("/digest/off/" + string(token)).Want(200).Has("Turn off the weekly email?")
 	if off() {
 		t.Error("a GET turned the mail off")
 	}
@@ -125,7 +125,7 @@ func TestDigestPages(t *testing.T) {
 		t.Error("one click did not turn the mail off")
 	}
 	anybody.Get("/digest/off/" + string(tenants.NewSecret(tenants.DigestPrefix))).Want(410)
-	w.Get("/account").Want(200).Has("You do not get the weekly mail")
+	w.Get("/account").Want(200).Has("You do not get the weekly email")
 	w.Post("/account/digest", url.Values{"digest": {"on"}}).Want(303)
 	if off() {
 		t.Error("the mail is still off")

@@ -15,7 +15,7 @@ const (
 )
 
 // digestLead is what the page of the weekly mail says of it.
-const digestLead = "Everybody who may read figures and alerts gets this mail on Mondays at 8:00, in the time zone of the " +
+const digestLead = "Everybody who may read figures and alerts gets this email on Mondays at 8:00, in the time zone of the " +
 	"organisation. It is about the week before. Each person can turn it off."
 
 var alertTargetWords = page.Words{

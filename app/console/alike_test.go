@@ -27,7 +27,7 @@ func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
 			return w.Post("/signin", signIn(email, "not the passphrase"))
 		}},
 		{"a forgotten password", 0, func(w *pagetest.Browser, email string) pagetest.Answer {
-			return w.Post("/forgot-password", url.Values{"email": {email}})
+			return w.Post("/forgot", url.Values{"email": {email}})
 		}},
 		{"a sign-up", 1, func(w *pagetest.Browser, email string) pagetest.Answer {
 			return w.Post("/trial", url.Values{"company": {"Gamma"}, "name": {"Ana"}, "email": {email}, "industry": {"healthcare"},

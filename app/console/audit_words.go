@@ -118,7 +118,7 @@ var auditWords = map[string]string{
 	"user.recovered":      "used a recovery code of",
 	"user.steps_cleared":  "removed the second steps of",
 	"user.email":          "changed the email address of",
-	"user.digest":         "turned the weekly mail on or off for",
+	"user.digest":         "turned the weekly email on or off for",
 	"user.name":           "changed the name of",
 	"user.language":       "changed the language of",
 	"user.reset":          "reset the password of",
@@ -161,7 +161,7 @@ var auditFields = map[string]string{
 	"period_start": "start of the period", "period_end": "end of the period", "quantity": "quantity", "tags": "tags",
 	"hedging": "sending again when Apple is silent", "payload_profile": "fields of a push", "recording": "recording of calls",
 	"look_until": "operators may look until", "earlier_device": "older entry", "events": "events", "url": "address", "headers": "headers",
-	"settings": "settings", "issuer": "sign-in provider", "client_id": "client ID", "domains": "mail domains",
+	"settings": "settings", "issuer": "sign-in provider", "client_id": "client ID", "domains": "email domains",
 	"first_role": "role at the first sign-in", "only_way": "the only way to sign in",
 	"networks": "allowed addresses", "devices": "allowed devices", "reason": "reason",
 }

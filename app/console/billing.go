@@ -42,7 +42,8 @@ func (k billingPages) bills(ctx context.Context, c *fiber.Ctx, v *page.Visitor) 
 		return err
 	}
 	p := views.BillingPage{
-		Plan: "No plan", CanEdit: v.Role.May(mayBilling), Selling: k.Billing != nil, Zone: v.Zone.String(), Meters: meters(e, v.Zone),
+		Plan: "No plan", CanEdit: v.Role.May(mayBilling), Selling: k.Billing != nil,
+		Saving: page.Savings(k.Store.Plans().Plans), Zone: v.Zone.String(), Meters: meters(e, v.Zone),
 		Offers: k.offers(sub),
 		Facts:  k.facts(v, sub, e), Forecast: forecast(e, k.Now().In(v.Zone)), Notices: k.notices(c, v, sub, e),
 		Portal: sub.Customer != "", Cancel: k.Billing != nil && sub.Live() && !sub.CancelAtEnd, Resume: k.Billing != nil && sub.Live() &&

@@ -64,7 +64,7 @@ func exportRemoval() views.Confirm {
 
 func exportMail(u tenants.User, t tenants.Tenant, link string) notify.Mail {
 	return notify.Mail{To: u.Email, Subject: "The export of " + t.Name + " is ready", Text: "Hello " + u.Name + ",\n\n" +
-		"The file with everything that is stored of " + t.Name + " is ready. Download it here:\n\n" + link +
+		"The file with everything that is stored about " + t.Name + " is ready. Download it here:\n\n" + link +
 		"\n\nYou will be asked to confirm that it is you. The file is removed after seven days.\n"}
 }
 

@@ -29,7 +29,7 @@ func (k digestPages) preview(ctx context.Context, c *fiber.Ctx, v *page.Visitor)
 	}
 	m = m.In(web.Spoken(c)) // as it comes to this person
 	p := views.DigestPage{Lead: digestLead, Subject: m.Subject, Text: m.Text}
-	if p.Shell, err = k.shell(ctx, c, v, at("Weekly mail", views.NavAlerts, up("Alerts", views.PathAlerts))); err != nil {
+	if p.Shell, err = k.shell(ctx, c, v, at("Weekly email", views.NavAlerts, up("Alerts", views.PathAlerts))); err != nil {
 		return err
 	}
 	return web.Page(c, views.DigestPreview(p), fiber.StatusOK)

@@ -47,7 +47,7 @@ func TestMailsFollowTheirReader(t *testing.T) {
 	reset := func() {
 		t.Helper()
 		h.Clock.Pass(11 * time.Minute) // the limit of a network
-		h.Browser().Post("/forgot-password", url.Values{"email": {a.Owner.Email}}).Want(200)
+		h.Browser().Post("/forgot", url.Values{"email": {a.Owner.Email}}).Want(200)
 	}
 	reset()
 	last(a.Owner.Email, "Choose a new Carillon password", "Open this link to choose one:")

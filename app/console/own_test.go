@@ -43,8 +43,8 @@ func TestAChangedAddressIsProven(t *testing.T) {
 	if len(mails) != 4 || mails[3].Subject != "Your Carillon email address was changed" {
 		t.Errorf("the old address got %+v", mails)
 	}
-	if m := mails[2]; m.Subject != "A new address was asked for your Carillon account" || !strings.Contains(m.Text, "ana@new.example") ||
-		!strings.Contains(m.Text, "If it was not you") || strings.Contains(m.Text, link) {
+	if m := mails[2]; m.Subject != "Somebody asked to change the email address of your Carillon account" ||
+		!strings.Contains(m.Text, "ana@new.example") || !strings.Contains(m.Text, "If it was not you") || strings.Contains(m.Text, link) {
 		t.Errorf("when it was asked for, the old address got %+v", m)
 	}
 	w.Get("/audit?action=user").Want(200).Has("changed the email address of")

@@ -239,13 +239,13 @@ func TestForgottenPassword(t *testing.T) {
 	h := mailing(t)
 	a := h.bare("alpha", "Alpha")
 	w := a.Quick(a.Owner)
-	h.Browser().Get("/signin").Want(200).Has(`href="/forgot-password"`)
-	h.Browser().Get("/forgot-password").Want(200).Has("Send link")
-	h.Browser().Post("/forgot-password", url.Values{"email": {"nonsense"}}).Want(422)
+	h.Browser().Get("/signin").Want(200).Has(`href="/forgot"`)
+	h.Browser().Get("/forgot").Want(200).Has("Send link")
+	h.Browser().Post("/forgot", url.Values{"email": {"nonsense"}}).Want(422)
 	ask := func(email string) string {
 		t.Helper()
 		h.Clock.Pass(11 * time.Minute) // the limit of a network
-		return strings.ReplaceAll(h.Browser().Post("/forgot-password", url.Values{"email": {email}}).Want(200).Body, email, "ADDRESS")
+		return strings.ReplaceAll(h.Browser().Post("/forgot", url.Values{"email": {email}}).Want(200).Body, email, "ADDRESS")
 	}
 	if known, unknown := ask(a.Owner.Email), ask("nobody@alpha.example"); known != unknown {
 		t.Errorf("the page tells who has an account:\n%s", diff(known, unknown))
@@ -278,9 +278,9 @@ func TestForgottenPassword(t *testing.T) {
 		ask("flood@alpha.example")
 	}
 	for _, email := range []string{"flood@alpha.example"} { // the same with and without an account
-		h.Browser().Post("/forgot-password", url.Values{"email": {email}}).Want(429).Has("Too many attempts")
+		h.Browser().Post("/forgot", url.Values{"email": {email}}).Want(429).Has("Too many attempts")
 	}
-	open(t).Browser().Get("/forgot-password").Want(200).Has("sends no email")
+	open(t).Browser().Get("/forgot").Want(200).Has("sends no email")
 }
 
 func TestPasswordsThatAreGuessedFirst(t *testing.T) {

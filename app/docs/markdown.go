@@ -136,6 +136,7 @@ func (d drawer) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindHeading, d.heading)
 	r.Register(ast.KindFencedCodeBlock, d.code)
 	r.Register(east.KindTable, d.table)
+	r.Register(east.KindTableCell, d.cell)
 }
 
 func (drawer) heading(w util.BufWriter, _ []byte, n ast.Node, enter bool) (ast.WalkStatus, error) {
@@ -173,6 +174,29 @@ func (drawer) code(w util.BufWriter, source []byte, n ast.Node, enter bool) (ast
 	}
 	text := strings.TrimRight(lines(n, source), "\n")
 	return ast.WalkContinue, views.CodeOf(title, text, coloured(string(block.Language(source)), text)).Render(context.Background(), w)
+}
+
+// cell names its column where a table has more than two: on a phone each row is a block, without
+// the heads of the columns.
+func (drawer) cell(w util.BufWriter, source []byte, n ast.Node, enter bool) (ast.WalkStatus, error) {
+	tag, row := "td", n.Parent()
+	if row.Kind() == east.KindTableHeader {
+		tag = "th"
+	}
+	if !enter {
+		_, _ = w.WriteString("</" + tag + ">\n") // the flush reports it
+		return ast.WalkContinue, nil
+	}
+	_, _ = w.WriteString("<" + tag)
+	if tag == "td" && row.ChildCount() > 2 && n.PreviousSibling() != nil {
+		head := row.Parent().FirstChild().FirstChild()
+		for before := n.PreviousSibling(); before != nil; before = before.PreviousSibling() {
+			head = head.NextSibling()
+		}
+		_, _ = w.WriteString(` data-head="` + html.EscapeString(plain(head, source)) + `"`)
+	}
+	_, _ = w.WriteString(">")
+	return ast.WalkContinue, nil
 }
 
 func (drawer) table(w util.BufWriter, _ []byte, _ ast.Node, enter bool) (ast.WalkStatus, error) {

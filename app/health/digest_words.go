@@ -27,15 +27,16 @@ type digestMail struct {
 }
 
 var digestHTML = template.Must(template.New("digest").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
-<body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{{.Title}}</title></head>
+<body style="max-width:36rem;margin:0 auto;padding:1rem;font-family:system-ui,sans-serif;line-height:1.5">
 <h1>{{.Title}}</h1>
 {{range .Parts}}<h2>{{.Title}}</h2>
 <ul>
 {{range .Lines}}<li>{{.}}</li>
 {{end}}</ul>
 {{if .Link}}<p><a href="{{.Link}}">{{.Text}}</a></p>
-{{end}}{{end}}<p>You get this mail every Monday. <a href="{{.Off}}">Turn it off</a>.</p>
+{{end}}{{end}}<p>You get this email every Monday. <a href="{{.Off}}">Turn it off</a>.</p>
 </body></html>
 `))
 
@@ -49,7 +50,7 @@ func (d *Digest) compose(w digestWeek, to, off string) notify.Mail {
 	for _, r := range w.reasons {
 		cause, cure := d.Words(r)
 		words := strings.TrimSpace(cause + " " + cure)
-		reasons.Lines = append(reasons.Lines, tenants.FormatCount(int(r.N))+" times: "+words)
+		reasons.Lines = append(reasons.Lines, timesOf(r.N)+": "+words)
 	}
 	silent := digestPart{Title: "Devices that were silent for 7 days", Link: d.Pages.Silent, Text: "All silent devices"}
 	for _, x := range w.silent {
@@ -87,7 +88,7 @@ func (m digestMail) text() string {
 			b.WriteString(p.Text + ": " + p.Link + "\n")
 		}
 	}
-	b.WriteString("\nYou get this mail every Monday. Turn it off: " + m.Off + "\n")
+	b.WriteString("\nYou get this email every Monday. Turn it off: " + m.Off + "\n")
 	return b.String()
 }
 
@@ -98,6 +99,9 @@ func digestRings(now, before tenants.Counts) []string {
 	}
 	out := []string{fmt.Sprintf("%s rings, %s the week before.", tenants.FormatCount(int(now.Rings)),
 		tenants.FormatCount(int(before.Rings)))}
+	if now.Rings == 1 {
+		out[0] = fmt.Sprintf("One ring, %s the week before.", tenants.FormatCount(int(before.Rings)))
+	}
 	if now.Over() == 0 {
 		return out
 	}
@@ -108,6 +112,14 @@ func digestRings(now, before tenants.Counts) []string {
 	}
 	return append(out, line, fmt.Sprintf("%s missed, %s declined, %s cancelled, %s failed.", tenants.FormatCount(int(now.Missed)),
 		tenants.FormatCount(int(now.Declined)), tenants.FormatCount(int(now.Cancelled)), tenants.FormatCount(int(now.Failed))))
+}
+
+// timesOf says how often something happened, at the start of a line.
+func timesOf(n int64) string {
+	if n == 1 {
+		return "Once"
+	}
+	return tenants.FormatCount(n) + " times"
 }
 
 func digestDevice(x tenants.Device, zone *time.Location) string {

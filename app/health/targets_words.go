@@ -12,7 +12,7 @@ import (
 const (
 	testTitle    = "Test alert"
 	testDetail   = "Somebody chose “Send test” on the page of alert targets. Nothing is wrong."
-	noMail       = "This server sends no mail. Ask its operator to set CARILLON_SMTP_URL."
+	noMail       = "This server sends no email. Ask its operator to set CARILLON_SMTP_URL."
 	notPrepared  = "This server could not prepare the alert. Its operator finds the cause in its log."
 	nobodyToMail = "No member has one of these roles. Choose other roles, or invite somebody."
 )
@@ -44,13 +44,13 @@ func notReached(cause string) string { return "It was not reached: " + cause + "
 func mailedText(taken, people int) string {
 	switch {
 	case taken == people && people == 1:
-		return "The mail server took the mail to 1 person."
+		return "The mail server took the email to 1 person."
 	case taken == people:
-		return fmt.Sprintf("The mail server took the mails to %d people.", people)
+		return fmt.Sprintf("The mail server took the emails to %d people.", people)
 	case taken == 0:
-		return "The mail server took no mail. The operator of this server finds the cause in its log."
+		return "The mail server took no email. The operator of this server finds the cause in its log."
 	}
-	return fmt.Sprintf("The mail server took the mails to %d of %d people.", taken, people)
+	return fmt.Sprintf("The mail server took the emails to %d of %d people.", taken, people)
 }
 
 // newsTitle is what happened in one line.

@@ -246,7 +246,7 @@ func TestSources(t *testing.T) {
 	fileTexts(t, f)
 	for _, key := range []string{
 		"You signed out of {text} or lost access to it, or you changed to another organisation in another tab.", // a template
-		"You get the weekly mail of {text}, on Mondays at 8:00. <1>Preview</1>",                                 // with an element
+		"You get the weekly email of {text}, on Mondays at 8:00. <1>Preview</1>",                                // with an element
 		"Page, ring, device, person, agent, key or command…",                                                    // an attribute
 		"The entry “{text}”, last seen {word}, goes. What rings on it stops.",                                   // a sum
 		"{n} device was imported before.", "{n} devices were imported before.",                                  // a plural

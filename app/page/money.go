@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"carillon/tenants"
+	"carillon/views"
 )
 
 // signs of currencies that are written before the number.
@@ -36,6 +37,30 @@ func Keeps(p tenants.Plan) string {
 		return "1 day"
 	}
 	return tenants.FormatCount(p.Retention) + " days"
+}
+
+// Saving is what a plan costs less by the year, in whole months: "2 months free". Empty = nothing,
+// or no whole months.
+func Saving(p tenants.Plan) string {
+	if p.MonthCents <= 0 || p.YearCents >= 12*p.MonthCents {
+		return ""
+	}
+	if free := 12*p.MonthCents - p.YearCents; free%p.MonthCents == 0 {
+		return views.Plural(int(free/p.MonthCents), "month", "months") + " free"
+	}
+	return ""
+}
+
+// Savings is the Saving that all plans have; empty = they differ, or have none.
+func Savings(plans []tenants.Plan) (all string) {
+	for i, p := range plans {
+		if s := Saving(p); i == 0 {
+			all = s
+		} else if s != all {
+			return ""
+		}
+	}
+	return all
 }
 
 // Cents2 is money with its cents, also when there are none: sums in a column.

@@ -17,25 +17,15 @@ func (s *Site) pricing(ctx context.Context, c *fiber.Ctx) error {
 		Front:     s.front(ctx, c, pricingHeading),
 		TrialDays: s.trialDays(),
 		Grace:     views.Plural(plans.GraceDays, "day", "days"), NoStripe: !s.Billing, NoTrial: s.Mail == nil,
+		Saving: page.Savings(plans.Plans),
 	}
 	for i, one := range plans.Plans {
 		p.Plans = append(p.Plans, views.PlanCard{
 			Name: one.Name, Month: page.Money(one.MonthCents, plans.Currency), Year: page.Money(one.YearCents, plans.Currency),
-			Saving: saving(one), For: suits(one), Limits: limitRows(one, plans.Currency), Marked: i == 1 && len(plans.Plans) > 2,
+			Saving: page.Saving(one), For: suits(one), Limits: limitRows(one, plans.Currency), Marked: i == 1 && len(plans.Plans) > 2,
 		})
 	}
 	return web.Page(c, views.Pricing(p), fiber.StatusOK)
-}
-
-// saving says what a year costs less, in months.
-func saving(p tenants.Plan) string {
-	if p.MonthCents <= 0 || p.YearCents >= 12*p.MonthCents {
-		return ""
-	}
-	if free := 12*p.MonthCents - p.YearCents; free%p.MonthCents == 0 {
-		return views.Plural(int(free/p.MonthCents), "month", "months") + " free"
-	}
-	return ""
 }
 
 func limitRows(p tenants.Plan, currency string) []views.Row {

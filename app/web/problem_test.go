@@ -13,8 +13,30 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"carillon/app/language"
 	"carillon/tenants"
 )
+
+// TestTitlesOfErrorsAreInSpanish: pages of errors have the title of the problem as their heading.
+func TestTitlesOfErrorsAreInSpanish(t *testing.T) {
+	t.Parallel()
+	spanish, ok := language.In("es")
+	if !ok {
+		t.Fatal("no Spanish")
+	}
+	said := []string{}
+	for _, v := range verdicts {
+		said = append(said, v.title)
+	}
+	for _, r := range refusals {
+		said = append(said, r.title, r.detail)
+	}
+	for _, s := range said {
+		if _, ok := spanish.Line(s); !ok {
+			t.Errorf("no Spanish for %q", s)
+		}
+	}
+}
 
 func TestEveryErrorBecomesAProblem(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,7 @@ func (s Tenants) OfDigest(ctx context.Context, h tenants.Hash) (tenants.Tenant, 
 	}
 	if len(found) == 0 {
 		return tenants.Tenant{}, "", tenants.Refuse(tenants.Gone, "digest_gone",
-			"This link no longer works. Sign in, and turn the weekly mail off on your account page.")
+			"This link no longer works. Sign in, and turn the weekly email off on your account page.")
 	}
 	t, err := s.of(tenants.TenantID(found[0].tenant)).tenant(ctx)
 	return t, tenants.UserID(found[0].user), err

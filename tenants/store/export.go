@@ -107,7 +107,7 @@ var exportTables = []exportTable{
 			"error, ended_at time", left: "begun_at due_at"},
 	{file: "sign_in_provider", about: "The tenant's own sign-in provider, without its secret.", from: "oidc_providers", keys: "issuer",
 		columns: "issuer, client_id, role, only_way bool, updated_at time", left: "sealed"},
-	{file: "sign_in_domains", about: "A mail domain whose people sign in through the provider.", from: "oidc_domains", keys: "domain",
+	{file: "sign_in_domains", about: "An email domain whose people sign in through the provider.", from: "oidc_domains", keys: "domain",
 		columns: "domain, token, verified_at time", left: "check_at failures failed_at lost_at"},
 	{file: "sign_in_subjects", about: "Whom the provider's name for a person is.", from: "oidc_subjects", keys: "issuer, subject",
 		columns: "issuer, subject, user_id id, created_at time"},
@@ -118,7 +118,7 @@ var exportTables = []exportTable{
 			"quiet_s number, mail bool, targets, active bool, created_at time, firing bool, fired_at time", left: "due_at"},
 	{file: "alert_targets", about: "Where alerts are sent, without its address and secret.", from: "alert_targets", keys: "id",
 		columns: "id id, kind, name, roles, every bool, shown, created_at time, tried_at time, answer, good bool", left: "secret"},
-	{file: "digests_off", about: "A person who gets no weekly mail.", from: "digest_off", keys: "user_id", columns: "user_id id"},
+	{file: "digests_off", about: "A person who gets no weekly email.", from: "digest_off", keys: "user_id", columns: "user_id id"},
 	{file: "subscription", about: "The plan. Invoices are at Stripe, under the customer's id.", from: "subscriptions", keys: "plan",
 		columns: "plan, state, every, period_start time, period_end time, trial_end time, cancel_at_end bool, past_due_since time, " +
 			"overage bool, customer, stripe, quantity number, created_at time", left: "trial_cut synced_at"},
