@@ -49,8 +49,8 @@ const (
 	// sweepTTL is the rings' time to live: the shortest, so that endings fall among placings.
 	sweepTTL = tenants.MinTTL
 	// killedTTL is that of rings among which the server is killed. Its successor pushes a ring that
-	// was under way once the lease of three seconds is over, so it must live longer than that and
-	// the start of the successor.
+	// was under way as it starts, and on PostgreSQL once the lease of three seconds is over. So a
+	// ring must live longer than that and the start of the successor on a busy machine.
 	killedTTL = 15 * time.Second
 )
 
