@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -110,6 +111,7 @@ func (k partnerPages) all(ctx context.Context) (out []earner, err error) {
 		}
 		out = append(out, e)
 	}
+	slices.SortStableFunc(out, partnerOrders["name"])
 	return out, nil
 }
 
@@ -137,8 +139,7 @@ func (k partnerPages) partners(ctx context.Context, c *fiber.Ctx, v *visitor) er
 	if err != nil {
 		return err
 	}
-	rows, table, err := k.list(all, q).Page(ctx, q, views.Filter{Name: "state", Label: stateLabel,
-		Choices: q.Chosen("state", partnerStates()...)})
+	rows, table, err := k.list(all, q).Page(ctx, q, filtered(all, "state", stateLabel, q.Chosen("state", partnerStates()...))...)
 	if err != nil {
 		return err
 	}

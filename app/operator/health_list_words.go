@@ -2,6 +2,7 @@ package operator
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"carillon/app/notify"
@@ -24,9 +25,16 @@ var mailWords = page.Words{
 
 func mailRows(all []notify.Failed) (rows []pages.MailRow) {
 	for _, m := range all {
-		rows = append(rows, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: m.Why, At: at(m.At), Tries: triesOf(m.Tries)})
+		rows = append(rows, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: whyShown(m.Why), At: at(m.At),
+			Tries: triesOf(m.Tries)})
 	}
 	return rows
+}
+
+// whyShown is why a mail failed, without what its row says anyway.
+func whyShown(why string) string {
+	why, _, _ = strings.Cut(strings.TrimPrefix(why, "notify: "), ", affected recipient(s)")
+	return why
 }
 
 // What the filter of certificates can be set to; empty is those that end within 60 days, and those
@@ -60,7 +68,7 @@ func endingStats(all []certificate, now time.Time) []views.Stat {
 	n := func(rows []certificate) string { return views.Count(len(rows)) }
 	chosen := func(word string) string { return pages.PathEnding + "?ends=" + word }
 	return []views.Stat{
-		{Label: "Ended", Value: n(within(all, now)), Note: "their tenants cannot ring", Href: chosen(endedOnly)},
+		{Label: "Ended", Value: n(within(all, now)), Note: "Apple refuses their pushes", Href: chosen(endedOnly)},
 		{Label: "Within 30 days", Value: n(within(all, now.Add(endsSoon))), Note: "those that ended too", Href: chosen(endsIn30)},
 		{Label: "Within 60 days", Value: n(within(all, now.Add(endsShown))), Note: "those that ended too", Href: pages.PathEnding},
 		{Label: "In use", Value: n(all), Note: "keys (.p8) do not end", Href: chosen(endsEver)},

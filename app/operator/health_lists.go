@@ -15,7 +15,6 @@ import (
 	"carillon/app/web"
 	"carillon/tenants"
 	"carillon/tenants/store"
-	"carillon/views"
 	pages "carillon/views/operator"
 )
 
@@ -148,8 +147,7 @@ func (k healthPages) ending(ctx context.Context, c *fiber.Ctx, v *visitor) error
 	if err != nil {
 		return err
 	}
-	rows, table, err := k.endingList(all, q).Page(ctx, q, views.Filter{Name: "ends", Label: endsLabel,
-		Choices: q.Chosen("ends", endsChoices()...)})
+	rows, table, err := k.endingList(all, q).Page(ctx, q, filtered(all, "ends", endsLabel, q.Chosen("ends", endsChoices()...))...)
 	if err != nil {
 		return err
 	}

@@ -75,16 +75,17 @@ func TestFailedMails(t *testing.T) {
 	b.Get("/mails").Want(200).Has("No email failed in the last 24 hours.").Lacks("CSV")
 	for n := range 60 {
 		h.mails = append(h.mails, notify.Failed{ID: strconv.Itoa(n), To: "p" + strconv.Itoa(100+n) + "@clinic.example",
-			Subject: "Your invitation", At: h.Clock.Now().Add(-time.Duration(n) * time.Minute), Tries: 4, Why: "450 try later"})
+			Subject: "Your invitation", At: h.Clock.Now().Add(-time.Duration(n) * time.Minute), Tries: 4,
+			Why: "notify: 450 try later, affected recipient(s): <p>"})
 	}
-	b.Get("/health").Want(200).Has("5 of 60 emails", `href="/mails"`, "p104@").Lacks("p105@")
-	b.Get("/mails").Want(200).Has("1–50 of 60 emails", "p100@", "p149@").Lacks("p150@")
+	b.Get("/health").Want(200).Has("5 of 60 emails", `href="/mails"`, "p104@", "450 try later").Lacks("p105@", "notify:", "affected")
+	b.Get("/mails").Want(200).Has("1–50 of 60 emails", "p100@", "p149@", "Older").Lacks("p150@")
 	b.Get("/mails?after=50&row=50").Want(200).Has("51–60 of 60 emails", "p150@").Lacks("p149@")
 	b.Get("/mails?sort=at").Want(200).Has("p159@").Lacks("p100@")
 	b.Get("/mails?q=later+P117").Want(200).Has("p117@", "1 email").Lacks("p118@")
 	b.Get("/mails?q=nothing").Want(200).Has("No matches")
 	file := b.Get("/mails.csv?q=p11").Want(200).Has("to,subject,why,tries,last_try_at",
-		"p117@clinic.example,Your invitation,450 try later,4,")
+		"p117@clinic.example,Your invitation,\"notify: 450 try later, affected")
 	if n := strings.Count(file.Body, "@clinic.example"); n != 10 {
 		t.Errorf("the file has %d emails, want 10", n)
 	}
@@ -101,7 +102,7 @@ func TestCertificates(t *testing.T) {
 	h := open(t)
 	o, _ := h.operator("sam@ops.example")
 	b := h.signedIn(o, false)
-	b.Get("/health/certificates").Want(200).Has("No certificate ends within 60 days.").Lacks(">CSV")
+	b.Get("/health/certificates").Want(200).Has("No certificate ends within 60 days.").Lacks(">CSV", `id="list-q"`)
 	mirabelle := h.Bare("mirabelle", "Mirabelle")
 	add := func(of *pagetest.Account, kind tenants.CredentialKind, bundle string, days int) {
 		c := tenants.Credential{ID: tenants.NewID[tenants.CredentialID](h.Clock.Now()), Kind: kind, Bundle: bundle,
@@ -147,6 +148,30 @@ func TestTeams(t *testing.T) {
 	b.Get("/health/teams.csv").Want(200).Has("team,hour_accepted,hour_429", "LOUD123456,8,2,0,0,0,80,10,10,0,0",
 		"QUIET23456,0,0,0,0,0,99,0,0,0,1")
 	b.Get("/health").Want(200).Has("2 teams", `href="/health/teams"`, "400 %")
+	for n := range 60 {
+		h.teams = append(h.teams, push.TeamAnswers{Team: "TEAM" + strconv.Itoa(n), Day: push.Answers{Accepted: 1}})
+	}
+	b.Get("/health/teams").Want(200).Has("1–50 of 62 teams", "Next").Lacks("Older") // an order that is not of time
+}
+
+// TestPartnersByName: the list begins with the first name, not with the oldest partner.
+func TestPartnersByName(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	for i, name := range []string{"Zoe Hall", "ana Ruiz"} {
+		p := tenants.Partner{ID: tenants.NewID[tenants.PartnerID](h.Clock.Now()), Code: "ABCDEFG" + strconv.Itoa(i+2), Name: name,
+			Email: "p" + strconv.Itoa(i) + "@partner.example", CreatedAt: h.Clock.Now()}
+		_, _, err := h.Store.Partners().Add(t.Context(), p, store.PartnerLink{Hash: tenants.Secret(p.Code).Hash(), Email: p.Email,
+			ExpiresAt: h.Clock.Now().Add(time.Hour)})
+		pagetest.Must(t, err)
+	}
+	for query, first := range map[string]string{"": "ana Ruiz", "?sort=-name": "Zoe Hall"} {
+		body := h.signedIn(o, false).Get("/partners" + query).Want(200).Body
+		if first != "ana Ruiz" == (strings.Index(body, "ana Ruiz") < strings.Index(body, "Zoe Hall")) {
+			t.Errorf("/partners%s does not begin with %s", query, first)
+		}
+	}
 }
 
 // TestOwnersAreSearched: a tenant is found by the address of an owner, and of nobody else, and its

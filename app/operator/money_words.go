@@ -67,8 +67,8 @@ func noPayload(err error) *views.Callout {
 var partnerWords = page.Words{
 	Name: "Partners", Path: pages.PathPartners, CSV: pages.PathPartnersCSV, File: "partners", Search: "Name, email, code or payee",
 	One: "partner", Many: "partners",
-	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-payable", Text: "Most payable first"},
-		{Key: "-held", Text: "Most held first"},
+	Sorts: []page.Sort{{Key: "name", Text: "Name, A to Z"}, {Key: "-name", Text: "Name, Z to A"},
+		{Key: "-payable", Text: "Most payable first"}, {Key: "-held", Text: "Most held first"},
 		{Key: "-paid", Text: "Most paid first"}, {Key: "-created", Text: "Newest first"}},
 	Empty: views.Empty{Icon: views.IconCard,
 		Text: "No partners yet. Add one with “carillon affiliate add”, or let people join at /affiliate."},
@@ -123,11 +123,15 @@ func partnerRows(e earner, brought int) []views.Row {
 	return rows
 }
 
+// payWays are the ways to pay a partner.
+var payWays = map[tenants.PayBy]string{tenants.PayByIBAN: "Bank transfer (IBAN)", tenants.PayByPayPal: "PayPal",
+	tenants.PayByMail: "Agree by email"}
+
 func payeeRows(p tenants.Payee) []views.Row {
 	if p.By == "" {
 		return nil
 	}
-	rows := []views.Row{{Name: "Payee", Text: p.Name}, {Name: "By", Text: string(p.By)}}
+	rows := []views.Row{{Name: "Payee", Text: p.Name, Own: true}, {Name: "By", Text: payWays[p.By]}}
 	if p.Account != "" {
 		rows = append(rows, views.Row{Name: "Account", Text: p.Account, Copy: true})
 	}

@@ -176,6 +176,7 @@ var actions = map[string]string{
 	"tenant.look_end":     "closed the console of the tenant",
 	"tenant.look_set":     "changed whether operators may look at",
 	"tenant.look_page":    "looked at a page of the tenant",
+	"access.refuse":       "asked for what operators may not do, at the tenant",
 	"stripe.replay":       "asked to process again the event",
 	"partner.paid":        "recorded a payout to the partner",
 	"mail.resend":         "sent again an email:",

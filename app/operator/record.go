@@ -175,6 +175,14 @@ func hasAll(texts, typed []string) bool {
 	return !slices.ContainsFunc(typed, func(word string) bool { return !strings.Contains(text, word) })
 }
 
+// filtered is a filter over rows; nothing is filtered where there are none.
+func filtered[T any](all []T, name, label string, choices []views.Choice) []views.Filter {
+	if len(all) == 0 {
+		return nil
+	}
+	return []views.Filter{{Name: name, Label: label, Choices: choices}}
+}
+
 // totalOf counts rows that are all here.
 func totalOf[T any](all []T) func(context.Context, store.Page) (store.Total, error) {
 	return func(context.Context, store.Page) (store.Total, error) { return store.Total{N: int64(len(all))}, nil }

@@ -28,7 +28,8 @@ const (
 var tenantWords = page.Words{
 	Name: "Tenants", Path: pages.PathTenants, CSV: pages.PathTenantsCSV, File: "tenants",
 	Search: "Name, plan, industry, id or an owner’s email", One: "tenant", Many: "tenants",
-	Sorts: []page.Sort{{Key: "name", Text: "By name"}, {Key: "-rings", Text: "Most rings first"}, {Key: "-calls", Text: "Most calls first"},
+	Sorts: []page.Sort{{Key: "name", Text: "Name, A to Z"}, {Key: "-name", Text: "Name, Z to A"},
+		{Key: "-rings", Text: "Most rings first"}, {Key: "-calls", Text: "Most calls first"},
 		{Key: "answered", Text: "Fewest answered first"}, {Key: "-devices", Text: "Most devices first"},
 		{Key: "-last", Text: "Last ring first"}, {Key: "-alerts", Text: "Most alerts first"}, {Key: "-created", Text: "Newest first"},
 		{Key: "plan", Text: "Plan, A to Z"}, {Key: "-plan", Text: "Plan, Z to A"}},

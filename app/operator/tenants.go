@@ -139,7 +139,7 @@ func (k tenantPages) tenants(ctx context.Context, c *fiber.Ctx, v *visitor) erro
 		return err
 	}
 	l := k.list(all, q)
-	rows, table, err := l.Page(ctx, q, views.Filter{Name: "state", Label: stateLabel, Choices: q.Chosen("state", stateChoices()...)})
+	rows, table, err := l.Page(ctx, q, filtered(all, "state", stateLabel, q.Chosen("state", stateChoices()...))...)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,11 @@ func Newest(more ...Sort) []Sort {
 	return append([]Sort{{"-created", "Newest first"}, {"created", "Oldest first"}}, more...)
 }
 
+// newestFirst reports whether the list's own order begins with what came last.
+func (w Words) newestFirst() bool {
+	return len(w.Sorts) == 0 || slices.Contains([]store.Sort{"-created", "-received", "-at", "-last"}, w.Sorts[0].Key)
+}
+
 // List is a list of the console or of a partner: what a page of it and a file of it need. A handler
 // declares it, asks it for the rows, and draws them.
 type List[T any] struct {
@@ -119,7 +124,8 @@ func sortOf(p store.Page, all []Sort) store.Sort {
 func (l List[T]) table(t views.Table, q *Query, ask store.Page, n int, next string) views.Table {
 	sort := q.sort
 	t.Name, t.Action, t.Query, t.Search, t.Rows = l.Name, l.Path, q.set.Get("q"), l.Search, n
-	t.Empty, t.Filtered, t.Columns, t.Newest = l.Empty, len(q.set) > 0 || !q.First(), map[string]views.Column{}, sort == ""
+	t.Empty, t.Filtered, t.Columns = l.Empty, len(q.set) > 0 || !q.First(), map[string]views.Column{}
+	t.Newest = sort == "" && l.newestFirst()
 	t.Bulk, t.Dates = l.Bulk, q.dates
 	if l.MayAdd && l.Add.Text != "" {
 		t.Empty.Action = l.Add
