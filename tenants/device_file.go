@@ -74,7 +74,10 @@ func ReadDeviceFile(b []byte) (f DeviceFile, err error) {
 	if err != nil {
 		return f, err
 	}
-	return f, f.read(r, at)
+	if err = f.read(r, at); err == nil && f.Rows == 0 {
+		err = Refuse(Unprocessable, "invalid", "The file has the names of the columns, and no line with a device.")
+	}
+	return f, err
 }
 
 // columns finds the columns by the names in the first line.

@@ -72,7 +72,7 @@ func TestDeviceFilesNameTheirFaults(t *testing.T) {
 		t.Errorf("faults:\n%swant:\n%s", got, want)
 	}
 	for name, file := range map[string]string{
-		"empty": "", "blank": " \r\n\t", "no columns": "a,b\n1,2\n", "no app": "token\n" + good,
+		"empty": "", "no lines": "token,bundle_id\n\n", "blank": " \r\n\t", "no columns": "a,b\n1,2\n", "no app": "token\n" + good,
 		"too many rows":  "token,bundle_id\n" + strings.Repeat("a,b\n", tenants.DeviceFileRows+1),
 		"too many bytes": strings.Repeat("x", tenants.DeviceFileMost+1),
 	} {

@@ -246,12 +246,14 @@ func TestWhoRingsInSpanish(t *testing.T) {
 		t.Fatal("there is no Spanish")
 	}
 	for said, want := range map[string]string{
-		"ana is off until 08:00":                        "ana está libre hasta 08:00",
-		"ana is off until Monday 08:00":                 "ana está libre hasta lunes 08:00",
-		"ana is off until 2 January 08:00":              "ana está libre hasta 2 de enero 08:00",
-		"ana is off until Friday 08:00 (St. Martin)":    "ana está libre hasta viernes 08:00 (St. Martin)",
-		"ana is on duty until Tuesday 18:00":            "ana está de turno hasta martes 18:00",
-		"ana is on call until Wednesday 07:30":          "ana está de guardia hasta miércoles 07:30",
+		"ana is off until 08:00":                     "ana está libre hasta 08:00",
+		"ana is off until Monday 08:00":              "ana está libre hasta lunes 08:00",
+		"ana is off until 2 January 08:00":           "ana está libre hasta 2 de enero 08:00",
+		"ana is off until Friday 08:00 (St. Martin)": "ana está libre hasta viernes 08:00 (St. Martin)",
+		"ana is on duty until Tuesday 18:00":         "ana está de turno hasta martes 18:00",
+		"ana is on call until Wednesday 07:30":       "ana está de guardia hasta miércoles 07:30",
+		"zoe cannot be rung: This person has no registered device. Pair their phone first, under Devices.": "No se puede llamar a zoe: " +
+			"Esta persona no tiene ningún dispositivo registrado. Vincule primero su teléfono, en Dispositivos.",
 		"Nobody before answered: ana is always on duty": "Nadie contestó antes: ana está siempre de guardia",
 		"ana is off until Monday 08:00 (by the calendar as it was 3 hours ago)": "ana está libre hasta lunes 08:00 " +
 			"(según el calendario de hace 3 horas)",
