@@ -383,7 +383,7 @@ func (s Deliveries) Record(ctx context.Context, d NewDelivery, a tenants.Deliver
 		if _, err := Connections(s).held(t, d.Connection); err != nil {
 			return err
 		}
-		if err := t.deliveries().deliver(d, micros(s.s.now())); err != nil {
+		if err := t.deliveries().deliver(d, micros(a.At)); err != nil {
 			return err
 		}
 		var seq int64

@@ -138,10 +138,13 @@ func (p *settling) one(o *Outcome) error {
 		}
 	}
 	n, err := p.change("UPDATE deliveries SET state = ?, due_at = ?, tries = tries + 1, status = ?, error = ?, ended_at = ? WHERE "+
-		"seq = ? AND tenant_id = ? AND connection_id = ?", string(state), due, a.Status, a.Error, ended, d.Seq, uuid(p.Deliveries.id),
-		uuid(p.id))
-	if err != nil || n == 0 { // 0: the connection was removed meanwhile
+		"seq = ? AND tenant_id = ? AND connection_id = ? AND NOT (due_at > ? AND due_at <= ? AND due_at <> ?)", string(state), due,
+		a.Status, a.Error, ended, d.Seq, uuid(p.Deliveries.id), uuid(p.id), micros(a.At), micros(p.s.now()), micros(d.DueAt))
+	if err != nil {
 		return err
+	}
+	if n == 0 {
+		return p.replayed(d, a)
 	}
 	if err := p.attempt(d.Seq, a); err != nil || d.Ring == "" || o.Held && due == 0 {
 		return err
@@ -158,6 +161,18 @@ func (p *settling) one(o *Outcome) error {
 		p.freed += n
 	}
 	return err
+}
+
+// replayed is one of a delivery that somebody replayed while the attempt was under way: it has
+// become due since, and stays so. The attempt is kept, unless the connection was removed.
+func (p *settling) replayed(d *tenants.Delivery, a *tenants.DeliveryAttempt) error {
+	there, err := one(p.query(context.Background(), "SELECT COUNT(*) FROM deliveries WHERE seq = ? AND tenant_id = ? AND "+
+		"connection_id = ?", d.Seq, uuid(p.Deliveries.id), uuid(p.id)))
+	if err != nil || there == 0 {
+		return err
+	}
+	p.freed++
+	return p.attempt(d.Seq, a)
 }
 
 // attempt collects the row of an attempt; flushTries writes it.

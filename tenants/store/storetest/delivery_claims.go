@@ -133,6 +133,34 @@ func testTold(b *bench) {
 	equal(b, listens, false, "somebody listens")
 }
 
+// testReplayMeanwhile: what is replayed while an attempt of it is under way goes out again, however
+// that attempt went, and each attempt is kept.
+func testReplayMeanwhile(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.connected(s)
+	b.feed(c, "", "a", "b")
+	all := b.toSend(c, 2)
+	began := b.clock.Now()
+	b.clock.add(time.Second)
+	n, err := s.Deliveries().Replay(ctx, c.ID, store.Replay{Event: all[0].Event})
+	b.must(err)
+	equal(b, n, 1, "replayed")
+	b.clock.add(time.Second)
+	var outcomes []store.Outcome
+	for _, d := range all {
+		outcomes = append(outcomes, store.Outcome{Delivery: d, Attempt: tenants.DeliveryAttempt{At: began, Status: 200, Good: true}})
+	}
+	b.must(s.Deliveries().Settle(ctx, c.ID, outcomes, false))
+	again := b.toSend(c, 2)
+	equal(b, bodies(again), "a", "due again")
+	b.went(c, again, true, 0)
+	equal(b, bodies(b.toSend(c, 2)), "", "due after the replay was sent")
+	attempts, _, err := s.Deliveries().Attempts(ctx, store.AttemptQuery{Connection: c.ID})
+	b.must(err)
+	equal(b, len(attempts), 3, "attempts")
+}
+
 // testSuspended: nothing is sent for a tenant that is suspended, and all of it once it is active.
 func testSuspended(b *bench) {
 	ctx := b.Context()

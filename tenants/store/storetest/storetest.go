@@ -135,7 +135,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"fed and claimed", testFedAndClaimed}, {"sent first", testSentFirst},
 		{"replay", testReplay}, {"delivery hours", testDeliveryHours},
 		{"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
-			testTold}, {"suspended", testSuspended}, {"claim at once", testClaimAtOnce},
+			testTold}, {"suspended", testSuspended}, {"replayed while it is sent", testReplayMeanwhile}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
 		{"rotation at the bound of keys", testKeyRotationAtTheBound},
