@@ -85,7 +85,7 @@ func PaletteLinks() []Link {
 	return append(links,
 		Link{Text: "Alert rules", Href: PathAlertRules, Icon: IconBell, Hint: "Page"},
 		Link{Text: "Alert targets", Href: PathAlertTargets, Icon: IconSend, Hint: "Page"},
-		Link{Text: "Weekly mail", Href: PathDigestPreview, Icon: IconMail, Hint: "Page"},
+		Link{Text: "Weekly email", Href: PathDigestPreview, Icon: IconMail, Hint: "Page"},
 		Link{Text: "Invoices", Href: PathInvoices, Icon: IconCard, Hint: "Page"},
 		Link{Text: "What each role may do", Href: PathRoles, Icon: IconPeople, Hint: "Page"},
 		Link{Text: "All rules of your industry", Href: PathRules, Icon: IconSettings, Hint: "Page"},
