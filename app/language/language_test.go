@@ -230,6 +230,7 @@ func TestFiguresInSpanish(t *testing.T) {
 		"30 Oct: 18 rings, 14 answered, 4 not answered, 0 failed. Before: 0": "30 oct: 18 llamadas, 14 contestadas, 4 no contestadas, " +
 			"0 fallidas. Antes: 0",
 		"Accepted → app awake. Each phone is counted separately.": "Aceptada → app activa. Cada teléfono se cuenta por separado.",
+		"291 of 484; 1 point below the 30 days before":            "291 de 484; 1 punto menos que en los 30 días anteriores",
 		"Nobody says 1 to 64 characters":                          "Nobody says 1 to 64 characters",
 	} {
 		if got, _ := c.Line(said); got != want {
