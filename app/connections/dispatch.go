@@ -214,6 +214,7 @@ func (e *Engine) begin() {
 			fails := e.fails(l)
 			if fails {
 				e.failing++
+				e.fail[l.Tenant]++
 			}
 			e.workers.Go(func() {
 				defer e.free(l, fails)
@@ -228,7 +229,7 @@ func (e *Engine) fails(l *line) bool { return l.failing || !e.slow[l.Connection]
 
 // room reports whether an attempt of the line may begin. Called with mu held.
 func (e *Engine) room(l *line) bool {
-	if e.fails(l) && (l.busy > 0 || e.failing >= atOnceFailing) {
+	if e.fails(l) && (l.busy > 0 || e.failing >= atOnceFailing || e.fail[l.Tenant] >= atOnceTenantFailing) {
 		return false
 	}
 	return l.busy < atOnceConnection && e.tenants[l.Tenant] < atOnceTenant && e.busy < atOnce
@@ -299,6 +300,9 @@ func (e *Engine) free(l *line, failed bool) {
 	e.busy--
 	if failed {
 		e.failing--
+		if e.fail[l.Tenant]--; e.fail[l.Tenant] == 0 {
+			delete(e.fail, l.Tenant)
+		}
 	}
 	if e.tenants[l.Tenant]--; e.tenants[l.Tenant] == 0 {
 		delete(e.tenants, l.Tenant)

@@ -21,6 +21,8 @@ const (
 	// atOnceFailing is what connections that fail or are slow may take of atOnce, one attempt of
 	// each: else receivers that hang would hold every slot, and delay those of other tenants.
 	atOnceFailing = atOnce / 2
+	// atOnceTenantFailing is the same of atOnceTenant, for the other connections of the tenant.
+	atOnceTenantFailing = atOnceTenant / 2
 	// slowFrom is how long an answer takes that makes a connection slow: until its next answer, or
 	// for slowFor.
 	slowFrom, slowFor = 2 * time.Second, time.Hour
@@ -93,6 +95,7 @@ type Engine struct {
 	tenants map[tenants.TenantID]int           // attempts under way
 	busy    int                                // of all tenants
 	failing int                                // of those, attempts of connections that fail or are slow
+	fail    map[tenants.TenantID]int           // the same of each tenant
 	slow    map[tenants.ConnectionID]time.Time // when they answered late
 	trims   map[store.DueConnection]bool
 	first   *first
@@ -158,6 +161,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{Config: c, wakes: make(chan struct{}, 1), outcomes: make(chan outcome, 4*settleMost),
 		lines: map[tenants.ConnectionID]*line{}, tenants: map[tenants.TenantID]int{}, slow: map[tenants.ConnectionID]time.Time{},
+		fail:  map[tenants.TenantID]int{},
 		trims: map[store.DueConnection]bool{}, starts: newStarts(), first: newFirst()}
 	e.feeds = feed{store: c.Store, cursor: c.Store.Cursor("connections"), write: e.feed, wakes: make(chan struct{}, 1),
 		most: factsMost}

@@ -121,6 +121,14 @@ func TestBadReceivers(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-release
 	}
+	switches := func(w http.ResponseWriter, _ *http.Request) { // says that it speaks another protocol, and then nothing
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"))
+		go func() { <-release; _ = conn.Close() }()
+	}
 	stranger := newReceiver(t, nil) // whose certificate nobody trusts
 	cases := map[string]struct {
 		url, error string // no error = delivered
@@ -141,6 +149,7 @@ func TestBadReceivers(t *testing.T) {
 		"certificate": {strings.Replace(stranger.URL, "127.0.0.1", "localhost", 1), "certificate"},
 		"nobody":      {"https://127.0.0.1:1", "nothing listens"},
 		"private":     {"https://10.0.0.1/hook", "private or reserved"},
+		"switches":    {w.trust(newReceiver(t, switches)).URL, "answered 101"},
 		"no TLS":      {strings.Replace(plainURL(t), "http:", "https:", 1), "does not speak TLS"},
 	}
 	w.Cleanup(func() { close(release) })

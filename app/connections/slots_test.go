@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -135,6 +136,51 @@ func TestSlowConnectionGetsOneSlot(t *testing.T) {
 	if most.Load() != 1 {
 		t.Errorf("%d attempts at once to a receiver that is slow", most.Load())
 	}
+}
+
+// TestSlowConnectionsLeaveSlotsToTheirTenant: however many receivers of a tenant hang, its other
+// ones get their events.
+func TestSlowConnectionsLeaveSlotsToTheirTenant(t *testing.T) {
+	t.Parallel()
+	const slow, rings = 10, 6
+	w := newWorld(t, tenants.RealEstate)
+	hang := make(chan struct{})
+	var good atomic.Int64
+	var mu sync.Mutex // guards seen
+	seen := map[tenants.ConnectionID]bool{}
+	w.with(roleFunc(func(ctx context.Context, c tenants.Connection, _ connections.Secrets,
+		_ connections.Event) (connections.Answer, error) {
+		if c.URL == "https://127.0.0.1/good" {
+			good.Add(1)
+			return connections.Answer{Status: 204}, nil
+		}
+		mu.Lock()
+		again := seen[c.ID]
+		seen[c.ID] = true
+		mu.Unlock()
+		if again {
+			select {
+			case <-hang:
+			case <-ctx.Done():
+			}
+		}
+		return connections.Answer{Status: 200, Took: 3 * time.Second}, nil
+	}))
+	t.Cleanup(func() { close(hang) }) // before the engine ends
+	var all []tenants.Connection
+	for i := range slow {
+		c, _ := w.connect(fmt.Sprintf("https://127.0.0.1/%d", i), tenants.EventRingPlaced)
+		all = append(all, c)
+	}
+	w.connect("https://127.0.0.1/good", tenants.EventRingPlaced)
+	w.place()
+	w.until("all were slow once", func() bool {
+		return !slices.ContainsFunc(all, func(c tenants.Connection) bool { return len(w.attempts(c)) == 0 })
+	})
+	for range rings - 1 {
+		w.place()
+	}
+	w.until("the good receiver has all events", func() bool { return good.Load() == rings })
 }
 
 // TestClaimedEventsFollowTheirConnection: what was claimed before a connection was changed goes as

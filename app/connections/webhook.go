@@ -37,10 +37,8 @@ type webhook struct {
 	now    func() time.Time
 }
 
-// newWebhook gives each attempt one limit of its own, so its client needs none: each one would be
-// another timer for each request.
 func newWebhook(d *outbound.Dialer, within time.Duration, now func() time.Time) *webhook {
-	return &webhook{d.Client(0), within, now}
+	return &webhook{d.Client(within), within, now}
 }
 
 // Deliver posts the event. A redirect is an error: nobody checked the address that it names.

@@ -72,6 +72,10 @@ var ErrPlain = errors.New("the address is not encrypted; calls and keys must be 
 // checked by anybody.
 var ErrRedirect = errors.New("the server answered with a redirect; give the address it redirects to")
 
+// ErrSwitched is the error of a server that changes to another protocol. What follows is no answer,
+// and no time-out of a request would end reading it.
+var ErrSwitched = errors.New("the server answered 101, which changes the protocol, and nobody asked for that; check the address")
+
 // Dialer connects to addresses of tenants. The zero Dialer allows public addresses only.
 type Dialer struct {
 	allowed []netip.Prefix
@@ -198,19 +202,34 @@ func (d *Dialer) secure() *tls.Dialer {
 }
 
 // Client returns an HTTP/1.1 client for tenants' addresses: TLS 1.2 or later, no proxy, no
-// redirects, no cookies, and each request takes at most timeout; 0 = until its context ends. Close
-// its idle connections when it is done.
+// redirects, no cookies, and each request takes at most timeout. 0 is for WebSockets: each request
+// takes until its context ends, and only then may a server change the protocol. Close its idle
+// connections when it is done.
 func (d *Dialer) Client(timeout time.Duration) *http.Client {
 	secure := d.secure()
-	return &http.Client{
-		Timeout: timeout,
-		Transport: &http.Transport{
-			DialContext: naming(d.dialer(true).DialContext), DialTLSContext: naming(secure.DialContext),
-			ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConns: idleMost, MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: time.Minute,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return ErrRedirect },
+	t := &http.Transport{
+		DialContext: naming(d.dialer(true).DialContext), DialTLSContext: naming(secure.DialContext),
+		ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConns: idleMost, MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: time.Minute,
 	}
+	c := &http.Client{Timeout: timeout, Transport: t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return ErrRedirect }}
+	if timeout > 0 {
+		c.Transport = answering{t}
+	}
+	return c
+}
+
+// answering is a transport of requests that get an answer, and no other protocol.
+type answering struct{ *http.Transport }
+
+func (a answering) RoundTrip(q *http.Request) (*http.Response, error) {
+	res, err := a.Transport.RoundTrip(q)
+	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
+		_ = res.Body.Close()
+		return nil, ErrSwitched
+	}
+	return res, err
 }
 
 // Cause says in one sentence why a request failed, for the tenant: without the far end's words and
@@ -228,6 +247,8 @@ func Cause(err error) string {
 		return ErrPlain.Error()
 	case errors.Is(err, ErrRedirect):
 		return ErrRedirect.Error()
+	case errors.Is(err, ErrSwitched):
+		return ErrSwitched.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "the server's name is not in the DNS; check the address"
 	case errors.As(err, &dns):
