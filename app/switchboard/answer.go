@@ -77,6 +77,9 @@ func (h Held) answer(ctx context.Context, d tenants.Device, id tenants.RingID, s
 		return gateway.Answer{}, err
 	case to != "" && passed:
 		return gateway.Answer{}, errMoved()
+	case passed && b.calls.has(id, d.Tenant) && h.lost(ctx, id): // the request waited here while this process was stopped
+		h.letGo(d.Tenant, id)
+		return gateway.Answer{}, errMoved()
 	case to != "":
 		answer, here, err := Held{b}.passAnswer(ctx, to, r, d.ID, sdp)
 		if !here {

@@ -3,6 +3,7 @@ package switchboard_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -69,6 +70,10 @@ func movedCall(t *testing.T, p *pair) {
 	must(t, err)
 	if !took {
 		t.Fatal("the other node cannot go on with it")
+	}
+	late := fmt.Sprintf(`{"tenant":"%s","ring":"%s","device":"%s","sdp":"v=0"}`, r.Tenant, r.ID, r.Attempts[0].Device)
+	if _, err := switchboard.NewHeld(p.one.board).Asked(t.Context(), "answer", []byte(late)); tenants.KindOf(err) != tenants.Unavailable {
+		t.Errorf("a node that was stopped answered a late request: %v", err)
 	}
 	media.on(gateway.Event{Kind: gateway.Connected, At: p.one.clock.Now()})
 	p.one.board.StoreSoon(r.ID)
