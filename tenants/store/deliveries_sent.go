@@ -136,10 +136,12 @@ type Sent struct {
 
 // sentMost bounds the deliveries of one commit of FeedSent. As soon as a ring waits for the writer,
 // the commit ends with the sentStep that are being written, and the rest has a commit of its own
-// behind that of the ring.
+// behind that of the ring. A commit that rings share has sentShared: they wait for its fsync
+// anyway.
 const (
-	sentMost = 32
-	sentStep = 4
+	sentMost   = 32
+	sentStep   = 4
+	sentShared = 2 * sentStep
 )
 
 // errPassed undoes a commit of FeedSent whose cursor somebody else has moved.
@@ -169,8 +171,9 @@ func (s Feeds) FeedSent(ctx context.Context, c Cursor, b Batch, all []Sent) (mov
 			return false, seqs, err
 		}
 	}
+	began := time.Now()
 	for over := false; !over; {
-		n, err := s.feedSent(ctx, c, b, all, seqs)
+		n, err := s.feedSent(ctx, began, c, b, all, seqs)
 		if errors.Is(err, errPassed) {
 			return false, seqs, nil
 		}
@@ -184,17 +187,20 @@ func (s Feeds) FeedSent(ctx context.Context, c Cursor, b Batch, all []Sent) (mov
 
 // feedSent writes the first of the deliveries in one commit, and says how many. With the last one
 // the cursor moves.
-func (s Feeds) feedSent(ctx context.Context, c Cursor, b Batch, all []Sent, seqs map[string]int64) (n int, err error) {
+func (s Feeds) feedSent(ctx context.Context, began time.Time, c Cursor, b Batch, all []Sent, seqs map[string]int64) (n int, err error) {
 	var found map[string]int64
 	turned := false
-	err = s.w.lazily(ctx, allTenants, func(t *tx) (err error) {
+	err = s.w.lazilySince(ctx, allTenants, began, func(t *tx) (err error) {
 		n, found, turned = 0, map[string]int64{}, false
 		f := feeding{tx: t, now: s.now(), due: map[queueOf]int64{}}
-		most := all[:min(len(all), sentMost)]
+		most, least := all[:min(len(all), sentMost)], sentStep
+		if !t.lazy {
+			least = sentShared
+		}
 		if err := f.waitingUnsent(most); err != nil {
 			return err
 		}
-		for n < len(most) && (n == 0 || !s.w.hurries()) {
+		for n < len(most) && (n < least || !s.w.hurries()) {
 			part := most[n:min(n+sentStep, len(most))]
 			if err := f.sent(part, found); err != nil {
 				return err

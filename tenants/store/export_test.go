@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carillon/migrations"
@@ -172,7 +173,7 @@ func GivesWay(urgent int, waited time.Duration) (next, behind int) {
 		q.add(&job{yields: i < 2})
 	}
 	for j := q.late.first; j != nil; j = j.next {
-		j.since = j.since.Add(-waited)
+		j.began = j.began.Add(-waited)
 	}
 	count := func() (n int) {
 		for _, j := range q.take(nil) {
@@ -183,6 +184,42 @@ func GivesWay(urgent int, waited time.Duration) (next, behind int) {
 		return n
 	}
 	return count(), count()
+}
+
+// Continues says whether the next part of work that began so long ago is in the next commit, beside
+// urgent writes and before another write that gives way, and how much longer it would wait for a
+// ring that is on its way.
+func Continues(ago time.Duration) (next bool, held time.Duration) {
+	q := newQueue()
+	part := &job{yields: true, began: time.Now().Add(-ago)}
+	for _, j := range []*job{{yields: true}, part, {}, {}} {
+		q.add(j)
+	}
+	defer q.expect()()
+	held = q.held()
+	return q.take(nil)[0] == part, held
+}
+
+// Hurry has an urgent write wait at all times until over is called.
+func (s *Store) Hurry() (over func()) {
+	var ended atomic.Bool
+	last := make(chan struct{})
+	end := sync.OnceFunc(func() { close(last) })
+	var run func(*tx) error
+	again := func() { s.w.queue.add(&job{access: allTenants, run: run}) }
+	run = func(*tx) error {
+		if !ended.Load() {
+			again()
+		} else {
+			end()
+		}
+		return nil
+	}
+	again()
+	return func() {
+		ended.Store(true)
+		<-last
+	}
 }
 
 // ComingFor is how long a write that gives way waits for a ring that is on its way.
@@ -213,6 +250,9 @@ func (s *Store) Commits() int64 { return s.w.commits.Load() }
 
 // SentStep is how many deliveries FeedSent writes between two looks whether a ring waits.
 const SentStep = sentStep
+
+// SentShared is how many it writes in a commit that it shares with urgent writes.
+const SentShared = sentShared
 
 // PatientMost is how many patient writes wait at most.
 const PatientMost = patientMost

@@ -85,8 +85,15 @@ func (q *queue) offer(j *job) {
 // append is called with mu held.
 func (q *queue) append(j *job) {
 	j.since = time.Now()
+	if j.began.IsZero() {
+		j.began = j.since
+	}
 	if j.yields {
-		q.late.push(j)
+		if first := q.late.first; first != nil && j.began.Before(first.began) {
+			q.late.first, j.next = j, first
+		} else {
+			q.late.push(j)
+		}
 		q.wake()
 		return
 	}
@@ -153,7 +160,7 @@ func (q *queue) take(group []*job) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.wait()
-	if j := q.late.first; j != nil && (q.urgent == 0 || time.Since(j.since) > yieldFor) {
+	if j := q.late.first; j != nil && (q.urgent == 0 || time.Since(j.began) > yieldFor) {
 		group = append(group, q.late.pop())
 		if j.lazy && q.urgent == 0 && !q.overdue() {
 			return group

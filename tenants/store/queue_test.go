@@ -79,6 +79,17 @@ func TestWritesGiveWay(t *testing.T) {
 	}
 }
 
+// TestPartsOfOneWorkGiveWayOnce: the next part of work that gave way for long enough is in the very
+// next commit, whatever else gives way, and yet waits a moment for a ring that is on its way.
+func TestPartsOfOneWorkGiveWayOnce(t *testing.T) {
+	t.Parallel()
+	for ago, want := range map[time.Duration]bool{0: false, time.Minute: true} {
+		if next, held := store.Continues(ago); next != want || held <= 0 && want {
+			t.Errorf("begun %s ago: in the next commit: %v, held for %s; want %v", ago, next, held, want)
+		}
+	}
+}
+
 // TestWritesWaitForRingsOnTheirWay: a write that gives way waits a moment for a ring that has not
 // come to the writer yet, and goes as soon as none is on its way.
 func TestWritesWaitForRingsOnTheirWay(t *testing.T) {

@@ -62,6 +62,7 @@ type job struct {
 	done   chan struct{} // closed once err is final; nil when nobody waits
 	next   *job          // behind it in its line
 	since  time.Time     // when it was queued
+	began  time.Time     // when the work was queued of which it is a part; see lazilySince
 }
 
 func newWriter(ctx context.Context, db *database, seen *cache, now func() time.Time, log *slog.Logger) (*writer, error) {
@@ -90,7 +91,14 @@ func (w *writer) yield(ctx context.Context, at access, run func(*tx) error) erro
 // with the next one of others, and no ring waits for an fsync of it. The end of this process does
 // not undo it; a power cut may, in the order of the commits.
 func (w *writer) lazily(ctx context.Context, at access, run func(*tx) error) error {
-	return w.wait(ctx, &job{access: at, run: run, yields: true, lazy: w.tx.d.dialect.isFile(), done: make(chan struct{})})
+	return w.lazilySince(ctx, at, time.Time{}, run)
+}
+
+// lazilySince is lazily for the next part of work that began earlier: it has given way since then,
+// and goes before what gives way and began later. Otherwise each part would wait for as long as the
+// first one while urgent writes never stop.
+func (w *writer) lazilySince(ctx context.Context, at access, began time.Time, run func(*tx) error) error {
+	return w.wait(ctx, &job{access: at, run: run, yields: true, lazy: w.tx.d.dialect.isFile(), began: began, done: make(chan struct{})})
 }
 
 func (w *writer) wait(ctx context.Context, j *job) error {
@@ -104,7 +112,7 @@ func (w *writer) wait(ctx context.Context, j *job) error {
 			return err
 		}
 		j = &job{access: j.access, tenant: j.tenant, run: j.run, change: j.change, patient: j.patient, yields: j.yields,
-			lazy: j.lazy, done: make(chan struct{})}
+			lazy: j.lazy, began: j.began, done: make(chan struct{})}
 	}
 }
 
