@@ -70,7 +70,8 @@ func (r ConnectionRole) Takes() []EventKind { return roleEvents[r] }
 type ConnectionState string
 
 // The states of a connection. What happens while it is paused or ended is not sent later. What
-// happens while it is disabled is kept for DeliveriesKept, and sent only if somebody replays it.
+// happens while it is disabled is kept for DeliveriesKept, the newest DeliveriesMost, and is sent
+// only if somebody replays it.
 const (
 	ConnectionActive   ConnectionState = "active"
 	ConnectionPaused   ConnectionState = "paused"   // by a person or a key

@@ -117,7 +117,7 @@ func connectionProblem(c tenants.Connection, last string) *views.Callout {
 	case c.State == tenants.ConnectionDisabled:
 		return &views.Callout{Tone: views.ToneBad, Title: "This connection was turned off after five days without a success",
 			Cause: last, Cure: "Find the cause in your system, then turn the connection on again on this page. " +
-				"To send what it missed, choose “Send events again”."}
+				"Of what it missed, the newest 10,000 events of the last seven days can still be sent: choose “Send events again”."}
 	case c.State == tenants.ConnectionEnded:
 		return &views.Callout{Tone: views.ToneWarn, Title: "Your system ended this connection",
 			Cause: "It answered 410 (Gone), which means that nothing more should be sent there.",

@@ -196,8 +196,17 @@ func (x *connectionSecrets) take(c tenants.Connection, elsewhere bool) error {
 
 // Change changes name, address, events, headers and settings of a connection, and whether it is
 // active or paused. Its role stays. An address with another host is refused while stored header
-// values or a token would go there. One that becomes active again is no longer failing.
+// values or a token would go there. One that becomes active again is no longer failing. What waits
+// for one that was disabled or has ended is given up first, so that it goes out only if somebody
+// replays it.
 func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
+	was, err := s.Get(ctx, c.ID)
+	if err == nil && isStopped(was.State) {
+		err = Deliveries(s).giveUp(ctx, c.ID)
+	}
+	if err != nil {
+		return err
+	}
 	return s.changing(ctx, func(t *tx) error {
 		old, err := s.held(t, c.ID)
 		if err != nil {
@@ -267,6 +276,11 @@ func (s Connections) changing(ctx context.Context, run func(*tx) error) error {
 	return s.write(ctx, run)
 }
 
+// isStopped reports whether a state is one that Carillon sets.
+func isStopped(state tenants.ConnectionState) bool {
+	return state == tenants.ConnectionDisabled || state == tenants.ConnectionEnded
+}
+
 // setState makes a connection active or paused. Other states are Carillon's own to set.
 func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionState) error {
 	action := ""
@@ -278,6 +292,11 @@ func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionSta
 	}
 	if action == "" || string(to) == old.State {
 		return nil
+	}
+	if isStopped(tenants.ConnectionState(old.State)) { // before the connection, as Settle does: no deadlock
+		if err := Deliveries(s).giveUpRest(t, old.ID); err != nil {
+			return err
+		}
 	}
 	if _, err := t.exec("UPDATE connections SET state = ?, failing_since = 0, warned_at = 0, disabled_at = 0 "+
 		"WHERE tenant_id = ? AND id = ?", string(to), uuid(s.id), old.ID); err != nil {

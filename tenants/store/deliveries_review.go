@@ -8,9 +8,9 @@ import (
 )
 
 // stop makes a connection disabled or ended, with an alert that its people are mailed about. What
-// waits is given up by the next ReviewConnections, and can be replayed once the connection is
-// active again. and is what else must still be true of the connection: else it is false, and
-// nothing was changed.
+// waits is given up by the next ReviewConnections, or as somebody changes the state before that,
+// and can be replayed once the connection is active again. and is what else must still be true of
+// the connection: else it is false, and nothing was changed.
 func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionState, why, and string, args ...any) (bool, error) {
 	n, err := t.change("UPDATE connections SET state = ?, disabled_at = ? WHERE tenant_id = ? AND id = ? AND state = 'active'"+and,
 		append([]any{string(to), micros(s.s.now()), uuid(s.id), uuid(id)}, args...)...)
@@ -109,14 +109,25 @@ func (s Deliveries) review(ctx context.Context, r connectionRow, now time.Time) 
 	return stopped && err == nil, err
 }
 
+// givenUp is what a delivery becomes that is given up. Its arguments are now and stoppedEarly.
+const (
+	givenUp      = "UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE error END"
+	stoppedEarly = "the connection was stopped before the first attempt"
+)
+
 // giveUp ends what waits for a connection that was disabled or has ended, and is so still.
 func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
 	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
-		_, err := t.exec("UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE "+
-			"error END WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND EXISTS (SELECT 1 FROM "+
+		_, err := t.exec(givenUp+" WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND EXISTS (SELECT 1 FROM "+
 			"connections c WHERE c.tenant_id = ? AND c.id = ? AND c.state IN ('disabled', 'ended')) AND seq IN ("+in+")",
-			append([]any{micros(s.s.now()), "the connection was stopped before the first attempt", uuid(s.id), uuid(s.id), uuid(id)},
-				seqs...)...)
+			append([]any{micros(s.s.now()), stoppedEarly, uuid(s.id), uuid(s.id), uuid(id)}, seqs...)...)
 		return err
 	})
+}
+
+// giveUpRest is giveUp in the transaction that changes the state of a stopped connection: what came
+// since giveUp is little.
+func (s Deliveries) giveUpRest(t *tx, id uuid) error {
+	_, err := t.exec(givenUp+" WHERE tenant_id = ? AND connection_id = ? AND due_at > 0", micros(s.s.now()), stoppedEarly, uuid(s.id), id)
+	return err
 }

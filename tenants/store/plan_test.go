@@ -56,6 +56,7 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 	texts := statements()
 	const insertOne = "INSERT INTO deliveries (tenant_id, connection_id, event_id, ring_id, kind, body, state, error, at, begun_at, " +
 		"due_at, tries, status, ended_at) VALUES (?, ?, ?, ?, ?, ?, 'waiting'"
+	const givenUp = "UPDATE deliveries SET state = 'failed', due_at = 0, ended_at = ?, error = CASE WHEN error = '' THEN ? ELSE error END"
 	kinds := map[string]string{
 		"SELECT tenant_id FROM connections": "SEARCH connections USING INDEX connections_by_id (id=?)",
 		"SELECT at, took, status, good":     "SEARCH delivery_attempts USING COVERING INDEX delivery_attempts_listed",
@@ -64,7 +65,8 @@ func TestDeliveriesAreFoundByTheRightIndex(t *testing.T) {
 		insertOne:                           "SEARCH e USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
 		"UPDATE deliveries INDEXED BY":      "SEARCH deliveries USING INDEX deliveries_ring (tenant_id=? AND connection_id=? AND ring",
 		"UPDATE deliveries SET due_at":      "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
-		"UPDATE deliveries SET state = 'f":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		givenUp + " WHERE +tenant_id":       "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
+		givenUp + " WHERE tenant_id":        "SEARCH deliveries USING INDEX deliveries_due (tenant_id=? AND connection_id=? AND due_at>",
 		"UPDATE deliveries SET state = 'w":  "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
 		"UPDATE deliveries SET state = ?":   "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",
 		"DELETE FROM deliveries WHERE +ten": "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)",

@@ -133,6 +133,45 @@ func testTold(b *bench) {
 	equal(b, listens, false, "somebody listens")
 }
 
+// testTurnedOn: what waited as a connection was disabled or ended, and what came while it was
+// disabled, does not go out once somebody turns it on, pauses it, or does one after the other. It
+// can be replayed.
+func testTurnedOn(b *bench) {
+	ctx := b.Context()
+	for _, test := range []struct {
+		was tenants.ConnectionState
+		to  []tenants.ConnectionState
+	}{
+		{tenants.ConnectionDisabled, []tenants.ConnectionState{tenants.ConnectionActive}},
+		{tenants.ConnectionDisabled, []tenants.ConnectionState{tenants.ConnectionPaused, tenants.ConnectionActive}},
+		{tenants.ConnectionEnded, []tenants.ConnectionState{tenants.ConnectionActive}},
+	} {
+		s := b.tenant()
+		c := b.connected(s, tenants.EventDeviceRegistered, tenants.EventRingPlaced)
+		b.feed(c, "", "first", "second")
+		if test.was == tenants.ConnectionEnded {
+			b.must(s.Deliveries().Settle(ctx, c.ID, []store.Outcome{{Delivery: b.toSend(c, 1)[0],
+				Attempt: tenants.DeliveryAttempt{At: b.clock.Now(), Status: 410}}}, true))
+		} else {
+			b.went(c, b.toSend(c, 1), false, time.Hour)
+			b.clock.add(tenants.ConnectionDisableAfter + time.Hour)
+			b.must(b.s.Jobs().ReviewConnections(ctx, b.clock.Now()))
+			b.device(s, "ana")
+		}
+		got, err := s.Connections().Get(ctx, c.ID)
+		b.must(err)
+		equal(b, got.State, test.was, "state")
+		for _, got.State = range test.to {
+			b.must(s.Connections().Change(ctx, got))
+		}
+		equal(b, len(b.toSend(c, 10)), 0, fmt.Sprint("sent by itself after ", test.was, test.to))
+		n, err := s.Deliveries().Replay(ctx, c.ID, store.Replay{Failed: true})
+		b.must(err)
+		equal(b, n, map[bool]int64{true: 2, false: 3}[test.was == tenants.ConnectionEnded], "replayed")
+		equal(b, len(b.toSend(c, 10)), int(n), "sent again")
+	}
+}
+
 // testReplayMeanwhile: what is replayed while an attempt of it is under way goes out again, however
 // that attempt went, and each attempt is kept.
 func testReplayMeanwhile(b *bench) {

@@ -134,7 +134,7 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		{"deliveries", testDeliveries},
 		{"fed and claimed", testFedAndClaimed}, {"sent first", testSentFirst},
 		{"replay", testReplay}, {"delivery hours", testDeliveryHours},
-		{"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"told",
+		{"many deliveries", testManyDeliveries}, {"failing connection", testFailingConnection}, {"turned on", testTurnedOn}, {"told",
 			testTold}, {"suspended", testSuspended}, {"replayed while it is sent", testReplayMeanwhile}, {"claim at once", testClaimAtOnce},
 		{"chains of agents", testAgentChains}, {"notes", testNotes}, {"recordings", testRecordings},
 		{"keys", testKeys}, {"limits of keys", testKeyLimits}, {"requests of keys", testKeyRequests},
