@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -84,7 +85,11 @@ func rendered(t *testing.T, set map[string]any) (map[string]map[string]any, erro
 			}
 			return sum
 		},
-		"base": path.Base, "contains": func(part, s string) bool { return strings.Contains(s, part) },
+		"fail":       func(why string) (string, error) { return "", errors.New(why) },
+		"list":       func(v ...any) []any { return v },
+		"replace":    func(old, by, s string) string { return strings.ReplaceAll(s, old, by) },
+		"trimPrefix": func(start, s string) string { return strings.TrimPrefix(s, start) },
+		"base":       path.Base, "contains": func(part, s string) bool { return strings.Contains(s, part) },
 		"trunc":      func(n int, s string) string { return s[:min(n, len(s))] },
 		"trimSuffix": func(end, s string) string { return strings.TrimSuffix(s, end) },
 	})
@@ -117,16 +122,24 @@ func rendered(t *testing.T, set map[string]any) (map[string]map[string]any, erro
 // needed are the values without which the chart refuses to render.
 func needed(more map[string]any) map[string]any {
 	set := map[string]any{"publicURL": "https://ring.elm.example", "masterKey": map[string]any{"secret": "key"},
-		"ingress": map[string]any{"host": "ring.elm.example"}}
-	for k, v := range more {
-		set[k] = v
-	}
+		"ingress": map[string]any{"host": "ring.elm.example"}, "passwords": map[string]any{"secret": "pw"}}
+	maps.Copy(set, more)
+	return set
+}
+
+var off = map[string]any{"enabled": false}
+
+// alone are the values of one server on SQLite.
+func alone(more map[string]any) map[string]any {
+	set := needed(map[string]any{"replicas": 1, "postgres": off, "nats": off, "turn": off})
+	delete(set, "passwords")
+	maps.Copy(set, more)
 	return set
 }
 
 func TestChart(t *testing.T) {
 	t.Parallel()
-	all, err := rendered(t, needed(map[string]any{"monitoring": map[string]any{"enabled": true},
+	all, err := rendered(t, alone(map[string]any{"monitoring": map[string]any{"enabled": true},
 		"podDisruptionBudget": map[string]any{"enabled": true}, "env": map[string]any{"CARILLON_LOG_FORMAT": "json"},
 		"secretEnv": map[string]any{"CARILLON_SMTP_URL": map[string]any{"name": "smtp", "key": "url"}}}))
 	if err != nil {
@@ -188,7 +201,7 @@ func TestChart(t *testing.T) {
 // is missing is named.
 func TestChartModes(t *testing.T) {
 	t.Parallel()
-	all, err := rendered(t, needed(map[string]any{"database": map[string]any{"secret": "pg"},
+	all, err := rendered(t, alone(map[string]any{"database": map[string]any{"secret": "pg"},
 		"voice": map[string]any{"mode": "hostNetwork", "port": 3478}}))
 	if err != nil {
 		t.Fatal(err)
@@ -197,13 +210,13 @@ func TestChartModes(t *testing.T) {
 		in(all["Deployment elm-carillon"], "spec", "template", "spec", "hostNetwork") != true {
 		t.Errorf("%v", all)
 	}
-	all, err = rendered(t, needed(map[string]any{"voice": map[string]any{"mode": "loadBalancer", "port": 3478,
+	all, err = rendered(t, alone(map[string]any{"voice": map[string]any{"mode": "loadBalancer", "port": 3478,
 		"publicIPs": []any{"203.0.113.7"}}}))
 	if err != nil || in(all["Service elm-carillon-voice"], "spec", "type") != "LoadBalancer" {
 		t.Errorf("%v %v", all["Service elm-carillon-voice"], err)
 	}
 	for key, want := range map[string]string{"publicURL": "publicURL is missing", "masterKey": "masterKey.secret is missing",
-		"ingress": "ingress.host is missing"} {
+		"ingress": "ingress.host is missing", "passwords": "passwords.secret is missing"} {
 		set := needed(nil)
 		delete(set, key)
 		if _, err := rendered(t, set); err == nil || !strings.Contains(err.Error(), want) {
@@ -217,13 +230,10 @@ func TestChartModes(t *testing.T) {
 func TestChartOfNodes(t *testing.T) {
 	t.Parallel()
 	set := func(more map[string]any) map[string]any {
-		all := needed(map[string]any{"replicas": 3, "podDisruptionBudget": map[string]any{"enabled": true}})
-		for k, v := range more {
-			all[k] = v
-		}
-		return all
+		more["replicas"] = 3
+		return alone(more)
 	}
-	pg, nats := map[string]any{"secret": "pg"}, map[string]any{"url": "nats://nats:4222"}
+	pg, nats := map[string]any{"secret": "pg"}, map[string]any{"enabled": false, "url": "nats://nats:4222"}
 	all, err := rendered(t, set(map[string]any{"database": pg, "nats": nats}))
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +249,8 @@ func TestChartOfNodes(t *testing.T) {
 	if !strings.Contains(env, "name:CARILLON_NATS_URL value:nats://nats:4222") || !strings.Contains(env, "fieldPath:metadata.name") {
 		t.Errorf("%s", env)
 	}
-	if _, err := rendered(t, set(map[string]any{"database": pg})); err == nil || !strings.Contains(err.Error(), "nats.url is missing") {
+	_, err = rendered(t, set(map[string]any{"database": pg, "nats": off}))
+	if err == nil || !strings.Contains(err.Error(), "nats.url is missing") {
 		t.Errorf("without NATS: %v", err)
 	}
 	_, err = rendered(t, set(map[string]any{"nats": nats}))
