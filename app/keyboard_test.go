@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -25,6 +26,7 @@ func TestKeyboard(t *testing.T) {
 		holds(`document.querySelectorAll('.heat a[tabindex="0"]').length === 1`),
 		settled(chromedp.Focus(chromedp.CSS(`.heat a[tabindex="0"]`))), write(`.heat a[tabindex="0"]`, kb.ArrowDown),
 		holds(`document.activeElement.matches('.heat tr:nth-child(2) a[tabindex="0"]')`))
+	menusByMouse(t, ctx, s)
 	for _, path := range []string{"/overview", "/rings", "/devices", "/people", "/settings", "/schedules/add"} {
 		do(t, ctx, path, chromedp.Navigate(s.ready.URL+path), holds(`document.readyState === "complete"`))
 		stops, faults := 0, map[string]bool{}
@@ -46,6 +48,24 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("%s has only %d stops of the Tab key", path, stops)
 		}
 	}
+}
+
+// menusByMouse presses texts inside the menus of a list: a press gives the focus to the page around
+// them, and they stay open nevertheless.
+func menusByMouse(t *testing.T, ctx context.Context, s *server) {
+	t.Helper()
+	const columns, views = `.list-menu:has(.column-ticks)`, `.list-menu:has(.view-save)`
+	do(t, ctx, "a box of Columns", chromedp.Navigate(s.ready.URL+"/rings"),
+		click(columns+` summary`), holds(`document.querySelector("`+columns+`").open`))
+	const box = `document.querySelector("` + columns + ` .tick input")`
+	was := read(t, ctx, "the box", chromedp.Evaluate[bool](box+`.checked`))
+	do(t, ctx, "press its label", click(columns+` .tick label`),
+		holds(fmt.Sprintf(`%s.checked === %t && document.querySelector("%s").open`, box, !was, columns)))
+	do(t, ctx, "save a view", click(views+` summary`),
+		holds(`document.querySelector("`+views+`").open && !document.querySelector("`+columns+`").open`),
+		click(views+` label.tick span`), holds(`document.querySelector("`+views+` .tick input").checked`),
+		write(`#view-name`, "By mouse"), turns(views+` .view-save button`),
+		holds(`document.querySelector("`+views+` .view-list")?.textContent.includes("By mouse")`))
 }
 
 // focused says what is wrong with the element that has the focus: no outline, or something in front

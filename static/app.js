@@ -108,8 +108,9 @@
 
   // Menus close when the focus leaves them, and on Escape, which gives the focus back to what opened them.
   const menus = "details.pop[open], details.side-menu[open]";
+  // A mouse press on a text inside one gives the focus to what is around it, such as <main tabindex=-1>.
   document.addEventListener("focusin", (event) => {
-    for (const pop of $$(menus)) if (!pop.contains(event.target)) pop.open = false;
+    for (const pop of $$(menus)) if (!pop.contains(event.target) && !event.target.contains(pop)) pop.open = false;
   });
   document.addEventListener("keydown", (event) => {
     const pop = event.key === "Escape" && !$("dialog:modal") && (event.target.closest(menus) || $$(menus).at(-1));
