@@ -16,12 +16,17 @@ type Lookup interface {
 	Ask(context.Context, tenants.Tenant, tenants.Request) tenants.LookedUp
 }
 
+// asks reports whether a system of the tenant is asked before the ring. For a group nobody is asked:
+// its plan says whom to ring.
+func (b *Board) asks(ctx context.Context, t tenants.TenantID, q tenants.Request) bool {
+	return b.Lookup != nil && q.To.Group == "" && b.Lookup.Asks(ctx, t)
+}
+
 // draftAsked is draft for a tenant that may have a system to ask. A repeat of an idempotency key
-// asks nobody again: earlier is the ring that it made. For a group nobody is asked: its plan says
-// whom to ring.
-func (b *Board) draftAsked(ctx context.Context, scope *store.Scope, c *Caller, q tenants.Request, i store.Idempotency) (r,
+// asks nobody again: earlier is the ring that it made.
+func (b *Board) draftAsked(ctx context.Context, scope *store.Scope, c *Caller, q tenants.Request, i store.Idempotency, asks bool) (r,
 	earlier *tenants.Ring, err error) {
-	if b.Lookup == nil || q.To.Group != "" || !b.Lookup.Asks(ctx, c.Tenant.ID) {
+	if !asks {
 		r, err = b.draft(ctx, scope, c, q)
 		return r, nil, err
 	}

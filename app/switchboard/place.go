@@ -25,7 +25,6 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 	}
 	defer b.placed.leave(c.Tenant.ID, i.Key)
 
-	defer b.Store.Expect()()
 	scope := b.scope(c)
 	if b.draining.begun.Load() {
 		return b.earlier(ctx, scope, i, stopping())
@@ -38,12 +37,19 @@ func (b *Board) Place(ctx context.Context, c Caller, q tenants.Request, i store.
 			b.readmit(c)
 		}
 	}()
-	r, earlier, err := b.draftAsked(ctx, scope, &c, q, i)
+	asks := b.asks(ctx, c.Tenant.ID, q)
+	if !asks { // else it is long on its way, and events of all tenants would wait for it
+		defer b.Store.Expect()()
+	}
+	r, earlier, err := b.draftAsked(ctx, scope, &c, q, i, asks)
 	if err != nil {
 		return b.earlier(ctx, scope, i, err)
 	}
 	if earlier != nil {
 		return earlier, true, nil
+	}
+	if asks {
+		defer b.Store.Expect()()
 	}
 	return b.launch(ctx, c, r, i)
 }
