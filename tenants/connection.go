@@ -70,8 +70,9 @@ func (r ConnectionRole) Takes() []EventKind { return roleEvents[r] }
 type ConnectionState string
 
 // The states of a connection. What happens while it is paused or ended is not sent later. What
-// happens while it is disabled is kept for DeliveriesKept, the newest DeliveriesMost, and is sent
-// only if somebody replays it.
+// happens in the first ConnectionHears after it was disabled is kept for DeliveriesKept, the newest
+// DeliveriesMost, and is sent only if somebody replays it. RoleAudit is different, because a log is
+// of use only if it is complete: once active again it is sent each entry since it stopped.
 const (
 	ConnectionActive   ConnectionState = "active"
 	ConnectionPaused   ConnectionState = "paused"   // by a person or a key
@@ -79,10 +80,12 @@ const (
 	ConnectionEnded    ConnectionState = "ended"    // the receiver answered 410 Gone
 )
 
-// When a connection that fails is mailed about, and when it is disabled.
+// When a connection that fails is mailed about, and when it is disabled. How long after that events
+// are still written for it: one that nobody mends must not cost writes for ever.
 const (
 	ConnectionWarnAfter    = 24 * time.Hour
 	ConnectionDisableAfter = 5 * 24 * time.Hour
+	ConnectionHears        = 30 * 24 * time.Hour
 )
 
 // SecretOverlap is how long the old signing secret of a connection is used beside a new one.

@@ -113,6 +113,7 @@ type ConnectionPage struct {
 	Verify     string        // a program that checks our signature; empty for a role that does not sign
 	Active     bool
 	Paused     bool
+	Complete   bool // it misses nothing while it is paused or off
 	Resume     bool // it can be made to work again
 	CanEdit    bool
 	Rotate     *Confirm // nil for a role without a secret

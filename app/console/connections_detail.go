@@ -38,7 +38,8 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	s := connectionState(x)
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()),
 		CanEdit: v.Role.May(mayConnections),
-		Paused:  x.State == tenants.ConnectionPaused, Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
+		Paused:  x.State == tenants.ConnectionPaused, Complete: x.Role == tenants.RoleAudit,
+		Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
 		Sends: sends(x.Role), Test: testWords[x.Role], TestButton: testButton(x.Role, tested != nil),
 		Active: x.State == tenants.ConnectionActive}
 	last := page.Sentence(schedule.Cause)

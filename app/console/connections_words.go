@@ -111,9 +111,16 @@ func connectionState(c tenants.Connection) badge {
 // last is why the latest attempt failed.
 func connectionProblem(c tenants.Connection, last string) *views.Callout {
 	switch {
+	case c.State == tenants.ConnectionPaused && c.Role == tenants.RoleAudit:
+		return &views.Callout{Tone: views.ToneInfo, Title: "This connection is paused",
+			Cause: "Nothing is sent. Each entry of the audit log that it misses is sent once it is on again."}
 	case c.State == tenants.ConnectionPaused:
 		return &views.Callout{Tone: views.ToneInfo, Title: "This connection is paused",
 			Cause: "Nothing is sent, and new events are not kept for it."}
+	case c.State == tenants.ConnectionDisabled && c.Role == tenants.RoleAudit:
+		return &views.Callout{Tone: views.ToneBad, Title: "This connection was turned off after five days without a success",
+			Cause: last, Cure: "Find the cause in your system, then turn the connection on again on this page. Each entry of the " +
+				"audit log since it was turned off is then sent. To send those that failed before, choose “Send events again”."}
 	case c.State == tenants.ConnectionDisabled:
 		return &views.Callout{Tone: views.ToneBad, Title: "This connection was turned off after five days without a success",
 			Cause: last, Cure: "Find the cause in your system, then turn the connection on again on this page. " +

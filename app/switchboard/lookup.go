@@ -16,8 +16,8 @@ type Lookup interface {
 	Ask(context.Context, tenants.Tenant, tenants.Request) tenants.LookedUp
 }
 
-// asks reports whether a system of the tenant is asked before the ring. For a group nobody is asked:
-// its plan says whom to ring.
+// asks reports whether a system of the tenant is asked before the ring. For a group nobody is
+// asked: its plan says whom to ring.
 func (b *Board) asks(ctx context.Context, t tenants.TenantID, q tenants.Request) bool {
 	return b.Lookup != nil && q.To.Group == "" && b.Lookup.Asks(ctx, t)
 }

@@ -1288,8 +1288,10 @@ class Connections(_Resource):
         value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
         again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
 
-        What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-        disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+        What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+        days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+        that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+        entry since it stopped.
         """
         return self._sender.read_json("PATCH", f"/v1/connections/{_quote(id)}", body=json.dumps(body).encode(), content_type="application/json")
 
@@ -1339,8 +1341,8 @@ class Connections(_Resource):
         """Send an event now and show the answer.
 
         Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-        to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-        asks the provider whether it knows the account.
+        to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+        sends no text: it asks the provider whether it knows the account.
         """
         return self._sender.read_json("POST", f"/v1/connections/{_quote(id)}/test", body=json.dumps(body).encode(), content_type="application/json")
 

@@ -172,10 +172,10 @@ func (s *scope) sign(ctx context.Context, seq int64, anchor bool) error {
 	})
 }
 
-// sendHead writes the deliveries of a head.
+// sendHead writes the deliveries of a head, also for connections that are disabled: see letGo.
 func (t deliveriesTx) sendHead(s *scope, h tenants.AuditHead) error {
-	rows, err := t.query(context.Background(), "SELECT id FROM connections WHERE tenant_id = ? AND role = ? AND state = 'active'",
-		uuid(s.id), string(tenants.RoleAudit))
+	rows, err := t.query(context.Background(), "SELECT c.id FROM connections c WHERE c.tenant_id = ? AND c.role = ? AND "+hears,
+		uuid(s.id), string(tenants.RoleAudit), heardSince(s.s.now()))
 	found, err := collect(rows, err, func(id *tenants.ConnectionID) []any { return []any{(*uuid)(id)} })
 	if err != nil {
 		return err

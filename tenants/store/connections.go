@@ -197,12 +197,11 @@ func (x *connectionSecrets) take(c tenants.Connection, elsewhere bool) error {
 // Change changes name, address, events, headers and settings of a connection, and whether it is
 // active or paused. Its role stays. An address with another host is refused while stored header
 // values or a token would go there. One that becomes active again is no longer failing. What waits
-// for one that was disabled or has ended is given up first, so that it goes out only if somebody
-// replays it.
+// for one that was disabled or has ended is let go first.
 func (s Connections) Change(ctx context.Context, c tenants.Connection) error {
 	was, err := s.Get(ctx, c.ID)
 	if err == nil && isStopped(was.State) {
-		err = Deliveries(s).giveUp(ctx, c.ID)
+		err = Deliveries(s).letGo(ctx, was)
 	}
 	if err != nil {
 		return err
@@ -293,7 +292,8 @@ func (s Connections) setState(t *tx, old connectionRow, to tenants.ConnectionSta
 	if action == "" || string(to) == old.State {
 		return nil
 	}
-	if isStopped(tenants.ConnectionState(old.State)) { // before the connection, as Settle does: no deadlock
+	if isStopped(tenants.ConnectionState(old.State)) && old.Role != string(tenants.RoleAudit) {
+		// before the connection, as Settle does: no deadlock
 		if err := Deliveries(s).giveUpRest(t, old.ID); err != nil {
 			return err
 		}

@@ -44,15 +44,19 @@ type Deliveries struct{ *scope }
 func (s *Scope) Deliveries() Deliveries { return Deliveries{&s.scope} }
 
 // hears is the condition of connections c for which events are written: those that are sent to,
-// and those that are disabled. What happens meanwhile is written for them, is given up by
-// ReviewConnections, and can be replayed once they work again. Trim bounds it, as all that ended.
-const hears = "c.state IN ('active', 'disabled')"
+// and those that were disabled after heardSince. What happens meanwhile is written for them, is
+// given up by ReviewConnections, and can be replayed once they work again. Trim bounds it, as all
+// that ended.
+const hears = "(c.state = 'active' OR c.state = 'disabled' AND c.disabled_at > ?)"
+
+// heardSince is the argument of hears.
+func heardSince(now time.Time) int64 { return micros(now.Add(-tenants.ConnectionHears)) }
 
 // tell writes the deliveries of an event that is no fact of a ring, in the transaction of the
 // change itself.
 func (t *tx) tell(s *scope, kind tenants.EventKind, ring tenants.RingID, data ...any) error {
 	rows, err := t.query(context.Background(), "SELECT c.id, c.role, c.settings FROM connections c WHERE c.tenant_id = ? AND "+hears,
-		uuid(s.id))
+		uuid(s.id), heardSince(s.s.now()))
 	found, err := collect(rows, err, func(r *connectionRow) []any { return []any{&r.ID, &r.Role, &r.Settings} })
 	if err != nil || len(found) == 0 {
 		return err
@@ -85,7 +89,7 @@ type Listener struct {
 }
 
 // Listeners are the connections of every tenant that is not suspended for which events are written:
-// the active ones, and those that are disabled.
+// the active ones, and those that were disabled within tenants.ConnectionHears.
 func (s Jobs) Listeners(ctx context.Context) ([]Listener, error) { return s.listeners(ctx, "") }
 
 // ListenersOf is Listeners of some tenants.
@@ -99,7 +103,7 @@ func (s Jobs) ListenersOf(ctx context.Context, of []tenants.TenantID) ([]Listene
 // Listens reports whether there is any Listener.
 func (s Jobs) Listens(ctx context.Context) (bool, error) {
 	n, err := one(s.db.through(allTenants).query(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM connections c JOIN tenants t ON "+
-		"t.id = c.tenant_id WHERE "+hears+" AND t.state = 'active' LIMIT 1) few"))
+		"t.id = c.tenant_id WHERE "+hears+" AND t.state = 'active' LIMIT 1) few", heardSince(s.now())))
 	return n > 0, err
 }
 
@@ -112,7 +116,8 @@ func (s Jobs) listeners(ctx context.Context, and string, args ...any) ([]Listene
 		tenant tenantRow
 	}
 	rows, err := s.db.through(allTenants).query(ctx, "SELECT c.tenant_id, c.id, c.role, c.settings, c.created_at, t.industry, t.rules "+
-		"FROM connections c JOIN tenants t ON t.id = c.tenant_id WHERE "+hears+" AND t.state = 'active'"+and, args...)
+		"FROM connections c JOIN tenants t ON t.id = c.tenant_id WHERE "+hears+" AND t.state = 'active'"+and,
+		append([]any{heardSince(s.now())}, args...)...)
 	found, err := collect(rows, err, func(r *row) []any {
 		return []any{&r.TenantID, &r.ID, &r.Role, &r.Settings, &r.Created, &r.tenant.Industry, &r.tenant.Rules}
 	})

@@ -37,15 +37,15 @@ func (s Deliveries) stop(t *tx, id tenants.ConnectionID, to tenants.ConnectionSt
 // ReviewConnections looks at the connections of every tenant that fail or have much waiting: it
 // warns of those that have failed for tenants.ConnectionWarnAfter, disables those that have failed
 // for tenants.ConnectionDisableAfter or have more than tenants.WaitingMost waiting, and gives up
-// what waits for those that are disabled or ended.
+// what waits for those that are disabled or ended. Of the role audit nothing is given up.
 func (s Jobs) ReviewConnections(ctx context.Context, now time.Time) error {
 	const waiting = "SELECT 1 FROM deliveries d WHERE d.tenant_id = c.tenant_id AND d.connection_id = c.id AND d.due_at > 0"
-	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections "+
+	rows, err := s.db.through(allTenants).query(ctx, "SELECT tenant_id, id, name, role, failing_since, warned_at, state FROM connections "+
 		"c WHERE "+
 		"state = 'active' AND (failing_since <> 0 OR EXISTS ("+waiting+" LIMIT 1 OFFSET ?)) OR state IN ('disabled', 'ended') AND "+
-		"EXISTS ("+waiting+")", tenants.WaitingMost)
+		"role <> ? AND EXISTS ("+waiting+")", tenants.WaitingMost, string(tenants.RoleAudit))
 	found, err := collect(rows, err, func(r *connectionRow) []any {
-		return []any{&r.TenantID, &r.ID, &r.Name, &r.FailingSince, &r.WarnedAt, &r.State}
+		return []any{&r.TenantID, &r.ID, &r.Name, &r.Role, &r.FailingSince, &r.WarnedAt, &r.State}
 	})
 	if err != nil {
 		return translate(err)
@@ -58,7 +58,7 @@ func (s Jobs) ReviewConnections(ctx context.Context, now time.Time) error {
 				return err
 			}
 		}
-		if stopped {
+		if stopped && r.Role != string(tenants.RoleAudit) {
 			if err := d.giveUp(ctx, tenants.ConnectionID(r.ID)); err != nil {
 				return err
 			}
@@ -115,11 +115,28 @@ const (
 	stoppedEarly = "the connection was stopped before the first attempt"
 )
 
+// letGo is for a stopped connection that somebody changes. What waits is given up, so that it goes
+// out only if somebody replays it. Of the role audit, whose log is to be complete, it goes out once
+// the connection is active, and has all its time for that again.
+func (s Deliveries) letGo(ctx context.Context, c tenants.Connection) error {
+	if c.Role != tenants.RoleAudit {
+		return s.giveUp(ctx, c.ID)
+	}
+	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(c.ID)}, func(t *tx, in string, seqs []any) error {
+		now := micros(s.s.now())
+		_, err := t.exec("UPDATE deliveries SET due_at = ?, begun_at = ? WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND "+
+			stillStopped+" AND seq IN ("+in+")", append([]any{now, now, uuid(s.id), uuid(s.id), uuid(c.ID)}, seqs...)...)
+		return err
+	})
+}
+
+const stillStopped = "EXISTS (SELECT 1 FROM connections c WHERE c.tenant_id = ? AND c.id = ? AND c.state IN ('disabled', 'ended'))"
+
 // giveUp ends what waits for a connection that was disabled or has ended, and is so still.
 func (s Deliveries) giveUp(ctx context.Context, id tenants.ConnectionID) error {
 	return s.inParts(ctx, "connection_id = ? AND due_at > 0", []any{uuid(id)}, func(t *tx, in string, seqs []any) error {
-		_, err := t.exec(givenUp+" WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND EXISTS (SELECT 1 FROM "+
-			"connections c WHERE c.tenant_id = ? AND c.id = ? AND c.state IN ('disabled', 'ended')) AND seq IN ("+in+")",
+		_, err := t.exec(givenUp+" WHERE "+t.d.dialect.aside("tenant_id")+" = ? AND due_at > 0 AND "+stillStopped+
+			" AND seq IN ("+in+")",
 			append([]any{micros(s.s.now()), stoppedEarly, uuid(s.id), uuid(s.id), uuid(id)}, seqs...)...)
 		return err
 	})

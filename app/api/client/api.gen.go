@@ -3227,8 +3227,10 @@ type ClientInterface interface {
 	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
 	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
 	//
-	// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-	// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+	// What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+	// days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+	// that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+	// entry since it stopped.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3241,8 +3243,10 @@ type ClientInterface interface {
 	// value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
 	// again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
 	//
-	// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-	// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+	// What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+	// days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+	// that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+	// entry since it stopped.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3290,8 +3294,8 @@ type ClientInterface interface {
 	// TestConnectionWithBody Send an event now and show the answer
 	//
 	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-	// asks the provider whether it knows the account.
+	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+	// sends no text: it asks the provider whether it knows the account.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3301,8 +3305,8 @@ type ClientInterface interface {
 	// TestConnection Send an event now and show the answer
 	//
 	// Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-	// asks the provider whether it knows the account.
+	// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+	// sends no text: it asks the provider whether it knows the account.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4422,8 +4426,10 @@ func (c *Calls) ShowConnection(ctx context.Context, id ID, reqEditors ...Request
 // value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
 // again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
 //
-// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+// What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+// days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+// that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+// entry since it stopped.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4446,8 +4452,10 @@ func (c *Calls) ChangeConnectionWithBody(ctx context.Context, id ID, contentType
 // value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
 // again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
 //
-// What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-// disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+// What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+// days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+// that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+// entry since it stopped.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4545,8 +4553,8 @@ func (c *Calls) RotateSecret(ctx context.Context, id ID, reqEditors ...RequestEd
 // TestConnectionWithBody Send an event now and show the answer
 //
 // Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-// asks the provider whether it knows the account.
+// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+// sends no text: it asks the provider whether it knows the account.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4566,8 +4574,8 @@ func (c *Calls) TestConnectionWithBody(ctx context.Context, id ID, contentType s
 // TestConnection Send an event now and show the answer
 //
 // Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-// asks the provider whether it knows the account.
+// to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+// sends no text: it asks the provider whether it knows the account.
 //
 // Takes a body of the `application/json` content type.
 //

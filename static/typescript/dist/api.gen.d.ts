@@ -706,8 +706,10 @@ export interface paths {
          *     value keeps the value it has. When the scheme, host or port of an address changes, give stored header values and the token
          *     again, or remove them: they are never sent to a host that they were not given for. Settings of a role replace the ones before.
          *
-         *     What happens while a connection is paused or ended is not sent later. What happens in the first seven days after it was
-         *     disabled is kept. Making a connection active sends nothing that failed or was kept: see replay.
+         *     What happens while a connection is paused or ended is not sent later. What happens while it is disabled is kept for seven
+         *     days, the newest 10,000 events; 30 days after it was disabled nothing more is kept. Making a connection active sends nothing
+         *     that failed or was kept: see replay. A connection of the role audit is different: once it is active again it is sent each
+         *     entry since it stopped.
          */
         patch: operations["changeConnection"];
         trace?: never;
@@ -800,8 +802,8 @@ export interface paths {
         /**
          * Send an event now and show the answer
          * @description Needs `connections:write`. Sends an event of your newest ring, or a made-up one if there is none of this kind, and waits up
-         *     to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry. The role sms sends no text: it
-         *     asks the provider whether it knows the account.
+         *     to 10 seconds for the answer. It is not tried again. The role audit sends its newest entry: leave `event` out. The role sms
+         *     sends no text: it asks the provider whether it knows the account.
          */
         post: operations["testConnection"];
         delete?: never;

@@ -337,6 +337,9 @@ func testFailingConnection(b *bench) {
 	_, err = s.Deliveries().Trim(ctx, c.ID, b.clock.Now())
 	b.must(err)
 	equal(b, kept(), 1, "kept after a week, once what is older is trimmed")
+	b.clock.add(tenants.ConnectionHears)
+	b.device(s, "cleo")
+	equal(b, kept(), 1, "kept of what happened long after it was disabled")
 
 	active, err := s.Connections().Get(ctx, c.ID)
 	b.must(err)

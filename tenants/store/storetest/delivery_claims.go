@@ -172,6 +172,37 @@ func testTurnedOn(b *bench) {
 	}
 }
 
+// testAuditTurnedOn: what waits for a connection of the role audit as it is disabled, and the heads
+// that are signed meanwhile, go out once somebody turns it on, with all their time.
+func testAuditTurnedOn(b *bench) {
+	ctx := b.Context()
+	s := b.tenant()
+	c := b.newConnection()
+	c.Role, c.Events = tenants.RoleAudit, nil
+	c = c.Clean()
+	_, err := s.Connections().Add(ctx, c)
+	b.must(err)
+	c, err = s.Connections().Get(ctx, c.ID)
+	b.must(err)
+	b.feed(c, "", "entry")
+	b.went(c, b.toSend(c, 1), false, 12*24*time.Hour)
+	b.clock.add(tenants.ConnectionDisableAfter + time.Hour)
+	b.must(b.s.Jobs().ReviewConnections(ctx, b.clock.Now()))
+	_, err = b.s.Jobs().SignHeads(ctx)
+	b.must(err)
+	b.must(b.s.Jobs().ReviewConnections(ctx, b.clock.Now()))
+	c, err = s.Connections().Get(ctx, c.ID)
+	b.must(err)
+	equal(b, c.State, tenants.ConnectionDisabled, "state")
+	c.State = tenants.ConnectionActive
+	b.must(s.Connections().Change(ctx, c))
+	all := b.toSend(c, 10)
+	equal(b, len(all), 2, "sent by itself")
+	for _, d := range all {
+		equal(b, d.BegunAt.Equal(b.clock.Now()), true, "has all its time")
+	}
+}
+
 // testReplayMeanwhile: what is replayed while an attempt of it is under way goes out again, however
 // that attempt went, and each attempt is kept.
 func testReplayMeanwhile(b *bench) {

@@ -167,9 +167,8 @@ var acrossBy = map[string]string{
 		"who are in no other tenant",
 	"DELETE FROM users WHERE id = ? AND NOT EXISTS":                      "Jobs.Erase: an account that is in no tenant",
 	"SELECT tenant_id, id, kind, sealed, seq, values_gone FROM erasures": "Jobs.Erase: people of every tenant",
-	"SELECT tenant_id, id, name, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of every " +
-		"tenant " +
-		"that fail",
+	"SELECT tenant_id, id, name, role, failing_since, warned_at, state FROM connections c WHERE": "Jobs.ReviewConnections: those of " +
+		"every tenant that fail",
 	"SELECT * FROM keys WHERE revoked_at = 0 AND expires_at <> 0": "Jobs.KeysWithExpiry: those of every tenant",
 	"SELECT xact, seq FROM facts":                                 "Cursor.Skip: a cursor passes every tenant's facts",
 	"SELECT received_at FROM facts":                               "Feed.Resume: the age of a place; the next fact may be of any tenant",
