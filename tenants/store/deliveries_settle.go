@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -67,8 +68,9 @@ type settling struct {
 	Deliveries
 	*tx
 	id     tenants.ConnectionID
-	freed  int64 // deliveries that are due now
-	turned bool  // the connection began or ceased to fail, or has ended
+	freed  int64            // deliveries that are due now
+	turned bool             // the connection began or ceased to fail, or has ended
+	rings  []tenants.RingID // whose later events are due now: they waited for one that is done
 }
 
 func (p *settling) all(outcomes []Outcome, gone bool) error {
@@ -83,6 +85,9 @@ func (p *settling) all(outcomes []Outcome, gone bool) error {
 		if err := p.one(o); err != nil {
 			return err
 		}
+	}
+	if err := p.free(); err != nil {
+		return err
 	}
 	if !delivered.IsZero() {
 		if err := p.works(delivered); err != nil {
@@ -149,18 +154,31 @@ func (p *settling) one(o *Outcome) error {
 	if err := p.attempt(d.Seq, a); err != nil || d.Ring == "" || o.Held && due == 0 {
 		return err
 	}
-	query, at := "UPDATE deliveries"+p.d.dialect.by("deliveries_ring")+" SET due_at = ? WHERE "+
-		"tenant_id = ? AND connection_id = ? AND ring_id = ? AND due_at > 0 AND ", due
-	if due > 0 {
-		query += "due_at < ?"
-	} else {
-		query, at = query+"due_at > ?", micros(p.s.now())
-	}
-	n, err = p.change(query, at, uuid(p.Deliveries.id), uuid(p.id), uuid(d.Ring), at)
+	p.rings = slices.DeleteFunc(p.rings, func(id tenants.RingID) bool { return id == d.Ring })
 	if due == 0 {
-		p.freed += n
+		p.rings = append(p.rings, d.Ring)
+		return nil
 	}
+	_, err = p.later(d.Ring, due, "due_at < ?")
 	return err
+}
+
+// free has the later events of rings due now. It comes after all outcomes: one of them may be of
+// such an event, which would look as if somebody had replayed it.
+func (p *settling) free() error {
+	for _, id := range p.rings {
+		n, err := p.later(id, micros(p.s.now()), "due_at > ?")
+		if p.freed += n; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// later moves when events of a ring that wait are due.
+func (p *settling) later(id tenants.RingID, at int64, which string) (int64, error) {
+	return p.change("UPDATE deliveries"+p.d.dialect.by("deliveries_ring")+" SET due_at = ? WHERE tenant_id = ? AND connection_id = ? AND "+
+		"ring_id = ? AND due_at > 0 AND "+which, at, uuid(p.Deliveries.id), uuid(p.id), uuid(id), at)
 }
 
 // replayed is one of a delivery that somebody replayed while the attempt was under way: it has
