@@ -135,7 +135,7 @@ func (e *Engine) feed(c store.Cursor, b store.Batch, all []store.NewDelivery) (m
 	if err != nil || !moved {
 		return false, err
 	}
-	e.careful, e.followed = false, true
+	e.careful = false
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	left := map[tenants.ConnectionID]int{}

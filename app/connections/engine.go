@@ -81,10 +81,12 @@ type Engine struct {
 	starts   starts
 
 	// alone says that nobody else turns facts into deliveries: see sendFirst. careful has the next
-	// batch written first, because the last one could not be written after it was sent. followed
-	// says that this engine wrote the last batch, and so no event of the next one. All are the
-	// feed's.
-	alone, careful, followed bool
+	// batch written first, because the last one could not be written after it was sent. doubt ends
+	// at the newest fact when this engine began, or last could not write a batch: events of the
+	// facts up to there may be written, because a batch is written in several commits and the
+	// cursor moves in the last one. It is nil until the next batch. All are the feed's.
+	alone, careful bool
+	doubt          *store.Batch
 
 	// writes is held for each write: one of ours at a time shares a commit with rings, which wait
 	// for all that is in it.

@@ -117,7 +117,11 @@ func (f *first) written(all []tenants.Delivery) (out []tenants.Delivery) {
 // again, when the batch could not be written.
 func (e *Engine) sendFirst(c store.Cursor, b store.Batch, all []store.NewDelivery) (moved bool, err error) {
 	all = distinct(all)
-	fresh, err := e.Store.Feeds().Fresh(e.claims, all, e.followed)
+	unwritten, err := e.unwritten(c, b)
+	if err != nil {
+		return false, err
+	}
+	fresh, err := e.Store.Feeds().Fresh(e.claims, all, unwritten)
 	if err != nil {
 		return false, err
 	}
@@ -131,12 +135,27 @@ func (e *Engine) sendFirst(c store.Cursor, b store.Batch, all []store.NewDeliver
 	moved, seqs, err := e.Store.Feeds().FeedSent(context.WithoutCancel(e.claims), c, b, sent)
 	e.writes.Unlock()
 	moved = moved && err == nil
-	e.followed = moved
+	if !moved {
+		e.doubt = nil
+	}
 	for _, o := range e.wrote(all, lines, seqs) {
 		e.outcomes <- o
 	}
 	e.wake()
 	return moved, err
+}
+
+// unwritten reports whether no event of the batch can be written yet: it begins behind all facts of
+// which a batch may have been written in part.
+func (e *Engine) unwritten(c store.Cursor, b store.Batch) (bool, error) {
+	if e.doubt == nil {
+		newest, err := c.Skip(e.claims)
+		if err != nil {
+			return false, err
+		}
+		e.doubt = &newest
+	}
+	return b.Behind(*e.doubt), nil
 }
 
 // queueFirst queues what may be sent before it is written: as far as there is room, and of one ring

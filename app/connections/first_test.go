@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"carillon/app/connections"
 	"carillon/tenants"
@@ -98,6 +99,49 @@ func TestLateAnswersAreWritten(t *testing.T) {
 		if d.State != tenants.DeliveryDelivered || d.Tries != 1 {
 			t.Errorf("%+v", d)
 		}
+	}
+}
+
+// TestWrittenInPart: what an engine before this one wrote of a batch, without moving the cursor, is
+// not sent again, also where this one reads it in a later batch.
+func TestWrittenInPart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tenants.RealEstate)
+	var to []tenants.Connection
+	for range 4 {
+		c, _ := w.connect("https://127.0.0.1/", tenants.EventRingPlaced)
+		to = append(to, c)
+	}
+	var last *tenants.Ring
+	for range 20 { // too many events for one batch
+		last = w.place()
+	}
+	now, other := w.clock.Now(), w.store.Cursor("other")
+	batch, err := other.Next(t.Context(), 1)
+	w.must(err)
+	before := tenants.EventID(to[0].ID, last.ID, tenants.EventRingPlaced)
+	_, _, err = w.store.Feeds().FeedSent(t.Context(), other, batch, []store.Sent{{NewDelivery: store.NewDelivery{Tenant: w.tenant,
+		Connection: to[0].ID, Event: before, Kind: tenants.EventRingPlaced, Ring: last.ID, At: now, Body: []byte("{}")},
+		Until: now.Add(time.Minute), Good: &tenants.DeliveryAttempt{At: now, Status: 204, Good: true}}})
+	w.must(err)
+	var mu sync.Mutex // guards sent
+	sent := map[string]bool{}
+	w.with(roleFunc(func(_ context.Context, _ tenants.Connection, _ connections.Secrets, e connections.Event) (connections.Answer, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		sent[e.ID] = true
+		return connections.Answer{Status: 204}, nil
+	}))
+	later := w.place()
+	w.until("what came later is sent", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return sent[tenants.EventID(to[0].ID, later.ID, tenants.EventRingPlaced)]
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if sent[before] {
+		t.Error("an event that was delivered before is sent again")
 	}
 }
 

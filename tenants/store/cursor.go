@@ -38,6 +38,9 @@ type Batch struct {
 	from, to place
 }
 
+// Behind reports whether all facts of the batch are behind the end of the other one.
+func (b Batch) Behind(other Batch) bool { return !b.from.before(other.to.xact, other.to.seq) }
+
 // continueFacts sees to it that new facts follow those that are there, before one is written; see
 // dialect.continueFacts.
 func (s *core) continueFacts(ctx context.Context) error {
