@@ -225,7 +225,9 @@ func (k accountPages) setPassword(ctx context.Context, c *fiber.Ctx, v *page.Vis
 	if err := k.Store.Users().SetPassword(ctx, v.User.ID, phc); err != nil { // every sign-in ends, this one too
 		return err
 	}
-	if err := k.Enter(ctx, c, v.User, v.Tenant.ID, k.Now(), v.In.ExpiresAt); err != nil {
+	u := v.User
+	u.Password = phc
+	if err := k.Enter(ctx, c, u, v.Tenant.ID, k.Now(), v.In.ExpiresAt); err != nil {
 		return err
 	}
 	if err := v.Scope.Audits().Add(ctx, "user.password", string(v.User.ID), ""); err != nil {

@@ -49,7 +49,7 @@ func (k *Console) letIn(ctx context.Context, c *fiber.Ctx, u tenants.User, t ten
 	}
 	token := page.NewToken()
 	if err := k.Store.Factors().AddHalf(ctx, store.HalfSignIn{Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t,
-		ExpiresAt: k.Now().Add(halfTime)}); err != nil {
+		ExpiresAt: k.Now().Add(halfTime), Password: u.Password}); err != nil {
 		return err
 	}
 	k.SetCookie(c, k.halfCookie(), token, halfTime, false)

@@ -99,8 +99,8 @@ func (h *server) signedIn(o tenants.Operator, half bool) *pagetest.Browser {
 	h.Helper()
 	b, token, now := h.Browser(), page.NewToken(), h.Clock.Now()
 	pagetest.Must(h, h.Store.Operators().SignIn(h.Context(), store.Who{Actor: o.Actor()}, store.OperatorSignIn{
-		Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: half, CreatedAt: now, IdleAt: now.Add(idleTime),
-		ExpiresAt: now.Add(signInTime)}, tenants.Hash{}))
+		Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: half, Password: h.Phc, CreatedAt: now,
+		IdleAt: now.Add(idleTime), ExpiresAt: now.Add(signInTime)}, tenants.Hash{}))
 	b.Cookies[h.common.CookieName()] = token
 	return b
 }

@@ -64,6 +64,13 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if ok {
+		err := k.admit(ctx, c, o, signedIn{half: true})
+		ok = err == nil
+		if err != nil && tenants.KindOf(err) != tenants.Unauthorized { // that is a password which was changed meanwhile
+			return err
+		}
+	}
 	if !ok {
 		if err := k.refused(ctx, c, o, failedPassword); err != nil {
 			return err
@@ -72,9 +79,6 @@ func (k signInPages) enter(ctx context.Context, c *fiber.Ctx) error {
 		return web.Page(c, pages.SignIn(p), fiber.StatusUnauthorized)
 	}
 	try.Worked()
-	if err := k.admit(ctx, c, o, signedIn{half: true}); err != nil {
-		return err
-	}
 	return c.Redirect(views.PathSecond, fiber.StatusSeeOther)
 }
 
@@ -155,7 +159,10 @@ func (k signInPages) giveCode(ctx context.Context, c *fiber.Ctx) error {
 		p.Error = wrongCode
 		return web.Page(c, pages.Second(p), fiber.StatusUnauthorized)
 	}
-	if err := k.admit(ctx, c, v.operator, signedIn{}); err != nil {
+	switch err := k.admit(ctx, c, v.operator, signedIn{completes: true}); {
+	case tenants.KindOf(err) == tenants.Unauthorized:
+		return c.Redirect(pages.PathSignIn, fiber.StatusSeeOther)
+	case err != nil:
 		return err
 	}
 	return c.Redirect("/", fiber.StatusSeeOther)
@@ -265,6 +272,7 @@ func (k signInPages) enrol(ctx context.Context, c *fiber.Ctx) error {
 	if o, err = k.Store.Operators().Enrol(ctx, h, e, whoOf(c, o)); err != nil {
 		return err
 	}
+	o.Password = e.Password
 	how := signedIn{}
 	if w.passkey {
 		how.with = passkeyToo

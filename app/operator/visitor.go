@@ -75,16 +75,18 @@ func notSignedIn() error { return tenants.Refuse(tenants.Unauthorized, "unauthor
 
 // signedIn is how somebody signed in.
 type signedIn struct {
-	half bool   // the second step is still to come
-	with string // what the record says of it
+	half      bool   // the second step is still to come
+	completes bool   // it completes the half that the browser has
+	with      string // what the record says of it
 }
 
 // admit keeps a new sign-in in place of the one that the browser had. A whole one makes the browser
-// a known one, which strangers who guess cannot lock out.
+// a known one, which strangers who guess cannot lock out. It is Unauthorized where the operator's
+// password changed since o was read, or where the half that it completes was ended.
 func (k *Console) admit(ctx context.Context, c *fiber.Ctx, o tenants.Operator, how signedIn) error {
 	now, token := k.Now(), page.NewToken()
-	in := store.OperatorSignIn{Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: how.half, With: how.with, CreatedAt: now,
-		IdleAt: now.Add(idleTime), ExpiresAt: now.Add(signInTime), IP: web.IP(c),
+	in := store.OperatorSignIn{Hash: tenants.Secret(token).Hash(), Operator: o.ID, Half: how.half, With: how.with, Password: o.Password,
+		Completes: how.completes, CreatedAt: now, IdleAt: now.Add(idleTime), ExpiresAt: now.Add(signInTime), IP: web.IP(c),
 		UserAgent: page.Clip(web.Header(c, fiber.HeaderUserAgent), 200)}
 	if how.half {
 		in.ExpiresAt = now.Add(halfTime)

@@ -216,12 +216,15 @@ func (m *Common) enter(ctx context.Context, c *fiber.Ctx, u tenants.User, t tena
 	provider bool) error {
 	now := m.Now()
 	token := NewToken()
-	err := m.Store.SignIns().Add(ctx, store.SignIn{
+	in := store.SignIn{
 		Hash: tenants.Secret(token).Hash(), User: u.ID, Tenant: t, CreatedAt: now, IdleAt: now.Add(IdleTime), ExpiresAt: until,
 		ProvedAt: proved, Origin: tenants.NewRandomID(), Provider: provider,
 		IP: web.IP(c), UserAgent: Clip(web.Header(c, fiber.HeaderUserAgent), 200),
-	})
-	if err != nil {
+	}
+	if !provider { // who vouches for a person does not ask for their password
+		in.Password = u.Password
+	}
+	if err := m.Store.SignIns().Add(ctx, in); err != nil {
 		return err
 	}
 	if old := c.Cookies(m.CookieName()); old != "" {

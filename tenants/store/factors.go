@@ -153,6 +153,7 @@ type HalfSignIn struct {
 	User      tenants.UserID
 	Tenant    tenants.TenantID
 	ExpiresAt time.Time
+	Password  string // for AddHalf: the person's, in PHC form, that was given; empty = whatever it is
 }
 
 type halfRow struct {
@@ -165,9 +166,15 @@ type halfRow struct {
 func (halfRow) TableName() string { return "half_sign_ins" }
 
 // AddHalf keeps a half sign-in. An older one of the person stays: they may sign in in two browsers.
+// It is Unauthorized where the person has another password than the one named, or was disabled.
 func (s Factors) AddHalf(ctx context.Context, x HalfSignIn) error {
 	row := halfRow{x.Hash[:], uuid(x.User), uuid(x.Tenant), micros(x.ExpiresAt)}
-	return s.w.do(ctx, noTenant, func(t *tx) error { return translate(t.db().Create(&row).Error) })
+	return s.w.do(ctx, noTenant, func(t *tx) error {
+		if err := t.people().unchanged(x.User, x.Password); err != nil {
+			return err
+		}
+		return translate(t.db().Create(&row).Error)
+	})
 }
 
 // Half finds a half sign-in that is not over, and whose it is. Anything else is Unauthorized, a
@@ -183,7 +190,8 @@ func (s Factors) Half(ctx context.Context, h tenants.Hash, now time.Time) (HalfS
 	if absent(err) {
 		return HalfSignIn{}, tenants.User{}, tenants.Refuse(tenants.Unauthorized, "unauthorized", "This took too long. Sign in again.")
 	}
-	return HalfSignIn{h, tenants.UserID(row.UserID), tenants.TenantID(row.Tenant), moment(row.ExpiresAt)}, user.noun(), translate(err)
+	return HalfSignIn{Hash: h, User: tenants.UserID(row.UserID), Tenant: tenants.TenantID(row.Tenant), ExpiresAt: moment(row.ExpiresAt)},
+		user.noun(), translate(err)
 }
 
 // EndHalf ends a half sign-in. It reports false when it was ended before.

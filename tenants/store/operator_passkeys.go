@@ -157,7 +157,7 @@ func (s Operators) Prove(ctx context.Context, old, fresh tenants.Hash, now time.
 		n, err := t.change("UPDATE operator_sign_ins SET hash = ?, proved_at = ? WHERE hash = ? AND half = ?", fresh[:], micros(now),
 			old[:], false)
 		if err == nil && n == 0 {
-			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+			return notSignedIn()
 		}
 		return err
 	})
@@ -176,7 +176,7 @@ func (s Operators) SetPassword(ctx context.Context, by Who, id tenants.OperatorI
 			return err
 		}
 		if n == 0 { // a reset came first
-			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+			return notSignedIn()
 		}
 		if _, err := t.exec("UPDATE operators SET password = ? WHERE id = ?", phc, uuid(id)); err != nil {
 			return err
@@ -206,6 +206,9 @@ func (s Operators) SignIns(ctx context.Context, id tenants.OperatorID, now time.
 // EndSignIns ends the sign-ins of an operator but keep, and their looks at tenants.
 func (s Operators) EndSignIns(ctx context.Context, by Who, id tenants.OperatorID, keep tenants.Hash) error {
 	return s.w.do(ctx, noTenant, func(t *tx) error {
+		if _, _, err := t.operators().factors(id); err != nil { // it holds the operator: see SignIn
+			return err
+		}
 		return t.operators().factorChanged(s.core, by, "operator.sign_ins_ended", id, "", keep)
 	})
 }

@@ -324,21 +324,31 @@ type OperatorSignIn struct {
 	IP        string
 	UserAgent string
 	With      string // for the record: what beside the password they signed in with; empty = a code
+	Password  string // the operator's, in PHC form, as it was read for SignIn
+	Completes bool   // it completes the one that it replaces, which has to be there still
 }
 
 // mostOperatorSignIns is how many sign-ins an operator has at once.
 const mostOperatorSignIns = 20
 
 // SignIn keeps a sign-in in place of an older one, which may be the half that it completes. A whole
-// one is in the record.
+// one is in the record. It is Unauthorized where the operator has another password by now, was
+// disabled, or where what it completes was ended: who began before that must not get in.
 func (s Operators) SignIn(ctx context.Context, by Who, in OperatorSignIn, old tenants.Hash) error {
 	proved := micros(in.CreatedAt)
 	if in.Half {
 		proved = 0
 	}
 	return s.w.do(ctx, noTenant, func(t *tx) error {
-		if _, err := t.exec("DELETE FROM operator_sign_ins WHERE hash = ?", old[:]); err != nil {
+		if err := t.operators().unchanged(in); err != nil {
 			return err
+		}
+		n, err := t.change("DELETE FROM operator_sign_ins WHERE hash = ?", old[:])
+		if err != nil {
+			return err
+		}
+		if in.Completes && n == 0 {
+			return notSignedIn()
 		}
 		if _, err := t.exec("INSERT INTO operator_sign_ins (hash, operator_id, half, created_at, proved_at, idle_at, expires_at, ip, "+
 			"user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", in.Hash[:], uuid(in.Operator), in.Half, micros(in.CreatedAt), proved,
@@ -355,10 +365,21 @@ func (s Operators) SignIn(ctx context.Context, by Who, in OperatorSignIn, old te
 	})
 }
 
+// unchanged refuses a sign-in whose operator has another password than when it began, or was
+// disabled. It holds the operator, so that neither happens before the sign-in is kept.
+func (t operatorsTx) unchanged(in OperatorSignIn) error {
+	var password string
+	err := t.row("SELECT password FROM operators WHERE id = ? AND disabled_at = 0"+t.d.dialect.hold(), []any{uuid(in.Operator)}, &password)
+	if absent(err) || err == nil && password != in.Password {
+		return notSignedIn()
+	}
+	return err
+}
+
 // Find finds a sign-in that is not over, half or whole, and whose it is. Anything else is
 // Unauthorized, a disabled operator too.
 func (s Operators) Find(ctx context.Context, h tenants.Hash, now time.Time) (in OperatorSignIn, o tenants.Operator, err error) {
-	over := tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+	over := notSignedIn()
 	type row struct {
 		operator                       uuid
 		half                           bool

@@ -21,6 +21,7 @@ type SignIn struct {
 	UserAgent string
 	Preview   tenants.Role // shown in place of the person's own role; empty = their own
 	Provider  bool         // the tenant's own provider vouched for it: it opens this tenant only
+	Password  string       // for Add: the person's, in PHC form, as it was read; empty = whatever it is
 }
 
 type signInRow struct {
@@ -48,11 +49,15 @@ func (r signInRow) noun() SignIn {
 	}
 }
 
+func notSignedIn() error {
+	return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+}
+
 func (s *core) signIn(ctx context.Context, query string, args ...any) error {
 	return s.w.do(ctx, allTenants, func(t *tx) error {
 		n, err := t.change(query, args...)
 		if err == nil && n == 0 {
-			return tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+			return notSignedIn()
 		}
 		return err
 	})
@@ -73,7 +78,9 @@ func (s SignIns) Marks(purpose, text string) ([][]byte, error) {
 // mostSignIns is how many sign-ins a person has at once, in all browsers.
 const mostSignIns = 100
 
-// Add records a sign-in. Those of the person beyond the newest 100 end.
+// Add records a sign-in. Those of the person beyond the newest 100 end. It is Unauthorized where
+// the person has another password than the one named, or was disabled: that ended what was under
+// way.
 func (s SignIns) Add(ctx context.Context, in SignIn) error {
 	row := signInRow{
 		Hash: in.Hash[:], UserID: uuid(in.User), TenantID: uuid(in.Tenant), Created: micros(in.CreatedAt), IdleAt: micros(in.IdleAt),
@@ -81,6 +88,9 @@ func (s SignIns) Add(ctx context.Context, in SignIn) error {
 		UserAgent: in.UserAgent, Provider: in.Provider,
 	}
 	return s.w.do(ctx, allTenants, func(t *tx) error {
+		if err := t.people().unchanged(in.User, in.Password); err != nil {
+			return err
+		}
 		if err := t.db().Create(&row).Error; err != nil {
 			return err
 		}
@@ -91,10 +101,24 @@ func (s SignIns) Add(ctx context.Context, in SignIn) error {
 	})
 }
 
+// unchanged refuses who has another password than when a sign-in began, and who was disabled. It
+// holds the person, so that neither happens before the sign-in is kept.
+func (t peopleTx) unchanged(u tenants.UserID, phc string) error {
+	if phc == "" {
+		return nil
+	}
+	var password string
+	err := t.row("SELECT password FROM users WHERE id = ? AND disabled_at = 0"+t.d.dialect.hold(), []any{uuid(u)}, &password)
+	if absent(err) || err == nil && password != phc {
+		return notSignedIn()
+	}
+	return err
+}
+
 // Get finds a sign-in that is not over, and whose it is. Anything else is Unauthorized, a disabled
 // person too.
 func (s SignIns) Get(ctx context.Context, h tenants.Hash, now time.Time) (SignIn, tenants.User, error) {
-	over := tenants.Refuse(tenants.Unauthorized, "unauthorized", "You are not signed in. Sign in again.")
+	over := notSignedIn()
 	var row signInRow
 	if err := s.db.through(allTenants).gorm(ctx).Where("hash = ?", h[:]).Take(&row).Error; err != nil {
 		if absent(err) {

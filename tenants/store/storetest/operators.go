@@ -41,7 +41,7 @@ func testOperators(b *bench) {
 			b.Errorf("a recovery code: %v %v", had, err)
 		}
 	}
-	in := store.OperatorSignIn{Hash: hashOf("in"), Operator: o.ID, CreatedAt: now, IdleAt: now.Add(time.Hour),
+	in := store.OperatorSignIn{Hash: hashOf("in"), Operator: o.ID, Password: "phc", CreatedAt: now, IdleAt: now.Add(time.Hour),
 		ExpiresAt: now.Add(time.Hour)}
 	b.must(all.SignIn(ctx, store.Who{Actor: o.Actor()}, in, tenants.Hash{}))
 	if _, got, err := all.Find(ctx, in.Hash, now); err != nil || got.ID != o.ID {
@@ -146,7 +146,7 @@ func testOperatorPasskeys(b *bench) {
 	b.refused(all.RemovePasskey(ctx, store.Who{}, o.ID, k.ID, tenants.Hash{}), tenants.Conflict, "the only second step removed")
 
 	in := func(name string) store.OperatorSignIn {
-		i := store.OperatorSignIn{Hash: hashOf(name), Operator: o.ID, CreatedAt: now, IdleAt: now.Add(time.Hour),
+		i := store.OperatorSignIn{Hash: hashOf(name), Operator: o.ID, Password: "phc", CreatedAt: now, IdleAt: now.Add(time.Hour),
 			ExpiresAt: now.Add(time.Hour)}
 		b.must(all.SignIn(ctx, store.Who{}, i, tenants.Hash{}))
 		return i
@@ -172,8 +172,8 @@ func testOperatorPasskeys(b *bench) {
 	if err != nil || seed != "seed" || last != 3 {
 		b.Errorf("the app: %q %d %v", seed, last, err)
 	}
-	half := store.OperatorSignIn{Hash: hashOf("half"), Operator: o.ID, Half: true, CreatedAt: now, IdleAt: now.Add(time.Hour),
-		ExpiresAt: now.Add(time.Hour)}
+	half := store.OperatorSignIn{Hash: hashOf("half"), Operator: o.ID, Password: "phc", Half: true, CreatedAt: now,
+		IdleAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}
 	b.must(all.SignIn(ctx, store.Who{}, half, tenants.Hash{}))
 	b.refused(all.SetPassword(ctx, store.Who{}, o.ID, "half", half.Hash, hashOf("x")), tenants.Unauthorized, "a password without a code")
 	b.refused(all.SetPassword(ctx, store.Who{}, other.ID, "stolen", hashOf("fresh"), hashOf("x")), tenants.Unauthorized,
@@ -186,8 +186,10 @@ func testOperatorPasskeys(b *bench) {
 	equal(b, still.Password, "second", "the password")
 	_, _, err = all.Find(ctx, half.Hash, now)
 	b.refused(err, tenants.Unauthorized, "half a sign-in after a new password")
+	b.lateSignIns(half, "second")
 	b.must(all.EndSignIns(ctx, store.Who{}, o.ID, tenants.Hash{}))
 	b.must(all.Disable(ctx, store.Who{}, o.ID, now))
+	b.refused(all.SignIn(ctx, store.Who{}, here, tenants.Hash{}), tenants.Unauthorized, "a sign-in of a disabled operator")
 	_, err = all.PasskeyOwner(ctx, []byte("two"))
 	b.refused(err, tenants.Unauthorized, "a passkey of a disabled operator")
 	b.must(all.Disable(ctx, store.Who{}, o.ID, time.Time{}))
@@ -198,4 +200,21 @@ func testOperatorPasskeys(b *bench) {
 	if _, fault, err := all.VerifyAudits(ctx); err != nil || fault != nil {
 		b.Errorf("the record: %v %v", fault, err)
 	}
+}
+
+// lateSignIns: what was under way when an operator got a new password, phc, lets nobody in. ended
+// is the half of before.
+func (b *bench) lateSignIns(ended store.OperatorSignIn, phc string) {
+	b.Helper()
+	ctx, all := b.Context(), b.s.Operators()
+	late := ended
+	late.Hash = hashOf("late")
+	b.refused(all.SignIn(ctx, store.Who{}, late, tenants.Hash{}), tenants.Unauthorized, "half a sign-in by the password of before")
+	whole := late
+	whole.Half, whole.Password, whole.Completes = false, phc, true
+	b.refused(all.SignIn(ctx, store.Who{}, whole, ended.Hash), tenants.Unauthorized, "the code for half a sign-in that was ended")
+	late.Password = phc
+	b.must(all.SignIn(ctx, store.Who{}, late, tenants.Hash{}))
+	whole.Hash = hashOf("whole")
+	b.must(all.SignIn(ctx, store.Who{}, whole, late.Hash))
 }

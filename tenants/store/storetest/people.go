@@ -122,6 +122,37 @@ func (b *bench) signIn(u tenants.User, t *store.Scope) store.SignIn {
 	return in
 }
 
+// testLateSignIns: what was under way when a person got a new password, or was disabled, lets
+// nobody in.
+func testLateSignIns(b *bench) {
+	ctx, s, now := b.Context(), b.tenant(), b.clock.Now()
+	u := b.member(s, tenants.Owner)
+	b.must(b.s.Users().SetPassword(ctx, u.ID, "first"))
+	in := b.signIn(u, s)
+	add := func(phc string) (whole, half error) {
+		in.Hash, in.Password = hashOf("late", b.next()), phc
+		x := store.HalfSignIn{Hash: in.Hash, User: u.ID, Tenant: in.Tenant, ExpiresAt: now.Add(time.Hour), Password: phc}
+		return b.s.SignIns().Add(ctx, in), b.s.Factors().AddHalf(ctx, x)
+	}
+	refused := func(phc, what string) {
+		whole, half := add(phc)
+		b.refused(whole, tenants.Unauthorized, "a sign-in "+what)
+		b.refused(half, tenants.Unauthorized, "half a sign-in "+what)
+	}
+	taken := func(phc string) {
+		whole, half := add(phc)
+		b.must(whole)
+		b.must(half)
+	}
+	taken("first")
+	b.must(b.s.Users().SetPassword(ctx, u.ID, "second"))
+	refused("first", "by the password of before")
+	taken("second")
+	u.DisabledAt = now
+	b.must(b.s.Users().Set(ctx, u))
+	refused("second", "of a disabled person")
+}
+
 func testSignIns(b *bench) {
 	ctx := b.Context()
 	s, other := b.tenant(), b.tenant()

@@ -125,7 +125,8 @@ func Run(t *testing.T, database func(t *testing.T) string) {
 		name string
 		run  func(*bench)
 	}{
-		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"members", testMembers},
+		{"tenants", testTenants}, {"users", testUsers}, {"sign-ins", testSignIns}, {"late sign-ins", testLateSignIns},
+		{"members", testMembers},
 		{"invitations", testInvitations}, {"unproven accounts", testUnprovenAccounts},
 		{"passkeys", testPasskeys}, {"providers", testProviders}, {"invitations sent again", testResend},
 		{"password resets", testPasswordResets}, {"agents", testAgents}, {"settings of agents", testAgentSettings},
