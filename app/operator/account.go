@@ -77,10 +77,10 @@ func (k accountPages) endOthers(ctx context.Context, c *fiber.Ctx, v *visitor) e
 
 // askProof leads to the page that asks, and from there back. What a form sent is not kept; the page
 // says that nothing was changed.
-func askProof(c *fiber.Ctx, r route) error {
+func (k *Console) askProof(c *fiber.Ctx, r route) error {
 	q := url.Values{"next": {page.OwnPath(c.OriginalURL())}}
 	if r.method != get {
-		q = url.Values{"next": {page.Back(c, pages.PathTenants)}, "again": {"1"}}
+		q = url.Values{"next": {k.back(c, pages.PathTenants)}, "again": {"1"}}
 	}
 	return c.Redirect(views.PathConfirmMe+"?"+q.Encode(), fiber.StatusSeeOther)
 }

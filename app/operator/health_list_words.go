@@ -2,6 +2,7 @@ package operator
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,16 +107,21 @@ var teamWords = page.Words{
 	Empty: views.Empty{Icon: views.IconActivity, Text: "No pushes in the last 24 hours."},
 }
 
-// badShare is the budget of errors: from this share of the pushes on, a team is marked.
+// badShare is the budget of errors that are the sender's: from this share of the pushes on, a team
+// is marked.
 const badShare = 0.05
 
-// budgetUsed is how much of the budget of errors is used, 1 = all of it.
+// budgetUsed is how much of the budget of errors is used, 1 = all of it. An error of Apple's own,
+// and no answer at all, say nothing about what the team sends.
 func budgetUsed(a push.Answers) float64 {
 	if a.Sum() == 0 {
 		return 0
 	}
-	return float64(errorsOf(a)) / float64(a.Sum()) / badShare
+	return float64(a.Limited+a.Refused) / float64(a.Sum()) / badShare
 }
+
+// budgetCell is budgetUsed as a file has it, in percent without the sign.
+func budgetCell(used float64) string { return strconv.FormatFloat(100*used, 'f', 1, 64) }
 
 func teamName(t push.TeamAnswers) string {
 	if t.Team == "" {

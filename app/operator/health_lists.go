@@ -188,9 +188,9 @@ func (k healthPages) teamList(q *page.Query) page.List[push.TeamAnswers] {
 	}
 	return page.List[push.TeamAnswers]{Words: teamWords, Find: page.InMemory(found, teamOrders), Total: totalOf(found),
 		Head: []string{"team", "hour_accepted", "hour_429", "hour_other_4xx", "hour_5xx", "hour_no_answer", "day_accepted", "day_429",
-			"day_other_4xx", "day_5xx", "day_no_answer"},
+			"day_other_4xx", "day_5xx", "day_no_answer", "budget_used"},
 		Cells: page.Each(func(t push.TeamAnswers) []string {
-			return slices.Concat([]string{t.Team}, counts(t.Hour), counts(t.Day))
+			return slices.Concat([]string{teamName(t)}, counts(t.Hour), counts(t.Day), []string{budgetCell(budgetUsed(t.Day))})
 		})}
 }
 

@@ -14,6 +14,7 @@ import (
 	"carillon/app/push"
 	"carillon/tenants"
 	"carillon/tenants/store"
+	"carillon/views"
 )
 
 // TestPassword: an operator changes their own password with the one of before and a proof. Every
@@ -142,16 +143,18 @@ func TestTeams(t *testing.T) {
 	b.Get("/health/teams").Want(200).Has("No pushes in the last 24 hours.")
 	h.teams = []push.TeamAnswers{
 		{Team: "LOUD123456", Hour: push.Answers{Accepted: 8, Limited: 2}, Day: push.Answers{Accepted: 80, Limited: 10, Refused: 10}},
-		{Team: "QUIET23456", Day: push.Answers{Accepted: 99, None: 1}}}
-	b.Get("/health/teams").Want(200).Has("LOUD123456", "400 %", "20 %", "2 × 429", "2 teams")
-	b.Get("/health/teams?q=quiet").Want(200).Has("QUIET23456").Lacks("LOUD123456")
-	b.Get("/health/teams.csv").Want(200).Has("team,hour_accepted,hour_429", "LOUD123456,8,2,0,0,0,80,10,10,0,0",
-		"QUIET23456,0,0,0,0,0,99,0,0,0,1")
-	b.Get("/health").Want(200).Has("2 teams", `href="/health/teams"`, "400 %")
+		{Team: "QUIET23456", Day: push.Answers{Accepted: 49, None: 1}},
+		{Day: push.Answers{Accepted: 98, Failed: 1, Refused: 1}}}
+	b.Get("/health/teams").Want(200).Has("LOUD123456", "400 %", "20 %", "2 × 429", "3 teams")
+	b.Get("/health/teams?q=quiet").Want(200).Has("QUIET23456", "2 %").Lacks("LOUD123456", "40 %")
+	b.Get("/health/teams.csv").Want(200).Has("team,hour_accepted,hour_429", ",day_no_answer,budget_used\r\n",
+		"LOUD123456,8,2,0,0,0,80,10,10,0,0,400.0\r\n",
+		"QUIET23456,0,0,0,0,0,49,0,0,0,1,0.0\r\n", "other teams,0,0,0,0,0,98,0,1,1,0,20.0\r\n")
+	b.Get("/health").Want(200).Has("3 teams", `href="/health/teams"`, "400 %")
 	for n := range 60 {
 		h.teams = append(h.teams, push.TeamAnswers{Team: "TEAM" + strconv.Itoa(n), Day: push.Answers{Accepted: 1}})
 	}
-	b.Get("/health/teams").Want(200).Has("1–50 of 62 teams", "Next").Lacks("Older") // an order that is not of time
+	b.Get("/health/teams").Want(200).Has("1–50 of 63 teams", "Next").Lacks("Older") // an order that is not of time
 }
 
 // TestPartnersByName: the list begins with the first name, not with the oldest partner.
@@ -208,6 +211,29 @@ func TestLookWithoutConsent(t *testing.T) {
 			t.Errorf("%s has %+v", name, all)
 		}
 	}
+}
+
+// TestThemeLeadsBack: the switch of the theme leads to the page it is on, and from one that only a
+// form leads to, to the page above it. The page with a link that works once has no switch.
+func TestThemeLeadsBack(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	o, _ := h.operator("sam@ops.example")
+	b := h.signedIn(o, false)
+	home := "/tenants/" + string(h.tenant.Id)
+	for from, to := range map[string]string{
+		"/tenants?q=harbor": "/tenants?q=harbor", home: home, home + "/suspend": home + "/suspend",
+		home + "/look": home, home + "/plan?x=1": home, "/partners/x/paid": "/partners/x", "/nowhere": "/", "": "/",
+	} {
+		b.Headers["Referer"] = b.Address() + from
+		if from == "" {
+			b.Headers["Referer"] = "https://elsewhere.example/tenants"
+		}
+		b.Post(views.PathTheme, url.Values{"theme": {"dark"}}).Leads(to)
+	}
+	b.Get(home).Want(200).Has("data-theme-form")
+	pagetest.Must(t, h.tenant.Scope().SetLook(t.Context(), h.Clock.Now().Add(time.Hour)))
+	b.Post(home+"/look", nil).Want(200).Has("Open the console").Lacks("data-theme-form")
 }
 
 // TestOperatorsFile: the list of operators has a file and a filter by state.

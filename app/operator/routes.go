@@ -2,7 +2,9 @@ package operator
 
 import (
 	"context"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -89,6 +91,27 @@ func (k *Console) moneyRoutes() []route {
 	)
 }
 
+// back is where the person came from, if it is a page of ours; else otherwise. Of a page that only
+// a form leads to, it is the page above it.
+func (k *Console) back(c *fiber.Ctx, otherwise string) string {
+	from := page.Back(c, otherwise)
+	all := k.routes()
+	drawn := func(at string) bool {
+		return slices.ContainsFunc(all, func(r route) bool { return r.method == get && fiber.RoutePatternMatch(at, r.path) })
+	}
+	at, _, _ := strings.Cut(from, "?")
+	if drawn(at) {
+		return from
+	}
+	for at != "/" && at != "." && !drawn(at) {
+		at = path.Dir(at)
+	}
+	if at == "." {
+		return otherwise
+	}
+	return at
+}
+
 func first(_ context.Context, c *fiber.Ctx) error {
 	return c.Redirect(pages.PathTenants, fiber.StatusSeeOther)
 }
@@ -113,7 +136,7 @@ func (k *Console) serve(r route) func(context.Context, *fiber.Ctx) error {
 			}
 		}
 		if r.stepUp && k.Now().Sub(v.in.ProvedAt) >= page.ProofTime {
-			return askProof(c, r)
+			return k.askProof(c, r)
 		}
 		return r.operator(ctx, c, v)
 	}

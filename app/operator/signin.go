@@ -334,5 +334,5 @@ func (k signInPages) theme(_ context.Context, c *fiber.Ctx) error {
 		t = views.ThemeAuto
 	}
 	k.SetCookie(c, page.ThemeCookie, string(t), 365*24*time.Hour, true)
-	return c.Redirect(page.Back(c, "/"), fiber.StatusSeeOther)
+	return c.Redirect(k.back(c, "/"), fiber.StatusSeeOther)
 }

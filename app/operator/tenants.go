@@ -342,7 +342,8 @@ func (k tenantPages) look(ctx context.Context, c *fiber.Ctx, v *visitor) error {
 		return err
 	}
 	home := pages.TenantPath(string(t.Tenant.ID))
+	shell := k.shell(c, v, lookTitle, pages.NavTenants, up(tenantWords.Name, pages.PathTenants), up(t.Tenant.Name, home))
+	shell.Once = true
 	return web.Page(c, pages.Look(pages.LookPage{
-		Shell: k.shell(c, v, lookTitle, pages.NavTenants, up(tenantWords.Name, pages.PathTenants), up(t.Tenant.Name, home)),
-		Name:  t.Tenant.Name, Href: k.ConsoleURL + views.LookPath(string(code)), Back: home}), fiber.StatusOK)
+		Shell: shell, Name: t.Tenant.Name, Href: k.ConsoleURL + views.LookPath(string(code)), Back: home}), fiber.StatusOK)
 }

@@ -492,7 +492,7 @@ func budgetSays() templ.Component {
 			templ_7745c5c3_Var16 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "Of this node, since it started. Apple slows a team down that sends many bad pushes: the budget of errors is 5 % of a team’s pushes.")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "Of this node, since it started. Apple slows a team down that sends many bad pushes: the budget of answers 4xx, 429 among them, is 5 % of a team’s pushes in 24 hours; Apple publishes no limit.")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
