@@ -49,7 +49,9 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 		"nothing":              {store.AuditQuery{Search: "no such thing"}, 0, 3},
 		"search of rings":      {store.AuditQuery{Search: "needle", Action: "ring."}, 4, 3},
 		"a rare one of rings":  {store.AuditQuery{Action: "ring.cancel"}, 3, 3},
-		"search by an index":   {store.AuditQuery{Search: "needle", Action: "device."}, 0, 1},
+		"search of one kind":   {store.AuditQuery{Search: "needle", Action: "device."}, 0, 3},
+		"search of refusals":   {store.AuditQuery{Search: "needle", Refused: true}, 0, 3},
+		"all of one kind":      {store.AuditQuery{Action: "device."}, 0, 1},
 		"search in a span":     {store.AuditQuery{Search: "needle", From: start.Add(17_500 * time.Second)}, 2, 2},
 		"a short span":         {store.AuditQuery{From: start.Add(34_990 * time.Second)}, 11, 1},
 		"an old span":          {store.AuditQuery{From: start.Add(10 * time.Second), To: start.Add(20 * time.Second)}, 10, 3},
@@ -83,8 +85,8 @@ func TestAuditsAreSearchedPartByPart(t *testing.T) {
 					t.Errorf("%s by %s: backwards gives %d, which is not there or was given", name, sort, seq)
 				}
 			}
-			last, _, err := s.For(id).Audits().List(t.Context(), store.AuditQuery{Search: ask.Search, Action: ask.Action, From: ask.From,
-				To: ask.To, Sort: sort, After: ask.Upto})
+			last, _, err := s.For(id).Audits().List(t.Context(), store.AuditQuery{Search: ask.Search, Action: ask.Action,
+				Refused: ask.Refused, From: ask.From, To: ask.To, Sort: sort, After: ask.Upto})
 			if err != nil || len(last) != len(walked) {
 				t.Errorf("%s by %s: backwards leaves %v, want the last page %v: %v", name, sort, walked, last, err)
 			}

@@ -203,10 +203,11 @@ func (q AuditQuery) index() string {
 	return ""
 }
 
-// inParts reports that no index leads to the entries.
+// inParts reports that no index leads to the entries: none does to what is searched for, and there
+// may be a million entries of one kind.
 func (q AuditQuery) inParts() bool {
 	narrowed := q.Search != "" || q.Kind != "" || q.Action != "" || !q.From.IsZero() || !q.To.IsZero()
-	return narrowed && !q.Refused && q.index() != "audits_rare"
+	return narrowed && (q.Search != "" || !q.Refused && q.index() != "audits_rare")
 }
 
 // auditPart is the entries that a page looks through: from the seq low to high, where 0 is open.
