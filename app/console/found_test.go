@@ -99,11 +99,28 @@ func TestFiguresCountWhatTheirListHas(t *testing.T) {
 			t.Errorf("only %d rings", n)
 		}
 	}
-	for _, q := range []store.RingQuery{{}, {From: from, Search: "x"}, {From: from, Device: b.device}, {From: from, Person: "ana"},
+	old := hour.Add(-400 * 24 * time.Hour) // rings of then may be removed
+	for _, q := range []store.RingQuery{{}, {From: old}, {From: old, To: hour}, {From: from, Search: "x"}, {From: from, Device: b.device},
+		{From: from, Person: "ana"},
 		{From: from, State: tenants.Ringing}, {From: from.Add(time.Minute)}, {From: from, To: hour.Add(time.Second)}} {
 		if n, ok, err := k.inHours(t.Context(), v, q); ok || err != nil {
 			t.Errorf("%+v: %d rings by hours (%v)", q, n, err)
 		}
+	}
+	month := store.RingQuery{From: hour.Add(-31 * 24 * time.Hour)}
+	if _, ok, err := k.inHours(t.Context(), v, month); !ok || err != nil {
+		t.Errorf("the hours of a month are not counted (%v)", err)
+	}
+	v.Tenant.Changes = &tenants.RuleChanges{Retention: map[tenants.DataKind]int{tenants.DataRings: 30}}
+	if n, ok, err := k.inHours(t.Context(), v, month); ok || err != nil {
+		t.Errorf("%d rings of a month by hours, where 30 days are kept (%v)", n, err)
+	}
+	v.Zone = time.FixedZone("half an hour", 5*3600+1800)
+	if n, ok, err := k.inHours(t.Context(), v, store.RingQuery{From: from, Clock: clock(8, -1)}); ok || err != nil {
+		t.Errorf("%d rings of an hour that begins at half past (%v)", n, err)
+	}
+	if _, ok, err := k.inHours(t.Context(), v, store.RingQuery{From: from}); !ok || err != nil {
+		t.Errorf("the hours of no hour of a day are not counted (%v)", err)
 	}
 }
 

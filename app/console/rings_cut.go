@@ -114,8 +114,19 @@ func (k ringPages) total(ctx context.Context, v *page.Visitor, ask store.RingQue
 	return t, err
 }
 
+// keptSince is the moment from which on every ring is there. Older ones may be removed, and hours
+// count them still.
+func (k ringPages) keptSince(v *page.Visitor) time.Time {
+	keep := store.RingsKept
+	if days := v.Tenant.Rules().Retention[tenants.DataRings]; days > 0 {
+		keep = min(keep, time.Duration(days)*24*time.Hour)
+	}
+	return k.Now().Add(-keep)
+}
+
 // inHours adds rings up by the hours in which they were placed; ok is false for a list that hours
-// say nothing of.
+// say nothing of, or not the same: older rings may be removed, and where clocks are not whole hours
+// from UTC, an hour of a day has parts of two that are counted.
 func (k ringPages) inHours(ctx context.Context, v *page.Visitor, ask store.RingQuery) (n int64, ok bool, err error) {
 	from, to, end := ask.From, ask.To, slices.Index(endings[:], ask.State)
 	if to.IsZero() {
@@ -123,12 +134,17 @@ func (k ringPages) inHours(ctx context.Context, v *page.Visitor, ask store.RingQ
 	}
 	only := store.RingQuery{State: ask.State, From: ask.From, To: ask.To, Cut: ask.Cut, Clock: ask.Clock}
 	whole := func(at time.Time) bool { return at.Truncate(time.Hour).Equal(at) }
-	if ask.Search != "" || ask.At(store.Page{}) != only || ask.State != "" && end < 0 || from.IsZero() || !whole(from) || !whole(to) {
+	if ask.Search != "" || ask.At(store.Page{}) != only || ask.State != "" && end < 0 || !whole(from) || !whole(to) ||
+		from.Before(k.keptSince(v)) {
 		return 0, false, nil
 	}
 	hours, err := k.hours.of(ctx, v, ask.Cut, from, to)
 	for _, h := range hours {
-		switch at := h.At.In(v.Zone); {
+		at := h.At.In(v.Zone)
+		if _, off := at.Zone(); ask.Clock != nil && off%3600 != 0 {
+			return 0, false, nil
+		}
+		switch {
 		case ask.Clock != nil && (ask.Clock.Hour >= 0 && ask.Clock.Hour != at.Hour() ||
 			ask.Clock.Weekday >= 0 && ask.Clock.Weekday != int(at.Weekday())):
 		case end >= 0:
