@@ -1,5 +1,8 @@
 package views
 
+// PathForgotFormer is where PathForgot was before: mails that are out have links to it.
+const PathForgotFormer = "/forgot-password"
+
 // Addresses of the console. Handlers mount these very names, so a link cannot miss its page.
 const (
 	PathSignIn        = "/signin"       // GET form, POST email, password, next

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -64,6 +65,17 @@ func (k forgotPages) send(ctx context.Context, c *fiber.Ctx) error {
 	}
 	p.Sent = true
 	return web.Page(c, views.Forgot(p), fiber.StatusOK)
+}
+
+// former leads from where these pages were to where they are: mails with such links are out.
+func (k forgotPages) former(_ context.Context, c *fiber.Ctx) error {
+	to := views.PathForgot
+	if token := web.Param(c, "token"); token != "" {
+		to = views.ResetPath(url.PathEscape(token))
+	}
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin") // as web.Page
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Redirect(to, fiber.StatusPermanentRedirect)
 }
 
 // reset finds whose password the link in the path sets, or Gone.

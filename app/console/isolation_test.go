@@ -174,6 +174,8 @@ var visits = map[string]visit{
 	"GET /forgot":                  {},
 	"POST /forgot":                 {form: fields("email", "x@y.example")},
 	"GET /forgot/:token":           {path: func(*tenant) string { return "/forgot/x" }},
+	"GET /forgot-password":         {},
+	"GET /forgot-password/:token":  {path: func(*tenant) string { return "/forgot-password/x" }},
 	"POST /forgot/:token":          {path: func(*tenant) string { return "/forgot/x" }, form: fields("password", "x")},
 	"GET /pair":                    {},
 	"POST /theme":                  {form: fields("theme", "dark")},

@@ -77,6 +77,8 @@ func (k *Console) routes() []route {
 		{method: post, path: views.PathForgot, public: forgot.send},
 		{method: get, path: views.ResetPath(":token"), sample: "reset", public: forgot.choose},
 		{method: post, path: views.ResetPath(":token"), public: forgot.set},
+		{method: get, path: views.PathForgotFormer, rare: true, sample: "forgot", public: forgot.former},
+		{method: get, path: views.PathForgotFormer + "/:token", rare: true, sample: "reset", public: forgot.former},
 		{method: get, path: views.InvitationPath(":token"), sample: "welcome", public: people.welcome},
 		{method: post, path: views.InvitationPath(":token"), public: people.join},
 		{method: get, path: views.PathPairHere, sample: "pair-here", public: devices.pairHere},

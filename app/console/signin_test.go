@@ -255,6 +255,12 @@ func TestForgottenPassword(t *testing.T) {
 	}
 	link, _ := h.Link(a.Owner.Email)
 	h.Browser().Get(link).Want(200).Has("New password", a.Owner.Email)
+	former := h.Browser().Get(strings.Replace(link, "/forgot/", "/forgot-password/", 1)).Want(308)
+	if to := former.Header.Get("Location"); !strings.HasSuffix(link, to) || former.Header.Get("Cache-Control") != "no-store" ||
+		former.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Errorf("an older link leads to %q: %v", to, former.Header)
+	}
+	h.Browser().Get("/forgot-password").Want(308)
 	h.Browser().Post(link, url.Values{"password": {"short"}}).Want(422).Has("at least 12")
 	reset := h.Browser()
 	reset.Post(link, url.Values{"password": {"bells before breakfast"}}).Leads("/signin")
