@@ -2,10 +2,12 @@ package postgrestest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"os/exec"
+	"time"
 )
 
 // Both is the address of a database on this server and on its standby: connections go to the one
@@ -27,10 +29,10 @@ func (s *Server) Standby(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.Do(ctx, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()",
-		"DO $$ BEGIN WHILE clock_timestamp() < now() + interval '2 minutes' LOOP "+
-			"PERFORM pg_stat_clear_snapshot(); IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE "+
-			"sync_state = 'sync') THEN RETURN; END IF; PERFORM pg_sleep(0.02); END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
+	err = s.Do(ctx, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	if err == nil {
+		err = s.until(ctx, "SELECT EXISTS (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync')")
+	}
 	if err != nil {
 		return nil, errors.Join(err, standby.Close())
 	}
@@ -52,10 +54,42 @@ func (s *Server) LateStandby(ctx context.Context) (*Server, error) {
 
 // Followed waits until a standby has what this server has written so far.
 func (s *Server) Followed(ctx context.Context) error {
-	return s.Do(ctx, "postgres", "DO $$ DECLARE here pg_lsn := pg_current_wal_flush_lsn(); BEGIN "+
-		"WHILE clock_timestamp() < now() + interval '2 minutes' LOOP PERFORM pg_stat_clear_snapshot(); "+
-		"IF EXISTS (SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= here) THEN RETURN; END IF; PERFORM pg_sleep(0.02); "+
-		"END LOOP; RAISE EXCEPTION 'no standby follows'; END $$")
+	db, err := sql.Open("pgx", s.RoleURL(Super, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var here string
+	if err := db.QueryRowContext(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&here); err != nil {
+		return err
+	}
+	return s.until(ctx, "SELECT EXISTS (SELECT 1 FROM pg_stat_replication WHERE replay_lsn >= '"+here+"'::pg_lsn)")
+}
+
+// until asks until the answer is yes, for two minutes. Each time it asks in a statement of its own:
+// a connection takes a changed setting between two statements only, and what a standby is to it
+// depends on one.
+func (s *Server) until(ctx context.Context, query string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	db, err := sql.Open("pgx", s.RoleURL(Super, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var yes bool
+		if err := db.QueryRowContext(ctx, query).Scan(&yes); err != nil || yes {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("no standby follows: %w", ctx.Err())
+		}
+	}
 }
 
 // follow starts a server on a copy of this one.
