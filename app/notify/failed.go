@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type Failed struct {
 	To, Subject string
 	At          time.Time // of the last try
 	Tries       int
-	Why         string
+	Why         string // without whom it was to, which To says
 
 	mail Mail
 }
@@ -31,8 +32,15 @@ func (m *Mailer) keepFailed(r retry, err error) {
 	defer m.mu.Unlock()
 	m.serial++
 	m.failed = append(m.failed, Failed{ID: strconv.Itoa(m.serial), To: r.To, Subject: r.Subject, At: m.Now(), Tries: r.tried,
-		Why: err.Error(), mail: r.Mail})
+		Why: whyFailed(err), mail: r.Mail})
 	m.failed = m.failed[max(0, len(m.failed)-failedMost):]
+}
+
+// whyFailed is why a mail failed. The mail library repeats the recipients behind what the server
+// said.
+func whyFailed(err error) string {
+	why, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "notify: "), ", affected recipient(s)")
+	return why
 }
 
 // Failed are the mails of the last day that were given up, the newest first.

@@ -3,7 +3,6 @@ package operator
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"carillon/app/notify"
@@ -26,16 +25,10 @@ var mailWords = page.Words{
 
 func mailRows(all []notify.Failed) (rows []pages.MailRow) {
 	for _, m := range all {
-		rows = append(rows, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: whyShown(m.Why), At: at(m.At),
+		rows = append(rows, pages.MailRow{ID: m.ID, To: m.To, Subject: m.Subject, Why: m.Why, At: at(m.At),
 			Tries: triesOf(m.Tries)})
 	}
 	return rows
-}
-
-// whyShown is why a mail failed, without what its row says anyway.
-func whyShown(why string) string {
-	why, _, _ = strings.Cut(strings.TrimPrefix(why, "notify: "), ", affected recipient(s)")
-	return why
 }
 
 // What the filter of certificates can be set to; empty is those that end within 60 days, and those
