@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"text/tabwriter"
@@ -343,26 +342,7 @@ func (b *rings) placeFor(c *client, n int, ttl time.Duration) (placed, error) {
 
 // bareTurn has the stock server's process run apns2's own client in a loop that keeps nothing.
 func (b *rings) bareTurn(ctx context.Context, n int, d time.Duration) (pushes int64, err error) {
-	body, err := json.Marshal(load{At: n, Turn: d, Token: b.stage.tokens[0]})
-	if err != nil {
-		return 0, err
-	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.stock.addr+"/bare", bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	answer, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("bare pushes: %s", text)
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &pushes)
-	}
+	err = tell(ctx, "http://"+b.stock.addr+"/bare", load{At: n, Turn: d, Token: b.stage.tokens[0]}, &pushes)
 	return pushes, err
 }
 

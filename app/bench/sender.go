@@ -105,25 +105,31 @@ func (s sending) one(ctx context.Context) error {
 
 // sendElsewhere has the sender at an address send.
 func sendElsewhere(ctx context.Context, addr string, s sending) (n int, err error) {
-	body, err := json.Marshal(s)
+	err = tell(ctx, "http://"+addr+"/", s, &n)
+	return n, err
+}
+
+// tell has another process of the bench do something, and reads what came of it.
+func tell(ctx context.Context, to string, what, result any) error {
+	body, err := json.Marshal(what)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/", bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	answer, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the sender of events: %s", text)
+		err = fmt.Errorf("%s: %s", to, text)
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &n)
+		err = json.Unmarshal(text, result)
 	}
-	return n, err
+	return err
 }
