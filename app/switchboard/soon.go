@@ -90,17 +90,14 @@ func (s *soonWrites) store(id tenants.RingID, then *lateWrite, store func(lateWr
 func apart(list []lateWrite) (all []lateWrite) {
 	for len(list) > 0 {
 		n := slices.IndexFunc(list, func(w lateWrite) bool { return w.own != nil })
-		switch n {
-		case 0:
-			n = 1
-			all = append(all, list[0])
-		case -1:
-			n = len(list)
-			fallthrough
-		default:
-			all = append(all, together(list[:n]))
+		if n == 0 {
+			all, list = append(all, list[0]), list[1:]
+			continue
 		}
-		list = list[n:]
+		if n < 0 {
+			n = len(list)
+		}
+		all, list = append(all, together(list[:n])), list[n:]
 	}
 	return all
 }
