@@ -112,9 +112,9 @@ type ConnectionPage struct {
 	Waiting    string        // "12 events wait"; empty when none do
 	Verify     string        // a program that checks our signature; empty for a role that does not sign
 	Active     bool
-	Paused     bool
-	Complete   bool // it misses nothing while it is paused or off
-	Resume     bool // it can be made to work again
+	OnAgain    string // what is sent once it is turned on again
+	OnPause    string // what becomes of events while it is paused
+	Resume     bool   // it can be made to work again
 	CanEdit    bool
 	Rotate     *Confirm // nil for a role without a secret
 	Remove     Confirm

@@ -84,7 +84,8 @@ func (s connectionSampler) connectionPages() []Sample {
 	full := ConnectionPage{Shell: s.shell("CRM", NavConnections, up), ID: sampleConnection, Tone: ToneGood, State: "Working",
 		Facts: s.connectionFacts(), Traffic: s.traffic(), Sends: true, Test: "Sends one event now and shows what your system answers.",
 		TestButton: "Send a test event", Deliveries: s.deliveryRows(), Waiting: "1 event waits.",
-		Verify: "import hmac\n…", Active: true, CanEdit: true, Rotate: &rotate, Remove: remove}
+		Verify: "import hmac\n…", Active: true, CanEdit: true, Rotate: &rotate, Remove: remove,
+		OnAgain: "New events are sent again.", OnPause: "Nothing is sent while it is paused."}
 	failing := full
 	failing.Tone, failing.State = ToneBad, "Off"
 	failing.Problem = &Callout{Tone: ToneBad, Title: "Off since 3 days: your system answered nothing for 5 days",

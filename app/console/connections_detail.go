@@ -38,7 +38,7 @@ func (k connectionPages) connectionPage(ctx context.Context, c *fiber.Ctx, v *pa
 	s := connectionState(x)
 	p := views.ConnectionPage{ID: string(x.ID), Tone: s.tone, State: s.text, Facts: connectionFacts(x, v, k.Now()),
 		CanEdit: v.Role.May(mayConnections),
-		Paused:  x.State == tenants.ConnectionPaused, Complete: x.Role == tenants.RoleAudit,
+		OnAgain: onAgain(x), OnPause: onPause(x),
 		Resume: x.State != tenants.ConnectionActive, Remove: removalOfConnection(x),
 		Sends: sends(x.Role), Test: testWords[x.Role], TestButton: testButton(x.Role, tested != nil),
 		Active: x.State == tenants.ConnectionActive}

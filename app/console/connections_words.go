@@ -107,6 +107,27 @@ func connectionState(c tenants.Connection) badge {
 	return badge{views.ToneGood, "Working"}
 }
 
+// onAgain says what a connection that is not active is sent once it is turned on again.
+func onAgain(c tenants.Connection) string {
+	switch {
+	case c.Role == tenants.RoleAudit:
+		return "Each entry of the audit log since it stopped is sent then."
+	case c.State == tenants.ConnectionPaused:
+		return "Events that happened while it was paused were not kept for it."
+	case c.State == tenants.ConnectionEnded:
+		return "New events are sent again. Events that happened after it ended were not kept for it."
+	}
+	return "New events are sent again. What was missed in the last seven days can be sent with “Send events again”."
+}
+
+// onPause says what becomes of events while a connection is paused.
+func onPause(c tenants.Connection) string {
+	if c.Role == tenants.RoleAudit {
+		return "Nothing is sent while it is paused. What it misses is sent once it is on again."
+	}
+	return "Nothing is sent while it is paused, and new events are not kept for it. Rings are not affected."
+}
+
 // connectionProblem says what is wrong with a connection, why, and what to do; nil when nothing is.
 // last is why the latest attempt failed.
 func connectionProblem(c tenants.Connection, last string) *views.Callout {
